@@ -1,0 +1,245 @@
+//! Distribution of slots among the torrents that compete for them.
+//!
+//! Waiting torrents start at once if there is room. Otherwise one of these may end a running torrent's slot:
+//!
+//! - A limit is exceeded, since it was lowered, or since a torrent is no longer slow or has become a seed.
+//! - A download in front of it in the queue waits.
+//! - The total is reached and a download waits: seeds give way, then slow downloads.
+//! - A seed waits, and the running seed has had its turn.
+
+use std::collections::BTreeSet;
+
+use ztor_base::{Duration, Instant};
+
+use super::Policy;
+use super::settle::Batch;
+use crate::effect::{Effect, StopReason};
+use crate::key::TorrentKey;
+use crate::pool::Place;
+
+/// Minimum length of a turn.
+const MIN_TURN: Duration = Duration::from_secs(1);
+
+/// A torrent that can give up its slot from a time on.
+type Offer = (Instant, TorrentKey);
+
+impl Policy {
+    pub(super) fn distribute_slots(&mut self, batch: &mut Batch) {
+        let is_act = std::mem::take(&mut self.slots.has_acted);
+        self.enforce_limits(is_act, batch);
+        let download_at = self.fill_downloads(is_act, batch);
+        let seed_at = self.fill_seeds(batch);
+        self.slots.due_at = download_at.into_iter().chain(seed_at).min();
+        self.fill_checks(batch);
+        self.slots.has_changed = false;
+    }
+
+    fn enforce_limits(&mut self, is_act: bool, batch: &mut Batch) {
+        let queue = self.config.queue;
+        while exceeds(self.pools.downloads.counted.len(), queue.downloads)
+            && let Some(key) = self.last(&self.pools.downloads.counted, is_act)
+        {
+            self.stop(key, batch);
+        }
+        while exceeds(self.pools.seeds.counted.len(), queue.seeds)
+            && let Some(key) = self.last(&self.pools.seeds.counted, is_act)
+        {
+            self.stop(key, batch);
+        }
+        while exceeds(self.pools.running(), queue.total) {
+            let (seeds, downloads) = (&self.pools.seeds, &self.pools.downloads);
+            let parts = [&seeds.slow, &seeds.counted, &downloads.slow, &downloads.counted];
+            let Some(key) = parts.into_iter().find_map(|part| self.last(part, is_act)) else { break };
+            self.stop(key, batch);
+        }
+    }
+
+    /// Starts waiting downloads. Returns the time at which the next may get the slot of another torrent.
+    fn fill_downloads(&mut self, is_act: bool, batch: &mut Batch) -> Option<Instant> {
+        let queue = self.config.queue;
+        let (now, mut has_replaced) = (self.now, false);
+        let due_at = loop {
+            let Some(head) = self.pools.downloads.waiting.first().copied() else { break None };
+            let has_slot = has_room(self.pools.downloads.counted.len(), queue.downloads);
+            if has_slot && has_room(self.pools.running(), queue.total) {
+                self.start(head.2, batch);
+                continue;
+            }
+            let yielding = if has_slot { self.yielding(head, is_act) } else { None };
+            let behind = self.behind(head, is_act);
+            let Some((at, victim)) = yielding.into_iter().chain(behind).min_by_key(|(at, _)| *at) else {
+                break None;
+            };
+            if at > now {
+                break Some(at);
+            }
+            has_replaced |= yielding.is_none_or(|(at, _)| at > now);
+            self.stop(victim, batch);
+            self.start(head.2, batch);
+        };
+        if has_replaced {
+            self.slots.replace_at = now + queue.interval;
+        }
+        due_at
+    }
+
+    /// Returns the torrent whose part of the total a download takes first.
+    fn yielding(&mut self, head: Place, is_act: bool) -> Option<Offer> {
+        let queue = self.config.queue;
+        let has_yielded = head.0 > 0;
+        let seed_turn = queue.seed_turn.max(MIN_TURN);
+        let stalled_turn = queue.stalled_turn.max(MIN_TURN);
+        let seeds = self.pools.seeds.slow.iter().rev().chain(self.pools.seeds.counted.iter().rev());
+        let seeds = seeds.filter_map(|place| {
+            let run = self.torrents.get(&place.2)?.run?;
+            let turn_at = run.started_at + seed_turn;
+            let protected = if is_act { self.now } else { run.protected_until };
+            Some((if has_yielded { turn_at } else { protected }, place.2))
+        });
+        let downloads = self.pools.downloads.slow.iter().filter_map(|place| {
+            let run = self.torrents.get(&place.2)?.run?;
+            let is_behind = is_act && *place > head;
+            Some((if is_behind { self.now } else { run.started_at + stalled_turn }, place.2))
+        });
+        let mut count = 0;
+        let best = earliest(seeds.chain(downloads).inspect(|_| count += 1), self.now);
+        self.work += count;
+        best
+    }
+
+    /// Returns the last running download behind a waiting one.
+    fn behind(&mut self, head: Place, is_act: bool) -> Option<Offer> {
+        let behind = self.pools.downloads.counted.iter().rev().take_while(|place| **place > head);
+        let offers = behind.filter_map(|place| {
+            let run = self.torrents.get(&place.2)?.run?;
+            let at = run.protected_until.max(self.slots.replace_at);
+            Some((if is_act { self.now } else { at }, place.2))
+        });
+        let mut count = 0;
+        let best = earliest(offers.inspect(|_| count += 1), self.now);
+        self.work += count;
+        best
+    }
+
+    /// Starts waiting seeds. Returns the time at which the next may get the slot of another torrent.
+    fn fill_seeds(&mut self, batch: &mut Batch) -> Option<Instant> {
+        let queue = self.config.queue;
+        loop {
+            let head = self.pools.seeds.waiting.first().copied()?;
+            let has_slot = has_room(self.pools.seeds.counted.len(), queue.seeds);
+            if has_slot && has_room(self.pools.running(), queue.total) {
+                self.start(head.2, batch);
+                continue;
+            }
+            let (at, victim) = self.past_turn(head, has_slot)?;
+            if at > self.now {
+                return Some(at);
+            }
+            self.stop(victim, batch);
+            self.start(head.2, batch);
+        }
+    }
+
+    /// Returns the torrent that has had its turn when a seed waits: a seed, or if only the total is reached, also a
+    /// slow download.
+    fn past_turn(&mut self, head: Place, has_slot: bool) -> Option<Offer> {
+        let queue = self.config.queue;
+        let seed_turn = queue.seed_turn.max(MIN_TURN);
+        let stalled_turn = queue.stalled_turn.max(MIN_TURN);
+        let slow = (&self.pools.seeds.slow, &self.pools.downloads.slow);
+        let slow_seeds = slow.0.iter().filter(|_| has_slot);
+        let seeds = slow_seeds.chain(&self.pools.seeds.counted).filter_map(|place| {
+            let torrent = self.torrents.get(&place.2)?;
+            // The running seed keeps its slot while it would be in front of the waiting one.
+            let behind_s = head.0.saturating_add(torrent.lead_s()).saturating_add(1);
+            let behind_at = Instant::ZERO + Duration::from_secs(u64::try_from(behind_s).unwrap_or(0));
+            Some((behind_at.max(torrent.run?.started_at + seed_turn), place.2))
+        });
+        let downloads = slow.1.iter().filter(|_| has_slot).filter_map(|place| {
+            let run = self.torrents.get(&place.2)?.run?;
+            Some((run.started_at + stalled_turn, place.2))
+        });
+        let mut count = 0;
+        let best = earliest(downloads.chain(seeds).inspect(|_| count += 1), self.now);
+        self.work += count;
+        best
+    }
+
+    fn fill_checks(&mut self, batch: &mut Batch) {
+        let limit = self.config.queue.checks;
+        while exceeds(self.pools.checks.counted.len(), limit)
+            && let Some((_, _, key)) = self.pools.checks.counted.last().copied()
+        {
+            batch.stops.push(Effect::HoldCheck(key));
+            self.set_check(key, false);
+        }
+        while has_room(self.pools.checks.counted.len(), limit)
+            && let Some((_, _, key)) = self.pools.checks.waiting.first().copied()
+        {
+            batch.starts.push(Effect::StartCheck(key));
+            self.set_check(key, true);
+        }
+    }
+
+    fn set_check(&mut self, key: TorrentKey, is_on: bool) {
+        self.work += 1;
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.is_check_on = is_on;
+        }
+        self.place(key);
+    }
+
+    fn start(&mut self, key: TorrentKey, batch: &mut Batch) {
+        self.work += 1;
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.start(self.now, &self.config.queue);
+            torrent.check_rate(self.now, self.config.queue.slow);
+            batch.starts.push(Effect::Start(key));
+        }
+        self.place(key);
+    }
+
+    /// Ends the slot of a torrent. A slow download goes behind those that have not given up a slot since.
+    fn stop(&mut self, key: TorrentKey, batch: &mut Batch) {
+        self.work += 1;
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            if !torrent.is_seed() && torrent.run.is_some_and(|run| run.is_slow) {
+                self.slots.last_turn += 1;
+                torrent.turn = self.slots.last_turn;
+            }
+            torrent.stop(self.now);
+            batch.stops.push(Effect::Stop(key, StopReason::Queue));
+        }
+        self.place(key);
+    }
+
+    /// Returns the last torrent of a part, if possible one that is not protected.
+    fn last(&self, part: &BTreeSet<Place>, is_act: bool) -> Option<TorrentKey> {
+        let is_protected = |place: &&Place| {
+            let run = self.torrents.get(&place.2).and_then(|torrent| torrent.run);
+            run.is_some_and(|run| run.protected_until > self.now)
+        };
+        let last = part.iter().rev().find(|place| is_act || !is_protected(place)).or(part.last());
+        last.map(|place| place.2)
+    }
+}
+
+/// Returns the first offer whose time has come, as of now, otherwise the one whose time comes first.
+fn earliest(offers: impl Iterator<Item = Offer>, now: Instant) -> Option<Offer> {
+    let mut best: Option<Offer> = None;
+    for offer in offers {
+        if offer.0 <= now {
+            return Some((now, offer.1));
+        }
+        best = Some(best.map_or(offer, |best| if offer.0 < best.0 { offer } else { best }));
+    }
+    best
+}
+
+fn has_room(count: usize, limit: Option<usize>) -> bool {
+    limit.is_none_or(|limit| count < limit)
+}
+
+fn exceeds(count: usize, limit: Option<usize>) -> bool {
+    limit.is_some_and(|limit| count > limit)
+}
