@@ -40,9 +40,9 @@ pub struct QueueConfig {
     pub min_run: Duration,
     /// Minimum time between two rounds in which waiting downloads replace running ones behind them.
     pub interval: Duration,
-    /// Time for which a seed keeps its slot while others wait, at least a second.
+    /// Time for which a seed keeps its slot while others wait, at least `min_run` and a second.
     pub seed_turn: Duration,
-    /// Time for which a slow download keeps its part of `total` while others wait, at least a second.
+    /// Time for which a slow download keeps its part of `total` while others wait, at least `min_run` and a second.
     pub stalled_turn: Duration,
 }
 

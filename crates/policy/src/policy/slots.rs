@@ -92,14 +92,15 @@ impl Policy {
         let seeds = self.pools.seeds.slow.iter().rev().chain(self.pools.seeds.counted.iter().rev());
         let seeds = seeds.filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
-            let turn_at = run.started_at + seed_turn;
+            let turn_at = run.protected_until.max(run.started_at + seed_turn);
             let protected = if is_act { self.now } else { run.protected_until };
             Some((if has_yielded { turn_at } else { protected }, place.2))
         });
         let downloads = self.pools.downloads.slow.iter().filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
             let is_behind = is_act && *place > head;
-            Some((if is_behind { self.now } else { run.started_at + stalled_turn }, place.2))
+            let turn_at = run.protected_until.max(run.started_at + stalled_turn);
+            Some((if is_behind { self.now } else { turn_at }, place.2))
         });
         let mut count = 0;
         let best = earliest(seeds.chain(downloads).inspect(|_| count += 1), self.now);
@@ -108,7 +109,9 @@ impl Policy {
     }
 
     /// Returns the last running download behind a waiting one.
-    fn behind(&mut self, head: Place, is_act: bool) -> Option<Offer> {
+    fn behind(&mut self, mut head: Place, is_act: bool) -> Option<Offer> {
+        // After a restart, torrents that ran before are the first to start, but they replace no others.
+        head.0 = head.0.max(0);
         let behind = self.pools.downloads.counted.iter().rev().take_while(|place| **place > head);
         let offers = behind.filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
@@ -153,11 +156,12 @@ impl Policy {
             // The running seed keeps its slot while it would be in front of the waiting one.
             let behind_s = head.0.saturating_add(torrent.lead_s()).saturating_add(1);
             let behind_at = Instant::ZERO + Duration::from_secs(u64::try_from(behind_s).unwrap_or(0));
-            Some((behind_at.max(torrent.run?.started_at + seed_turn), place.2))
+            let run = torrent.run?;
+            Some((behind_at.max(run.protected_until).max(run.started_at + seed_turn), place.2))
         });
         let downloads = slow.1.iter().filter(|_| has_slot).filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
-            Some((run.started_at + stalled_turn, place.2))
+            Some((run.protected_until.max(run.started_at + stalled_turn), place.2))
         });
         let mut count = 0;
         let best = earliest(downloads.chain(seeds).inspect(|_| count += 1), self.now);
@@ -208,7 +212,11 @@ impl Policy {
                 torrent.turn = self.slots.last_turn;
             }
             torrent.stop(self.now);
-            batch.stops.push(Effect::Stop(key, StopReason::Queue));
+            // With a minimum time of zero, another may take the slot in the settle that has given it.
+            match batch.starts.iter().rposition(|effect| *effect == Effect::Start(key)) {
+                Some(index) => drop(batch.starts.remove(index)),
+                None => batch.stops.push(Effect::Stop(key, StopReason::Queue)),
+            }
         }
         self.place(key);
     }
