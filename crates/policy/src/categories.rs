@@ -20,9 +20,14 @@ pub const MAX_CATEGORIES: usize = 10_000;
 /// Id of a category. It remains over renames and restarts, and is not used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct CategoryId(pub(crate) u32);
+pub struct CategoryId(u32);
 
 impl CategoryId {
+    /// Creates an id from its number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Returns the number of the id.
     pub const fn as_u32(self) -> u32 {
         self.0
@@ -166,7 +171,7 @@ impl Categories {
         let Some((name, parents)) = names.split_last() else { return false };
         let parent = if parents.is_empty() { None } else { self.find(&parents.join("/")) };
         let has_parent = parents.is_empty() || parent.is_some();
-        if !has_parent || self.contains(id) || self.find(path).is_some() || self.check_count(1).is_err() {
+        if !has_parent || self.contains(id) || self.find(path).is_some() || self.len() >= MAX_CATEGORIES {
             return false;
         }
         self.insert(id, parent, name, settings);

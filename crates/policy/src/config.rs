@@ -59,13 +59,14 @@ impl Default for QueueConfig {
             min_run: Duration::from_secs(5 * 60),
             interval: Duration::from_secs(30),
             seed_turn: Duration::from_secs(60 * 60),
-            stalled_turn: Duration::from_secs(15 * 60),
+            stalled_turn: Duration::from_secs(30 * 60),
         }
     }
 }
 
 /// Rule by which a running torrent is slow: its rate is below a threshold for some time. It is no longer slow after the
-/// same time at or above the threshold.
+/// same time at or above the threshold. If it was slow for less than an hour, it takes twice as long to be slow again,
+/// up to an hour.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SlowRule {
     /// Threshold for the download rate of downloads, in bytes per second.

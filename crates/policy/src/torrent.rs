@@ -13,6 +13,12 @@ use crate::saved::{Mode, SavedTorrent};
 
 /// Maximum lead of a seed that its swarm needs, in seconds of waiting time. A seed past its goal is as much behind.
 const NEED_S: i64 = 6 * 3600;
+/// Time for which a torrent must be slow to be slow again after the usual time. After a shorter one it takes twice as
+/// long each time, so that bursts do not start and stop others.
+const SLOW_FOR: Duration = Duration::from_secs(3600);
+const MAX_RELAPSES: u32 = 6;
+/// Minimum length of a turn.
+pub(crate) const MIN_TURN: Duration = Duration::from_secs(1);
 /// Minimum time until a timer, so that a driver never spins.
 const MIN_WAKE: Duration = Duration::from_millis(1);
 
@@ -38,6 +44,8 @@ pub(crate) struct Run {
     /// Time from which it may be slow.
     slow_from: Instant,
     pub(crate) is_slow: bool,
+    /// Time at which `is_slow` was last set or unset.
+    switched_at: Instant,
     /// Time since which its rate contradicts `is_slow`.
     differs_since: Option<Instant>,
 }
@@ -57,6 +65,10 @@ pub(crate) struct Torrent {
     pub(crate) reached: Option<Reached>,
     pub(crate) run: Option<Run>,
     pub(crate) is_check_on: bool,
+    /// Number of times that it was slow for a short time only, at most [`MAX_RELAPSES`].
+    relapses: u32,
+    /// Time of the last stop; `None` before it.
+    pub(crate) stopped_at: Option<Instant>,
     /// Place among downloads that gave up their slot because they were slow; 0 for others.
     pub(crate) turn: u64,
     /// Set from a restore until the first start if it ran before.
@@ -132,6 +144,7 @@ impl Torrent {
         };
         if self.was_seed.replace(is_seed).is_some_and(|was_seed| was_seed != is_seed) {
             self.turn = 0;
+            self.relapses = 0;
             self.since_s = is_seed.then(|| seconds(now));
             if let Some(run) = &mut self.run {
                 *run = Run { started_at: run.started_at, protected_until: now, ..Run::new(now, queue) };
@@ -195,9 +208,12 @@ impl Torrent {
             run.differs_since = None;
         } else {
             run.differs_since.get_or_insert(now);
-            if run.changes_at(rule).is_some_and(|at| at <= now) {
-                run.is_slow = is_below;
-                run.differs_since = None;
+            if run.changes_at(rule, self.relapses).is_some_and(|at| at <= now) {
+                if run.is_slow {
+                    let is_relapse = now.since(run.switched_at) < SLOW_FOR;
+                    self.relapses = if is_relapse { (self.relapses + 1).min(MAX_RELAPSES) } else { 0 };
+                }
+                *run = Run { is_slow: is_below, switched_at: now, differs_since: None, ..*run };
             }
         }
     }
@@ -209,7 +225,7 @@ impl Torrent {
         let has_goals = self.is_seed() && self.mode == Mode::Queue && self.reached.is_none();
         let goal = self.progress(now).filter(|_| has_goals).and_then(|progress| targets.due_in(&progress));
         let goal_at = goal.map(|due_in| now + due_in).filter(|at| *at < Instant::FAR_FUTURE);
-        let at = run.changes_at(rule).into_iter().chain(goal_at).min()?;
+        let at = run.changes_at(rule, self.relapses).into_iter().chain(goal_at).min()?;
         Some(at.max(now + MIN_WAKE))
     }
 
@@ -221,6 +237,7 @@ impl Torrent {
 
     pub(crate) fn stop(&mut self, now: Instant) {
         self.run = None;
+        self.stopped_at = Some(now);
         self.since_s = self.since_s.map(|_| seconds(now));
     }
 
@@ -302,16 +319,25 @@ impl Run {
             protected_until: now + queue.min_run,
             slow_from: now + grace,
             is_slow: false,
+            switched_at: now,
             differs_since: None,
         }
     }
 
+    /// Returns the time at which a turn ends that is not shorter than the minimum time.
+    pub(crate) fn turn_until(&self, turn: Duration) -> Instant {
+        self.protected_until.max(self.started_at + turn.max(MIN_TURN))
+    }
+
     /// Returns the time at which the torrent becomes slow, or is no longer slow.
-    fn changes_at(&self, rule: Option<SlowRule>) -> Option<Instant> {
+    fn changes_at(&self, rule: Option<SlowRule>, relapses: u32) -> Option<Instant> {
         let since = self.differs_since?;
         let after = rule.map_or(Duration::ZERO, |rule| rule.after);
-        let earliest = if self.is_slow { Instant::ZERO } else { self.slow_from };
-        Some((since + after).max(earliest))
+        if self.is_slow {
+            return Some(since + after);
+        }
+        let longer = after.saturating_mul(1 << relapses.min(MAX_RELAPSES)).min(SLOW_FOR.max(after));
+        Some((since + longer).max(self.slow_from))
     }
 }
 

@@ -16,9 +16,7 @@ use super::settle::Batch;
 use crate::effect::{Effect, StopReason};
 use crate::key::TorrentKey;
 use crate::pool::Place;
-
-/// Minimum length of a turn.
-const MIN_TURN: Duration = Duration::from_secs(1);
+use crate::torrent::MIN_TURN;
 
 /// A torrent that can give up its slot from a time on.
 type Offer = (Instant, TorrentKey);
@@ -83,29 +81,33 @@ impl Policy {
         due_at
     }
 
-    /// Returns the torrent whose part of the total a download takes first.
+    /// Returns the torrent whose part of the total a download takes first: a seed, then a slow download. A download that
+    /// has given up its part waits for a turn of that torrent before it takes it.
     fn yielding(&mut self, head: Place, is_act: bool) -> Option<Offer> {
-        let queue = self.config.queue;
+        let (now, queue) = (self.now, self.config.queue);
         let has_yielded = head.0 > 0;
-        let seed_turn = queue.seed_turn.max(MIN_TURN);
-        let stalled_turn = queue.stalled_turn.max(MIN_TURN);
+        let rested_at = |turn| if has_yielded { self.rested_at(head.2, turn) } else { now };
+        let seed_at = rested_at(queue.seed_turn);
+        let download_at = rested_at(queue.stalled_turn);
         let seeds = self.pools.seeds.slow.iter().rev().chain(self.pools.seeds.counted.iter().rev());
         let seeds = seeds.filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
-            let turn_at = run.protected_until.max(run.started_at + seed_turn);
-            let protected = if is_act { self.now } else { run.protected_until };
-            Some((if has_yielded { turn_at } else { protected }, place.2))
+            let at = match (has_yielded, is_act) {
+                (true, _) => run.turn_until(queue.seed_turn),
+                (false, true) => now,
+                (false, false) => run.protected_until,
+            };
+            Some((at.max(seed_at), 0, place.2))
         });
         let downloads = self.pools.downloads.slow.iter().filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
             let is_behind = is_act && *place > head;
-            let turn_at = run.protected_until.max(run.started_at + stalled_turn);
-            Some((if is_behind { self.now } else { turn_at }, place.2))
+            let at = if is_behind { now } else { run.turn_until(queue.stalled_turn).max(download_at) };
+            Some((at, 1, place.2))
         });
-        let mut count = 0;
-        let best = earliest(seeds.chain(downloads).inspect(|_| count += 1), self.now);
+        let (offer, count) = earliest(seeds.chain(downloads), now);
         self.work += count;
-        best
+        offer
     }
 
     /// Returns the last running download behind a waiting one.
@@ -113,15 +115,14 @@ impl Policy {
         // After a restart, torrents that ran before are the first to start, but they replace no others.
         head.0 = head.0.max(0);
         let behind = self.pools.downloads.counted.iter().rev().take_while(|place| **place > head);
-        let offers = behind.filter_map(|place| {
+        let offers = behind.zip(0..).filter_map(|(place, order)| {
             let run = self.torrents.get(&place.2)?.run?;
             let at = run.protected_until.max(self.slots.replace_at);
-            Some((if is_act { self.now } else { at }, place.2))
+            Some((if is_act { self.now } else { at }, order, place.2))
         });
-        let mut count = 0;
-        let best = earliest(offers.inspect(|_| count += 1), self.now);
+        let (offer, count) = earliest(offers, self.now);
         self.work += count;
-        best
+        offer
     }
 
     /// Starts waiting seeds. Returns the time at which the next may get the slot of another torrent.
@@ -143,30 +144,34 @@ impl Policy {
         }
     }
 
-    /// Returns the torrent that has had its turn when a seed waits: a seed, or if only the total is reached, also a
-    /// slow download.
+    /// Returns the torrent that has had its turn when a seed waits: the seed of least need, or if only the total is
+    /// reached, first a slow download.
     fn past_turn(&mut self, head: Place, has_slot: bool) -> Option<Offer> {
         let queue = self.config.queue;
-        let seed_turn = queue.seed_turn.max(MIN_TURN);
-        let stalled_turn = queue.stalled_turn.max(MIN_TURN);
+        let rested_at = self.rested_at(head.2, queue.min_run);
         let slow = (&self.pools.seeds.slow, &self.pools.downloads.slow);
         let slow_seeds = slow.0.iter().filter(|_| has_slot);
         let seeds = slow_seeds.chain(&self.pools.seeds.counted).filter_map(|place| {
             let torrent = self.torrents.get(&place.2)?;
             // The running seed keeps its slot while it would be in front of the waiting one.
-            let behind_s = head.0.saturating_add(torrent.lead_s()).saturating_add(1);
+            let lead_s = torrent.lead_s();
+            let behind_s = head.0.saturating_add(lead_s).saturating_add(1);
             let behind_at = Instant::ZERO + Duration::from_secs(u64::try_from(behind_s).unwrap_or(0));
-            let run = torrent.run?;
-            Some((behind_at.max(run.protected_until).max(run.started_at + seed_turn), place.2))
+            Some((behind_at.max(torrent.run?.turn_until(queue.seed_turn)).max(rested_at), lead_s, place.2))
         });
         let downloads = slow.1.iter().filter(|_| has_slot).filter_map(|place| {
             let run = self.torrents.get(&place.2)?.run?;
-            Some((run.protected_until.max(run.started_at + stalled_turn), place.2))
+            Some((run.turn_until(queue.stalled_turn).max(rested_at), i64::MIN, place.2))
         });
-        let mut count = 0;
-        let best = earliest(downloads.chain(seeds).inspect(|_| count += 1), self.now);
+        let (offer, count) = earliest(downloads.chain(seeds), self.now);
         self.work += count;
-        best
+        offer
+    }
+
+    /// Returns the time at which a waiting torrent has been without a slot for a turn.
+    fn rested_at(&self, key: TorrentKey, turn: Duration) -> Instant {
+        let stopped_at = self.torrents.get(&key).and_then(|torrent| torrent.stopped_at);
+        stopped_at.map_or(self.now, |stopped_at| stopped_at + turn.max(MIN_TURN))
     }
 
     fn fill_checks(&mut self, batch: &mut Batch) {
@@ -232,16 +237,13 @@ impl Policy {
     }
 }
 
-/// Returns the first offer whose time has come, as of now, otherwise the one whose time comes first.
-fn earliest(offers: impl Iterator<Item = Offer>, now: Instant) -> Option<Offer> {
-    let mut best: Option<Offer> = None;
-    for offer in offers {
-        if offer.0 <= now {
-            return Some((now, offer.1));
-        }
-        best = Some(best.map_or(offer, |best| if offer.0 < best.0 { offer } else { best }));
-    }
-    best
+/// Returns the best offer, with a time that is not in the past, and the number of offers: of those whose time has come
+/// the one of the smallest order, otherwise the one whose time comes first.
+fn earliest(offers: impl Iterator<Item = (Instant, i64, TorrentKey)>, now: Instant) -> (Option<Offer>, u64) {
+    let mut count = 0;
+    let offers = offers.inspect(|_| count += 1).map(|(at, order, key)| (at.max(now), order, key));
+    let best = offers.min_by_key(|(at, order, _)| (*at, *order));
+    (best.map(|(at, _, key)| (at, key)), count)
 }
 
 fn has_room(count: usize, limit: Option<usize>) -> bool {

@@ -68,6 +68,8 @@ pub(crate) struct Driver {
     pub(crate) has_acted: bool,
     /// Time since which a waiting download precedes a running one that is not protected; `None` without one.
     pub(crate) inverted_since_s: Option<u64>,
+    /// Number of settles so far.
+    pub(crate) settles: u64,
     /// Set if every settle is followed by a check of all torrents.
     pub(crate) checks_all: bool,
 }
@@ -88,6 +90,7 @@ impl Driver {
             members: BTreeMap::new(),
             has_acted: false,
             inverted_since_s: None,
+            settles: 0,
             checks_all: true,
         }
     }
@@ -174,12 +177,20 @@ impl Driver {
     /// Settles, carries out the effects and checks them.
     pub(crate) fn settle(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.settles += 1;
         self.policy.settle(self.clock(), &mut effects);
-        let mut has_started = false;
+        let (mut has_started, mut stopped) = (false, BTreeSet::new());
         for effect in &effects {
             let is_start = matches!(effect, Effect::Start(_) | Effect::StartCheck(_));
             assert!(is_start || !has_started, "a start precedes {effect:?}");
             has_started |= is_start;
+            match effect {
+                Effect::Stop(key, _) => assert!(stopped.insert(*key), "{effect:?} twice"),
+                Effect::Start(key) => {
+                    assert!(!stopped.contains(key), "{key:?} stops and starts at {}", self.now_s)
+                }
+                _ => {}
+            }
             self.carry_out(*effect);
         }
         self.check_fixed_point();
@@ -232,11 +243,12 @@ impl Driver {
             }
             Effect::Stop(key, reason) => {
                 let shadow = self.torrents.get_mut(&key).unwrap();
-                let started_at = shadow.started_at.take().expect("a torrent runs before it stops");
+                let started_at = shadow.started_at.take();
+                assert!(started_at.is_some(), "{effect:?} of a torrent that does not run");
                 // A limit may be exceeded by torrents of which all are protected.
                 let is_short = now_s < shadow.protected_until_s;
                 let may_be_short = has_acted || reason != StopReason::Queue || queue.slow.is_some();
-                assert!(!is_short || may_be_short, "{effect:?} at {now_s} after {started_at}");
+                assert!(!is_short || may_be_short, "{effect:?} at {now_s} after {started_at:?}");
             }
             Effect::StartCheck(key) | Effect::HoldCheck(key) => {
                 let shadow = self.torrents.get_mut(&key).unwrap();

@@ -29,7 +29,7 @@ fn queue(a: u64, b: u64, has_slow: bool) -> QueueConfig {
         downloads: limit(a % 6),
         seeds: limit(a / 6 % 6),
         checks: limit(a / 36 % 6),
-        total: if a / 216 % 2 == 0 { None } else { Some((b % 7) as usize) },
+        total: if (a / 216).is_multiple_of(2) { None } else { Some((b % 7) as usize) },
         slow: has_slow.then(slow_rule),
         min_run: secs([0, 60, 300][(b / 7 % 3) as usize]),
         interval: secs([0, 30, 90][(b / 21 % 3) as usize]),
@@ -70,7 +70,8 @@ fn schedule(value: u64) -> Schedule {
         _ => ScheduleAction::Limits(Limits { down_per_s: Some(value), up_per_s: None }),
     };
     let [from, to] = [value / 3 % 48, value / 144 % 48].map(|half_hours| half_hours as u16 * 30);
-    let entries = (value % 5 != 0).then(|| ScheduleEntry::new(Weekdays::ALL, from, to, action).unwrap());
+    let entries =
+        (!value.is_multiple_of(5)).then(|| ScheduleEntry::new(Weekdays::ALL, from, to, action).unwrap());
     Schedule::new(entries.into_iter().collect()).unwrap()
 }
 

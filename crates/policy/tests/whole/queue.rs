@@ -159,7 +159,7 @@ fn slow_downloads_beyond_the_total_run_in_turn() {
     driver.settle();
     let mut ran = std::collections::BTreeSet::new();
     for _ in 0..4 {
-        driver.run(15 * MINUTE);
+        driver.run(30 * MINUTE);
         ran.extend(driver.running());
     }
     assert_eq!(ran.len(), 5, "each has had a turn: {ran:?}");

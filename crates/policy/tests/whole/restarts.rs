@@ -44,6 +44,42 @@ fn restart_continues_the_torrents_that_ran() {
 }
 
 #[test]
+fn restart_in_the_middle_changes_no_later_decision() {
+    let queue = QueueConfig { downloads: Some(5), min_run: secs(0), ..open_queue() };
+    let mut drivers = [Driver::new(config(queue)), Driver::new(config(queue))];
+    let mut rng = fastrand::Rng::with_seed(5);
+    drivers.iter_mut().for_each(|driver| driver.add_many(0..300, Phase::Downloading));
+    for step in 0..2000 {
+        let (number, other) = (rng.u64(..300), rng.u64(..300));
+        let (op, running) = (rng.u8(..10), drivers[0].running());
+        let finished = running.get(rng.usize(..running.len().max(1))).copied();
+        let effects = drivers.each_mut().map(|driver| {
+            driver.checks_all = step % 50 == 0;
+            match op {
+                0 => driver
+                    .policy
+                    .move_to(&[key(number), key(other)], ztor_policy::Move::To(number as usize / 2)),
+                1 => driver.mode(number, Mode::Paused),
+                2 | 3 => driver.mode(number, Mode::Queue),
+                4 => finished
+                    .into_iter()
+                    .for_each(|number| driver.change(number, |facts| facts.phase = Phase::Seeding)),
+                5 => driver.change(number, |facts| facts.phase = Phase::Downloading),
+                _ => {}
+            }
+            driver.has_acted = true;
+            driver.run(40)
+        });
+        assert_eq!(effects[0], effects[1], "step {step}");
+        if step % 97 == 0 {
+            restart(&mut drivers[1]);
+            drivers[1].settle();
+            assert_eq!(drivers[0].running(), drivers[1].running());
+        }
+    }
+}
+
+#[test]
 fn restart_keeps_goals_that_were_reached_or_waived() {
     let goals = Goals { seeding_time: Goal::At(secs(HOUR)), ..Goals::default() };
     let mut driver = Driver::new(ztor_policy::Config { goals, ..config(open_queue()) });
@@ -65,9 +101,7 @@ fn restart_keeps_goals_that_were_reached_or_waived() {
 
 #[test]
 fn restore_of_contradictions_normalises_them() {
-    let unknown = ztor_policy::Policy::new(config(open_queue()))
-        .create_category("x", CategorySettings::default())
-        .unwrap();
+    let unknown = ztor_policy::CategoryId::new(1);
     let category = |path: &str| SavedCategory {
         id: unknown,
         path: path.to_owned(),
