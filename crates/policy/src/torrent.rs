@@ -265,11 +265,16 @@ impl Torrent {
                     Kind::Seed if self.is_first => (i64::MIN, 0, key),
                     Kind::Seed => (self.since_s.unwrap_or(0).saturating_sub(self.lead_s()), 0, key),
                     _ if self.is_first => (-1, rank, key),
-                    _ => (i64::try_from(self.turn).unwrap_or(i64::MAX), rank, key),
+                    _ => (self.turn_order(), rank, key),
                 };
                 Some(Entry { kind, part, place })
             }
         }
+    }
+
+    /// Returns the first part of the place of a download.
+    pub(crate) fn turn_order(&self) -> i64 {
+        i64::try_from(self.turn).unwrap_or(i64::MAX)
     }
 
     /// Waiting time that a seed is given in advance, in seconds, for the need of its swarm: none without leechers, the

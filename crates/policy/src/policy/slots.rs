@@ -16,7 +16,7 @@ use super::settle::Batch;
 use crate::effect::{Effect, StopReason};
 use crate::key::TorrentKey;
 use crate::pool::Place;
-use crate::torrent::MIN_TURN;
+use crate::torrent::{MIN_TURN, Torrent};
 
 /// A torrent that can give up its slot from a time on.
 type Offer = (Instant, TorrentKey);
@@ -113,7 +113,9 @@ impl Policy {
     /// Returns the last running download behind a waiting one.
     fn behind(&mut self, mut head: Place, is_act: bool) -> Option<Offer> {
         // After a restart, torrents that ran before are the first to start, but they replace no others.
-        head.0 = head.0.max(0);
+        if head.0 < 0 {
+            head.0 = self.torrents.get(&head.2).map_or(0, Torrent::turn_order);
+        }
         let behind = self.pools.downloads.counted.iter().rev().take_while(|place| **place > head);
         let offers = behind.zip(0..).filter_map(|(place, order)| {
             let run = self.torrents.get(&place.2)?.run?;

@@ -152,6 +152,43 @@ fn slow_download_gives_up_its_slot_after_the_grace() {
 }
 
 #[test]
+fn download_in_bursts_is_slow_after_longer_and_longer_times() {
+    let mut driver = Driver::new(config(QueueConfig { slow: Some(slow_rule()), ..open_queue() }));
+    driver.add(0, Phase::Downloading);
+    driver.settle();
+    let mut slow_after = |rest_s: u64| {
+        let start_s = driver.now_s;
+        while !matches!(driver.state(0), State::Running { is_slow: true, .. }) {
+            driver.run(10);
+        }
+        let took_s = driver.now_s - start_s;
+        driver.run(rest_s);
+        driver.change(0, |facts| facts.down_per_s = 5000);
+        driver.run(70);
+        driver.change(0, |facts| facts.down_per_s = 0);
+        driver.settle();
+        took_s
+    };
+    let times: Vec<u64> = (0..8).map(|_| slow_after(100)).collect();
+    assert_eq!(times, [60, 120, 240, 480, 960, 1920, HOUR, HOUR]);
+    slow_after(HOUR);
+    assert_eq!(slow_after(0), 60, "an hour of slowness is no burst");
+}
+
+#[test]
+fn download_that_gave_up_its_slot_rests_before_it_takes_another() {
+    let turn = secs(15 * MINUTE);
+    let queue = QueueConfig { slow: Some(slow_rule()), total: Some(4), stalled_turn: turn, ..downloads(9) };
+    let mut driver = Driver::new(config(queue));
+    driver.add_many(0..5, Phase::Downloading);
+    driver.settle();
+    driver.run(6 * HOUR);
+    let starts: Vec<u64> = driver.torrents.values().map(|shadow| shadow.starts).collect();
+    assert!(starts.iter().sum::<u64>() <= 4 + 24, "one replacement in each turn: {starts:?}");
+    assert!(starts.iter().all(|starts| (4..=7).contains(starts)), "{starts:?}");
+}
+
+#[test]
 fn slow_downloads_beyond_the_total_run_in_turn() {
     let queue = QueueConfig { slow: Some(slow_rule()), total: Some(2), ..downloads(2) };
     let mut driver = Driver::new(config(queue));

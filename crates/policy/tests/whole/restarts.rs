@@ -100,6 +100,24 @@ fn restart_keeps_goals_that_were_reached_or_waived() {
 }
 
 #[test]
+fn restart_of_slow_downloads_keeps_their_turns() {
+    let turns =
+        QueueConfig { seed_turn: secs(300), stalled_turn: secs(300), min_run: secs(60), ..open_queue() };
+    let queue = QueueConfig { downloads: Some(1), total: Some(2), slow: Some(slow_rule()), ..turns };
+    let mut driver = Driver::new(config(queue));
+    driver.add_many(0..2, Phase::Downloading);
+    driver.add(2, Phase::Seeding);
+    driver.add(3, Phase::Downloading);
+    driver.run(660);
+    assert_eq!(driver.running(), [0, 1]);
+    restart(&mut driver);
+    driver.settle();
+    assert_eq!(driver.running(), [0, 2]);
+    driver.mode(2, Mode::Forced);
+    assert_eq!(driver.settle(), [], "the second does not replace the first");
+}
+
+#[test]
 fn restore_of_contradictions_normalises_them() {
     let unknown = ztor_policy::CategoryId::new(1);
     let category = |path: &str| SavedCategory {

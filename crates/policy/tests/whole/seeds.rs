@@ -1,7 +1,9 @@
 //! Seeds and their turns.
 
-use crate::driver::{DAY, Driver, HOUR, MINUTE, config, open_queue, slow_rule};
-use ztor_policy::{Facts, NewTorrent, Phase, QueueConfig, State, Swarm};
+use crate::driver::{DAY, Driver, HOUR, MINUTE, config, key, open_queue, secs, slow_rule};
+use ztor_policy::{
+    Config, Effect, Facts, Goal, Goals, Mode, NewTorrent, Phase, QueueConfig, Ratio, State, StopReason, Swarm,
+};
 
 fn seeds(limit: usize) -> QueueConfig {
     QueueConfig { seeds: Some(limit), ..open_queue() }
@@ -43,6 +45,42 @@ fn seed_without_need_still_gets_a_turn() {
     assert_eq!(driver.running(), [0]);
     driver.run(HOUR);
     assert_eq!(driver.running(), [1]);
+}
+
+#[test]
+fn seed_turn_below_the_minimum_time_does_not_shorten_it() {
+    let mut driver = Driver::new(config(QueueConfig { seed_turn: secs(0), ..seeds(1) }));
+    driver.add_many(0..2, Phase::Seeding);
+    driver.settle();
+    assert_eq!(driver.run(5 * MINUTE - 1), []);
+    assert_eq!(driver.run(1).len(), 2);
+}
+
+#[test]
+fn finished_download_beyond_the_seed_limit_waits_for_a_turn() {
+    let mut driver = Driver::new(config(seeds(1)));
+    driver.add(0, Phase::Seeding);
+    driver.add(1, Phase::Downloading);
+    driver.settle();
+    driver.change(1, |facts| facts.phase = Phase::Seeding);
+    assert_eq!(driver.settle(), [Effect::Stop(key(1), StopReason::Queue)]);
+    driver.run(HOUR);
+    assert_eq!(driver.running(), [1]);
+}
+
+#[test]
+fn seed_past_its_goal_waits_behind_the_others() {
+    let goals = Goals { ratio: Goal::At(Ratio::from_thousandths(1)), ..Goals::default() };
+    let mut driver = Driver::new(Config { goals, ..config(seeds(1)) });
+    driver.add(0, Phase::Seeding);
+    driver.change(0, |facts| (facts.uploaded, facts.downloaded) = (1, 1));
+    driver.settle();
+    driver.mode(0, Mode::Queue);
+    driver.add(1, Phase::Seeding);
+    driver.settle();
+    assert_eq!((driver.running(), driver.state(0)), (vec![1], State::Queued { position: None }));
+    driver.run(7 * HOUR);
+    assert_eq!(driver.running(), [0], "but it has a turn");
 }
 
 #[test]

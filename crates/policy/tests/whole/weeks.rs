@@ -63,9 +63,9 @@ fn weeks_at_home_finish_every_download_without_flapping() {
         per_day: 8,
         dead_percent: 15,
         acts_per_day: 6,
-        finish_within_s: 8 * DAY,
-        turn_within_s: 4 * DAY,
-        starts_per_day: 40,
+        finish_within_s: 4 * DAY,
+        turn_within_s: DAY,
+        starts_per_day: 30,
     };
     let summary = run(&plan, 0..4);
     assert!(summary.finished > 500 && summary.goals > 100, "{summary:?}");
@@ -87,9 +87,9 @@ fn weeks_under_a_total_give_slow_torrents_their_turns() {
         per_day: 6,
         dead_percent: 30,
         acts_per_day: 6,
-        finish_within_s: 10 * DAY,
-        turn_within_s: 6 * DAY,
-        starts_per_day: 60,
+        finish_within_s: 4 * DAY,
+        turn_within_s: 3 * DAY,
+        starts_per_day: 40,
     };
     let summary = run(&plan, 10..13);
     assert!(summary.finished > 250, "{summary:?}");
@@ -105,9 +105,9 @@ fn weeks_without_a_slow_rule_keep_the_order_and_the_minimum_time() {
         per_day: 5,
         dead_percent: 0,
         acts_per_day: 4,
-        finish_within_s: 12 * DAY,
-        turn_within_s: 5 * DAY,
-        starts_per_day: 40,
+        finish_within_s: 2 * DAY,
+        turn_within_s: 2 * DAY,
+        starts_per_day: 20,
     };
     let summary = run(&plan, 20..23);
     assert!(summary.finished > 250, "{summary:?}");
@@ -134,9 +134,9 @@ fn weeks_of_a_seedbox_with_two_thousand_torrents_serve_all() {
         per_day: 20,
         dead_percent: 5,
         acts_per_day: 20,
-        finish_within_s: 20 * DAY,
-        turn_within_s: 4 * DAY,
-        starts_per_day: 60,
+        finish_within_s: 6 * DAY,
+        turn_within_s: 2 * DAY,
+        starts_per_day: 40,
     };
     let summary = run(&plan, 30..31);
     assert!(summary.torrents >= 2000, "{summary:?}");
