@@ -38,7 +38,8 @@ impl CategoryId {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CategorySettings {
-    /// Folder of its torrents. With `None` it is the category's own name in the folder of the parent, if that has one.
+    /// Folder of its torrents. With `None` it is the category's own name in the folder of the parent, if that has
+    /// one.
     pub save_path: Option<PathBuf>,
     /// Limits of all its torrents together, and of those of its children.
     pub limits: Limits,

@@ -64,9 +64,9 @@ impl Default for QueueConfig {
     }
 }
 
-/// Rule by which a running torrent is slow: its rate is below a threshold for some time. It is no longer slow after the
-/// same time at or above the threshold. If it was slow for less than an hour, it takes twice as long to be slow again,
-/// up to an hour.
+/// Rule by which a running torrent is slow: its rate is below a threshold for some time. It is no longer slow after
+/// the same time at or above the threshold. If it was slow for less than an hour, it takes twice as long to be slow
+/// again, up to an hour.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SlowRule {
     /// Threshold for the download rate of downloads, in bytes per second.
@@ -80,7 +80,7 @@ pub struct SlowRule {
 }
 
 impl Default for SlowRule {
-    /// 2 KiB/s for a minute, beginning a minute after the start.
+    /// 2 KiB/s for a minute, and a grace of a minute.
     fn default() -> Self {
         let minute = Duration::from_secs(60);
         Self { down_per_s: 2048, up_per_s: 2048, after: minute, grace: minute }

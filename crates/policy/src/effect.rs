@@ -25,8 +25,8 @@ pub enum StopReason {
 
 /// Something that the caller carries out, in the given order.
 ///
-/// Starts and stops of a torrent alternate. The same holds for starts and holds of a check: the end of a check, reported
-/// by a new phase, counts as a hold.
+/// Starts and stops of a torrent alternate. The same holds for starts and holds of a check: the end of a check,
+/// reported by a new phase, counts as a hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Limits of the whole.

@@ -30,8 +30,8 @@ impl<T> Goal<T> {
 
 /// Share ratio in thousandths: 1500 is a ratio of 1.5.
 ///
-/// The ratio is the uploaded payload divided by the downloaded payload. If less than a hundredth of the wanted data was
-/// downloaded, as for data that was on disk before, it is divided by the size of the wanted data.
+/// The ratio is the uploaded payload divided by the downloaded payload. If less than a hundredth of the wanted data
+/// was downloaded, as for data that was on disk before, it is divided by the size of the wanted data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ratio(u32);

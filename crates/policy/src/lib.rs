@@ -1,12 +1,13 @@
 //! Policy of a client: which torrents run and check their data, and which rate limits apply.
 //!
-//! [`Policy`] is a state machine without I/O, clock, threads and randomness. A driver reports facts about torrents and
-//! acts of the user. [`Policy::settle`] decides about all of them at once and returns [`Effect`]s, which the driver
-//! carries out. The same calls give the same effects.
+//! [`Policy`] is a state machine without I/O, clock, threads and randomness. A driver reports facts about torrents
+//! and acts of the user. [`Policy::settle`] decides about all of them at once and returns [`Effect`]s, which the
+//! driver carries out. The same calls give the same effects.
 //!
 //! ```
 //! use ztor_base::Instant;
-//! use ztor_policy::{Clock, Config, Effect, Facts, Limits, LocalTime, NewTorrent, Phase, Policy, State, TorrentKey, Weekday};
+//! use ztor_policy::{Clock, Config, Effect, Facts, Limits, LocalTime, NewTorrent, Phase, Policy, State};
+//! use ztor_policy::{TorrentKey, Weekday};
 //!
 //! let mut config = Config::default();
 //! config.queue.downloads = Some(1);
@@ -42,20 +43,35 @@
 //!
 //! A started torrent keeps its slot for [`QueueConfig::min_run`]. Free slots are filled at once.
 //!
+//! A download that is slow gives up its slot, not its place in the total. Where it gave up that as well, it goes
+//! behind all others until data arrives or the user acts. Torrents that are checked take no slot; checks have a limit
+//! of their own, and go on while a torrent is paused.
+//!
 //! # Goals
 //!
 //! Goals count for torrents that have all their data and are neither paused nor started by force. A goal that is
-//! reached is reported once. The torrent continues when the user resumes it, or when the goal is raised above its value.
+//! reached is reported once. The torrent continues when the user resumes it, or when the goal is raised above its
+//! value.
+//!
+//! # Schedules
+//!
+//! A schedule changes the limits of the whole, or pauses all torrents except those with forced start. Checks go on.
+//! The user may switch to the alternative or the normal limits instead, which also ends a scheduled pause.
 //!
 //! # Limits
 //!
 //! The limits of the whole come from the configuration, the schedule or the user's choice. Categories form a tree of
 //! limit groups below the whole: the limits of each group bind all that is in it. The driver keeps the token buckets.
 //!
-//! Modules: `policy` is the machine. Its `settle` evaluates what has changed, `slots` distributes slots, `labels` edits
-//! categories and tags, `restore` converts from and to the saved form, and `status` answers front ends. `torrent` is
-//! one torrent, `order` the download queue, `pool` the torrents that compete for slots. `goals`, `schedule`,
-//! `categories` and `tags` hold the rules of their names.
+//! # Restarts
+//!
+//! [`Policy::saved`] returns everything that outlives a restart, and [`Policy::restore`] accepts it again. A restored
+//! torrent is [`State::Loading`] until its facts are reported. Torrents that ran get their slots back first.
+//!
+//! Modules: `policy` is the machine. Its `settle` evaluates what has changed, `slots` distributes slots, `labels`
+//! edits categories and tags, `restore` converts from and to the saved form, and `status` answers front ends.
+//! `torrent` is one torrent, `order` the download queue, `pool` the torrents that compete for slots. `goals`,
+//! `schedule`, `categories` and `tags` hold the rules of their names.
 #![forbid(unsafe_code)]
 
 mod categories;

@@ -40,8 +40,8 @@ impl Order {
         self.places.get(&key).map(|place| place.rank)
     }
 
-    /// Returns the position of a torrent; `None` if it is not in the queue. Before [`Order::number`] this counts those
-    /// in front of it.
+    /// Returns the position of a torrent; `None` if it is not in the queue. Before [`Order::number`] this counts
+    /// those in front of it.
     pub(crate) fn position(&self, key: TorrentKey) -> Option<usize> {
         let place = self.places.get(&key)?;
         Some(if self.is_stale { self.by_rank.range(..place.rank).count() } else { place.position })
@@ -210,7 +210,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn positions_after_any_changes_are_dense(ops in proptest::collection::vec((0u8..7, 0u64..12, 0u64..12), 0..60)) {
+        fn positions_after_any_changes_are_dense(
+            ops in proptest::collection::vec((0u8..7, 0u64..12, 0u64..12), 0..60),
+        ) {
             let mut order = queue(8);
             let mut model: Vec<u64> = (0..8).collect();
             for (op, a, b) in ops {

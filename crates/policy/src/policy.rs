@@ -68,7 +68,8 @@ impl NewTorrent {
 
 /// The policy machine. It decides which torrents run and check their data, and which limits apply.
 ///
-/// Methods record facts and acts of the user; they are cheap. [`settle`](Self::settle) decides for all of them at once.
+/// Methods record facts and acts of the user; they are cheap. [`settle`](Self::settle) decides for all of them at
+/// once.
 #[derive(Debug)]
 pub struct Policy {
     config: Config,
@@ -85,7 +86,7 @@ pub struct Policy {
     /// Times at which torrents are evaluated without new facts.
     timers: BTreeSet<(Instant, TorrentKey)>,
     groups: Groups,
-    /// Limits of the whole that the caller was told last; `None` before the first settle.
+    /// Limits of the whole in the last effect; `None` before the first settle.
     sent_limits: Option<Limits>,
     /// Set while the schedule pauses all torrents.
     is_held: bool,
@@ -117,7 +118,7 @@ struct Slots {
 #[derive(Debug, Default)]
 struct Groups {
     dirty: BTreeSet<CategoryId>,
-    /// Parent and limits that the caller was told last.
+    /// Parent and limits in the last effect.
     sent: BTreeMap<CategoryId, (Option<CategoryId>, Limits)>,
     /// Removed groups, each after its children.
     removed: Vec<CategoryId>,
@@ -204,14 +205,14 @@ impl Policy {
         self.set_mode(key, Mode::Paused)
     }
 
-    /// Gives a torrent to the queue: ends a pause or a forced start, and continues after a goal. The goal does not count
-    /// again before a goal of the torrent is changed. Returns false if the torrent is unknown.
+    /// Gives a torrent to the queue: ends a pause or a forced start, and continues after a goal. The goal does not
+    /// count again before a goal of the torrent is changed. Returns false if the torrent is unknown.
     pub fn resume(&mut self, key: TorrentKey) -> bool {
         self.set_mode(key, Mode::Queue)
     }
 
-    /// Starts a torrent regardless of limits, schedule and goals, and of a goal that it has reached. Returns false if it
-    /// is unknown.
+    /// Starts a torrent regardless of limits, schedule and goals, and of a goal that it has reached. Returns false
+    /// if it is unknown.
     pub fn force_start(&mut self, key: TorrentKey) -> bool {
         self.set_mode(key, Mode::Forced)
     }
@@ -335,8 +336,8 @@ impl Policy {
         self.torrents.is_empty()
     }
 
-    /// Returns the number of torrents that [`settle`](Self::settle) has evaluated or compared so far, a measure of its
-    /// work.
+    /// Returns the number of torrents that [`settle`](Self::settle) has evaluated or compared so far, a measure of
+    /// its work.
     pub fn work(&self) -> u64 {
         self.work
     }

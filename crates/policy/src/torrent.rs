@@ -60,7 +60,7 @@ pub(crate) struct Torrent {
     pub(crate) mode: Mode,
     pub(crate) goals: Goals,
     pub(crate) category: Option<CategoryId>,
-    /// Group that the caller was told last.
+    /// Group in the last effect.
     pub(crate) group: Option<CategoryId>,
     pub(crate) reached: Option<Reached>,
     pub(crate) run: Option<Run>,
@@ -277,9 +277,9 @@ impl Torrent {
         i64::try_from(self.turn).unwrap_or(i64::MAX)
     }
 
-    /// Waiting time that a seed is given in advance, in seconds, for the need of its swarm: none without leechers, the
-    /// maximum without other seeds, half of it with as many seeds as leechers or an unknown swarm. A seed past its
-    /// goal gets less than nothing.
+    /// Waiting time that a seed is given in advance, in seconds, for the need of its swarm: none without leechers,
+    /// the maximum without other seeds, half of it with as many seeds as leechers or an unknown swarm. A seed past
+    /// its goal gets less than nothing.
     pub(crate) fn lead_s(&self) -> i64 {
         let swarm = self.facts.and_then(|facts| facts.swarm);
         let need_s = swarm.map_or(NEED_S / 2, |swarm| {

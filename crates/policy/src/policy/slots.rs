@@ -1,6 +1,6 @@
 //! Distribution of slots among the torrents that compete for them.
 //!
-//! Waiting torrents start at once if there is room. Otherwise one of these may end a running torrent's slot:
+//! Waiting torrents start at once if the limits allow it. Otherwise one of these may end a running torrent's slot:
 //!
 //! - A limit is exceeded, since it was lowered, or since a torrent is no longer slow or has become a seed.
 //! - A download in front of it in the queue waits.
@@ -58,8 +58,8 @@ impl Policy {
         let (now, mut has_replaced) = (self.now, false);
         let due_at = loop {
             let Some(head) = self.pools.downloads.waiting.first().copied() else { break None };
-            let has_slot = has_room(self.pools.downloads.counted.len(), queue.downloads);
-            if has_slot && has_room(self.pools.running(), queue.total) {
+            let has_slot = is_below(self.pools.downloads.counted.len(), queue.downloads);
+            if has_slot && is_below(self.pools.running(), queue.total) {
                 self.start(head.2, batch);
                 continue;
             }
@@ -81,8 +81,8 @@ impl Policy {
         due_at
     }
 
-    /// Returns the torrent whose part of the total a download takes first: a seed, then a slow download. A download that
-    /// has given up its part waits for a turn of that torrent before it takes it.
+    /// Returns the torrent whose part of the total a download takes first: a seed, then a slow download. A download
+    /// that has given up its part waits for a turn of that torrent before it takes it.
     fn yielding(&mut self, head: Place, is_act: bool) -> Option<Offer> {
         let (now, queue) = (self.now, self.config.queue);
         let has_yielded = head.0 > 0;
@@ -132,8 +132,8 @@ impl Policy {
         let queue = self.config.queue;
         loop {
             let head = self.pools.seeds.waiting.first().copied()?;
-            let has_slot = has_room(self.pools.seeds.counted.len(), queue.seeds);
-            if has_slot && has_room(self.pools.running(), queue.total) {
+            let has_slot = is_below(self.pools.seeds.counted.len(), queue.seeds);
+            if has_slot && is_below(self.pools.running(), queue.total) {
                 self.start(head.2, batch);
                 continue;
             }
@@ -184,7 +184,7 @@ impl Policy {
             batch.stops.push(Effect::HoldCheck(key));
             self.set_check(key, false);
         }
-        while has_room(self.pools.checks.counted.len(), limit)
+        while is_below(self.pools.checks.counted.len(), limit)
             && let Some((_, _, key)) = self.pools.checks.waiting.first().copied()
         {
             batch.starts.push(Effect::StartCheck(key));
@@ -239,8 +239,8 @@ impl Policy {
     }
 }
 
-/// Returns the best offer, with a time that is not in the past, and the number of offers: of those whose time has come
-/// the one of the smallest order, otherwise the one whose time comes first.
+/// Returns the best offer, with a time that is not in the past, and the number of offers: of those whose time has
+/// come the one of the smallest order, otherwise the one whose time comes first.
 fn earliest(offers: impl Iterator<Item = (Instant, i64, TorrentKey)>, now: Instant) -> (Option<Offer>, u64) {
     let mut count = 0;
     let offers = offers.inspect(|_| count += 1).map(|(at, order, key)| (at.max(now), order, key));
@@ -248,7 +248,7 @@ fn earliest(offers: impl Iterator<Item = (Instant, i64, TorrentKey)>, now: Insta
     (best.map(|(at, _, key)| (at, key)), count)
 }
 
-fn has_room(count: usize, limit: Option<usize>) -> bool {
+fn is_below(count: usize, limit: Option<usize>) -> bool {
     limit.is_none_or(|limit| count < limit)
 }
 

@@ -168,7 +168,8 @@ proptest! {
             let saved = driver.policy.saved();
             let restored = ztor_policy::Policy::restore(driver.policy.config().clone(), saved.clone()).saved();
             let turns = |saved: &ztor_policy::Saved| {
-                let mut turns: Vec<_> = saved.torrents.iter().filter(|t| t.turn > 0).map(|t| (t.turn, t.key)).collect();
+                let taken = saved.torrents.iter().filter(|torrent| torrent.turn > 0);
+                let mut turns: Vec<_> = taken.map(|torrent| (torrent.turn, torrent.key)).collect();
                 turns.sort();
                 turns.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
             };

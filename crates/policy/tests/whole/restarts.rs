@@ -185,7 +185,8 @@ proptest! {
     #[test]
     fn restore_of_any_values_keeps_all_rules(saved in saved(), phases in proptest::collection::vec(0usize..5, 8)) {
         let all = [Phase::Downloading, Phase::Seeding, Phase::Checking, Phase::Metadata, Phase::Fault];
-        let queue = QueueConfig { downloads: Some(1), seeds: Some(1), total: Some(2), slow: Some(slow_rule()), ..open_queue() };
+        let one = QueueConfig { downloads: Some(1), seeds: Some(1), ..open_queue() };
+        let queue = QueueConfig { total: Some(2), slow: Some(slow_rule()), ..one };
         let known: Vec<_> = saved.torrents.iter().map(|torrent| torrent.key).collect();
         let mut driver = Driver::of(Policy::restore(config(queue), saved));
         for key in known {
