@@ -84,6 +84,18 @@ fn seed_past_its_goal_waits_behind_the_others() {
 }
 
 #[test]
+fn seed_that_was_paused_waits_from_its_resume() {
+    let mut driver = Driver::new(config(seeds(1)));
+    driver.add_many(0..3, Phase::Seeding);
+    driver.settle();
+    driver.mode(1, Mode::Paused);
+    driver.run(30 * MINUTE);
+    driver.mode(1, Mode::Queue);
+    driver.run(30 * MINUTE);
+    assert_eq!(driver.running(), [2]);
+}
+
+#[test]
 fn seed_without_others_that_wait_keeps_its_slot() {
     let mut driver = Driver::new(config(seeds(1)));
     driver.add(0, Phase::Seeding);
