@@ -4,6 +4,7 @@ use crate::bans::Author;
 use crate::exchange::picker::Priority;
 use crate::groups::GroupLimits;
 use crate::ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
+use crate::statistics::Statistics;
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -266,6 +267,8 @@ pub struct AddTorrent {
     pub uploaded: u64,
     /// Bytes downloaded in earlier sessions, for trackers and ratios.
     pub downloaded: u64,
+    /// Times and reported bytes of earlier sessions.
+    pub statistics: Statistics,
     /// Announce URLs in place of those of `meta`, tier by tier; `None` takes those of `meta`.
     pub trackers: Option<Vec<Vec<String>>>,
     /// True if it begins paused: it is checked, and then waits for [`Command::Resume`].
@@ -284,6 +287,7 @@ impl AddTorrent {
             earlier_peers: Vec::new(),
             uploaded: 0,
             downloaded: 0,
+            statistics: Statistics::default(),
             trackers: None,
             paused: false,
         }
@@ -317,6 +321,8 @@ pub struct StartTorrent {
     pub uploaded: u64,
     /// Bytes downloaded in earlier sessions, for trackers and ratios.
     pub downloaded: u64,
+    /// Times and reported bytes of earlier sessions.
+    pub statistics: Statistics,
 }
 
 /// Report of the disk about a torrent.

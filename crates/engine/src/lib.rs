@@ -67,6 +67,7 @@ mod quota;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
 mod router;
+mod statistics;
 mod status;
 #[cfg(any(test, feature = "testing"))]
 pub mod testkit;
@@ -93,6 +94,7 @@ pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, 
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;
+pub use statistics::{ReportedBytes, Statistics};
 pub use status::{
     MoveProgress, PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
 };

@@ -4,6 +4,7 @@ use crate::bitfield::Bitfield;
 use crate::event::DiskFault;
 use crate::ids::TorrentId;
 use crate::peer::Direction;
+use crate::statistics::{ReportedBytes, Statistics};
 use crate::transport::{Protection, Transport};
 use std::net::SocketAddr;
 use ztor_base::Duration;
@@ -78,6 +79,12 @@ pub struct TorrentStatus {
     pub known_peers: u32,
     /// Number of pieces in progress.
     pub partial_pieces: u32,
+    /// Time for which the torrent was active in all sessions, up to this status.
+    pub active_for: Duration,
+    /// The part of that without a missing wanted piece.
+    pub seeding_for: Duration,
+    /// Time since piece data was transferred, or since the torrent became active; `None` while it is not.
+    pub idle_for: Option<Duration>,
     /// Progress of a move of the files to another place; `None` if none is under way.
     pub moving: Option<MoveProgress>,
     /// Trackers, tier by tier.
@@ -116,6 +123,8 @@ pub struct TrackerStatus {
     pub leechers: Option<u32>,
     /// Number of completed downloads.
     pub downloads: Option<u32>,
+    /// Bytes that were reported to the tracker in all sessions ([`Statistics`](crate::Statistics)).
+    pub reported: ReportedBytes,
 }
 
 /// Source that has named the address of a peer.
@@ -205,6 +214,8 @@ pub struct ResumeData {
     pub downloaded: u64,
     /// Bytes sent in all sessions.
     pub uploaded: u64,
+    /// Times and reported bytes in all sessions.
+    pub statistics: Statistics,
     /// True if no wanted piece is missing.
     pub finished: bool,
     /// Addresses of peers that sent piece data, at most 100.

@@ -119,10 +119,7 @@ fn download_after_a_disk_fault_stops_and_completes_once_resumed() {
     assert_eq!(status[0].state, TorrentState::Stopped(fault));
     assert!(status[0].have_pieces >= 5);
     world.handle(leech, Event::Command(Command::Retry(id)));
-    assert!(
-        world.nodes[leech].rig.engine.resume_data(id).is_none(),
-        "no pieces are recorded before the check"
-    );
+    assert!(world.nodes[leech].resume_data(id).is_none(), "no pieces are recorded before the check");
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
 }
@@ -364,7 +361,7 @@ fn disk_fault_during_the_check_records_no_pieces_until_resumed() {
     let fault = DiskFault { kind: DiskFaultKind::Io, message: "no drive".into() };
     rig.disk(id, DiskEvent::Failed { fault });
     rig.settle();
-    assert!(rig.engine.resume_data(id).is_none());
+    assert!(rig.engine.resume_data(rig.now, id).is_none());
     assert!(rig.engine.poll_timeout().is_none_or(|at| at > rig.now), "no busy waiting while stopped");
     rig.handle(Event::Command(Command::Retry(id)));
     assert_eq!(rig.out.checks, [id]);
@@ -382,7 +379,7 @@ fn piece_verified_after_a_disk_fault_still_counts() {
     let leech = world.add(None, &[seed], |_| {});
     world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 5);
     let id = world.nodes[leech].id;
-    let have = world.nodes[leech].rig.engine.resume_data(id).unwrap().have;
+    let have = world.nodes[leech].resume_data(id).unwrap().have;
     let late = (0..20).find(|p| !have.contains(*p)).unwrap();
     let fault = DiskFault { kind: DiskFaultKind::Full, message: "no space".into() };
     world.handle(leech, Event::Disk { torrent: id, event: DiskEvent::Failed { fault } });
@@ -390,7 +387,7 @@ fn piece_verified_after_a_disk_fault_still_counts() {
         leech,
         Event::Disk { torrent: id, event: DiskEvent::PieceOk { piece: late, digests: Vec::new() } },
     );
-    assert!(world.nodes[leech].rig.engine.resume_data(id).unwrap().have.contains(late));
+    assert!(world.nodes[leech].resume_data(id).unwrap().have.contains(late));
 }
 
 /// In a fast download, aria2 sends bitfields instead of many `have` messages.

@@ -10,12 +10,13 @@ use crate::discovery::known::KnownPeers;
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::{PeerView, Table, TorrentView};
 use crate::peer::{Peer, Peers};
+use crate::statistics::{Counters, Statistics};
 use crate::status::{
     PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
 };
 use crate::torrent::Torrent;
 use std::net::SocketAddr;
-use ztor_base::Instant;
+use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer;
 
 /// Maximum number of peers remembered for the next run.
@@ -32,8 +33,11 @@ impl Engine {
     pub fn status_changes(&mut self, now: Instant) -> Vec<(TorrentId, Option<TorrentStatus>)> {
         let changed = self.core.dirty_mut().take_shown();
         let news = changed.into_iter().map(|id| {
-            let torrent = self.torrents.get(id);
-            let status = torrent.map(|torrent| torrent_status(now, torrent, &self.peers));
+            let torrent = self.torrents.get_mut(id);
+            let status = torrent.map(|torrent| {
+                torrent.count(now);
+                torrent_status(now, torrent, &self.peers)
+            });
             if status.as_ref().is_some_and(|s| s.down_per_s > 0 || s.up_per_s > 0) {
                 // Rates fall without an event.
                 self.core.dirty_mut().show(id);
@@ -59,23 +63,45 @@ impl Engine {
     }
 
     /// Returns [`resume_data`](Self::resume_data), if a piece was verified since its last call.
-    pub fn resume_data_if_changed(&mut self, id: TorrentId) -> Option<ResumeData> {
-        if self.core.dirty().unsaved().contains(&id) { self.resume_data(id) } else { None }
+    pub fn resume_data_if_changed(&mut self, now: Instant, id: TorrentId) -> Option<ResumeData> {
+        if self.core.dirty().unsaved().contains(&id) { self.resume_data(now, id) } else { None }
     }
 
     /// Returns the state of a torrent for a restart; `None` before its first check and during any, as an earlier record
     /// says more then.
-    pub fn resume_data(&mut self, id: TorrentId) -> Option<ResumeData> {
-        let torrent = self.torrents.get(id).filter(|torrent| torrent.lifecycle().counts_pieces())?;
+    pub fn resume_data(&mut self, now: Instant, id: TorrentId) -> Option<ResumeData> {
+        let torrent = self.torrents.get_mut(id).filter(|torrent| torrent.lifecycle().counts_pieces())?;
         self.core.dirty_mut().saved(id);
+        let statistics = torrent.count(now).get().clone();
         let totals = torrent.exchange().totals();
         Some(ResumeData {
             have: torrent.exchange().have().clone(),
             downloaded: totals.downloaded(),
             uploaded: totals.uploaded(),
+            statistics,
             finished: torrent.is_finished(),
             peers: good_peers(torrent, &self.peers),
         })
+    }
+
+    /// Returns the statistics of a torrent up to now, with the bytes received and sent in all sessions; `None` if there is
+    /// no such torrent.
+    pub fn statistics(&mut self, now: Instant, id: TorrentId) -> Option<(Statistics, (u64, u64))> {
+        let torrent = self.torrents.get_mut(id)?;
+        let counted = torrent.count(now).get().clone();
+        let totals = torrent.exchange().totals();
+        Some((counted, (totals.downloaded(), totals.uploaded())))
+    }
+
+    /// Returns the time for which each torrent was active in all sessions, and the part of that without a missing wanted
+    /// piece.
+    pub fn count_times(&mut self, now: Instant) -> Vec<(TorrentId, Duration, Duration)> {
+        let ids = self.torrents.ids();
+        let of = |id: TorrentId| {
+            let counted = self.torrents.get_mut(id)?.count(now).get();
+            Some((id, counted.active, counted.seeding))
+        };
+        ids.into_iter().filter_map(of).collect()
     }
 
     /// Marks a torrent as unsaved, as its last [`resume_data`](Self::resume_data) could not be kept.
@@ -243,6 +269,7 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
     let (peers, seeds) = live.fold((0, 0), |(n, s), p| (n + 1, s + u32::from(p.trade().is_seed())));
     let exchange = torrent.exchange();
     let totals = exchange.totals();
+    let trackers = torrent.trackers().announcer().status();
     TorrentStatus {
         id: torrent.id(),
         state: torrent.state(),
@@ -260,12 +287,15 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
         seeds,
         known_peers: torrent.known().len() as u32,
         partial_pieces: exchange.partial_count() as u32,
+        active_for: torrent.counters().get().active,
+        seeding_for: torrent.counters().get().seeding,
+        idle_for: torrent.is_active().then(|| totals.idle_for(now, torrent.counters().active_since())),
         moving: torrent.moving(),
-        trackers: torrent.trackers().announcer().status().map(|t| tracker_status(now, t)).collect(),
+        trackers: trackers.map(|t| tracker_status(now, t, torrent.counters())).collect(),
     }
 }
 
-fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerStatus {
+fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus, counters: &Counters) -> TrackerStatus {
     TrackerStatus {
         url: tracker.shown_url.clone(),
         tier: tracker.tier,
@@ -277,6 +307,7 @@ fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerSt
         seeders: tracker.seeders,
         leechers: tracker.leechers,
         downloads: tracker.downloads,
+        reported: counters.reported_to(&tracker.shown_url),
     }
 }
 

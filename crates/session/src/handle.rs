@@ -9,6 +9,7 @@ use crate::move_error::MoveError;
 use crate::opener::Opener;
 use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::Viewer;
+use crate::statistics::TorrentStatistics;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -152,6 +153,11 @@ impl TorrentHandle {
     /// ```
     pub fn pieces(&self) -> Reply<PieceMap> {
         self.ask(TorrentRequest::Pieces)
+    }
+
+    /// Returns the statistics of the torrent over all sessions; `None` before a magnet link is started.
+    pub fn statistics(&self) -> Reply<Option<TorrentStatistics>> {
+        self.ask(TorrentRequest::Statistics)
     }
 
     /// Adds addresses of peers to connect to.

@@ -58,6 +58,8 @@ mod setters;
 mod snapshot;
 mod start_error;
 mod state;
+mod statistics;
+mod times;
 mod tls_error;
 
 pub use add::{AddError, AddMagnet, AddTorrent};
@@ -78,6 +80,7 @@ pub use session::{End, Session};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
+pub use statistics::TorrentStatistics;
 pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;

@@ -11,6 +11,7 @@ use crate::interfaces::Moved;
 use crate::ledger::Ledger;
 use crate::move_error::MoveError;
 use crate::reply::Answer;
+use crate::statistics::TorrentStatistics;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ pub(crate) enum TorrentRequest {
     Peers(Answer<Vec<PeerStatus>>),
     Files(Answer<Vec<FileStatus>>),
     Pieces(Answer<PieceMap>),
+    Statistics(Answer<Option<TorrentStatistics>>),
     AddPeers {
         addrs: Vec<SocketAddr>,
         answer: Answer<()>,

@@ -7,6 +7,8 @@ use crate::locate::{Located, Requested, locate};
 use crate::message::{NetEvent, NewTorrent};
 use crate::reply::{Answer, answer};
 use crate::resume_store::ResumeStore;
+use crate::statistics;
+use crate::times::TimesFile;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -34,6 +36,7 @@ struct Files {
     handles: Arc<HandleCache>,
     claims: Arc<Claims>,
     resume_store: Option<Arc<dyn ResumeStore>>,
+    times: Arc<TimesFile>,
 }
 
 #[derive(Default)]
@@ -53,11 +56,12 @@ impl Opener {
     pub(crate) fn new(
         max_files: usize,
         resume_store: Option<Arc<dyn ResumeStore>>,
+        times: Arc<TimesFile>,
         runtime: Handle,
         inbox: Arc<Inbox<NetEvent>>,
     ) -> Self {
         let handles = Arc::new(HandleCache::new(max_files));
-        let files = Arc::new(Files { handles, claims: Arc::default(), resume_store });
+        let files = Arc::new(Files { handles, claims: Arc::default(), resume_store, times });
         Self { files, runtime, inbox, turns: Mutex::default() }
     }
 
@@ -128,6 +132,8 @@ impl Files {
         let home = ledger.as_ref().map_or(dir, |ledger| ledger.record().dir().to_owned());
         let of_pieces =
             priorities.as_ref().map(|files| piece_priorities(&meta.layout, files.iter().copied()));
+        let times = ledger.as_ref().map(|ledger| ledger.record().times_key());
+        let times = times.map(|key| self.times.get(&key)).unwrap_or_default();
         let engine_add = ztor_engine::AddTorrent {
             meta,
             priorities: of_pieces,
@@ -137,6 +143,7 @@ impl Files {
             earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
             uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
             downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
+            statistics: statistics::earlier(resume.as_ref(), &times),
             trackers,
             paused,
         };

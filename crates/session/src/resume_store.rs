@@ -1,5 +1,6 @@
 //! Stores for the resume data of torrents: files, or a place of the embedding program.
 
+use crate::times::TimesKey;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -77,10 +78,7 @@ impl FileResumeStore {
     }
 
     fn path_of(&self, key: &ResumeKey) -> PathBuf {
-        use std::hash::Hasher;
-        let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
-        fnv.write(key.dir.as_os_str().as_encoded_bytes());
-        self.folder.join(format!("{}-{:016x}.{}", key.swarm, fnv.finish(), records::EXTENSION))
+        self.folder.join(format!("{}-{:016x}.{}", key.swarm, folder_hash(&key.dir), records::EXTENSION))
     }
 }
 
@@ -151,6 +149,11 @@ impl Record {
         self.store.remove(&self.key)
     }
 
+    /// Returns the key in the file of times.
+    pub(crate) fn times_key(&self) -> TimesKey {
+        TimesKey::new(self.key.swarm, &self.key.dir)
+    }
+
     /// Returns the download folder of the key.
     pub(crate) fn dir(&self) -> &Path {
         &self.key.dir
@@ -192,6 +195,14 @@ impl Record {
     fn name(&self) -> PathBuf {
         PathBuf::from(format!("the record of {}", self.key.swarm))
     }
+}
+
+/// Returns a hash of a folder's path, the same in every run and build.
+pub(crate) fn folder_hash(dir: &Path) -> u64 {
+    use std::hash::Hasher as _;
+    let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+    fnv.write(dir.as_os_str().as_encoded_bytes());
+    fnv.finish()
 }
 
 /// FNV-1a. File names must be the same in every run and build.

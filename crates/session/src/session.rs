@@ -19,6 +19,7 @@ use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::{self, Snapshot};
 use crate::start_error::{SetupError, StartError};
 use crate::state;
+use crate::times::TimesFile;
 use crossbeam_channel::{Receiver, bounded};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -90,6 +91,7 @@ impl Session {
             let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
             control.resolve_dht_nodes(dht.bootstrap.clone(), role);
         }
+        let times = TimesFile::load(config.state_dir.as_deref());
         let (done_sender, done) = bounded(1);
         let max_utp = config.settings.max_peers.saturating_mul(2);
         let parts = Parts {
@@ -104,6 +106,7 @@ impl Session {
             listening,
             device: Device::new(bind, device),
             dht_path,
+            times: Arc::clone(&times),
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
             disks,
@@ -114,7 +117,7 @@ impl Session {
         let driver = Driver::new(parts).map_err(SetupError::of("sockets"))?;
         let thread = std::thread::Builder::new().name("net".into());
         thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
-        let opener = Opener::new(share.files, resume_store, runtime, Arc::clone(&inbox));
+        let opener = Opener::new(share.files, resume_store, times, runtime, Arc::clone(&inbox));
         let link = Arc::new(Link { inbox, viewer, opener });
         Ok(Self { link, done, addr, max_peers: share.most_peers })
     }

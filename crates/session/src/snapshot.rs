@@ -254,6 +254,9 @@ mod tests {
             seeds: 0,
             known_peers: 0,
             partial_pieces: 0,
+            active_for: Duration::ZERO,
+            seeding_for: Duration::ZERO,
+            idle_for: None,
             moving: None,
             trackers: Vec::new(),
         }

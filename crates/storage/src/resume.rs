@@ -104,16 +104,16 @@ pub struct Statistics {
     pub active_s: u64,
     /// The part of that without a missing wanted piece, in seconds.
     pub seeding_s: u64,
-    /// Bytes exchanged with the peers that each tracker has named, by the host of the tracker; at most [`MAX_TRACKERS`].
+    /// Bytes that were reported to each tracker, by its URL without passkeys; at most [`MAX_TRACKERS`].
     pub trackers: BTreeMap<String, TrackerBytes>,
 }
 
-/// Bytes exchanged with the peers that a tracker has named.
+/// Bytes that were reported to a tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TrackerBytes {
-    /// Bytes received.
+    /// Bytes received from peers.
     pub downloaded: u64,
-    /// Bytes sent.
+    /// Bytes sent to peers.
     pub uploaded: u64,
 }
 

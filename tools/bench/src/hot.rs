@@ -363,14 +363,14 @@ fn status(scale: Scale) -> anyhow::Result<Run> {
 fn unsaved(scale: Scale) -> anyhow::Result<Run> {
     let mut idle = Idle::new(scale);
     for id in idle.rig.engine.unsaved(Unsaved::Pieces) {
-        idle.rig.engine.resume_data_if_changed(id);
+        idle.rig.engine.resume_data_if_changed(idle.rig.now, id);
     }
     let mut turn = 0;
     Ok(Box::new(move || {
         idle.rig.engine.not_saved(idle.torrents[turn % idle.torrents.len()]);
         turn += 1;
         for id in idle.rig.engine.unsaved(Unsaved::Pieces) {
-            black_box(idle.rig.engine.resume_data_if_changed(id));
+            black_box(idle.rig.engine.resume_data_if_changed(idle.rig.now, id));
         }
     }))
 }

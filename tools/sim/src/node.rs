@@ -427,11 +427,12 @@ impl Node {
     }
 
     fn save(&mut self, core: &mut Core, always: bool, finished: bool) {
+        let now = core.now;
         let Some(run) = &mut self.run else { return };
         let resume = if always || finished {
-            run.engine.resume_data(run.id)
+            run.engine.resume_data(now, run.id)
         } else {
-            run.engine.resume_data_if_changed(run.id)
+            run.engine.resume_data_if_changed(now, run.id)
         };
         if let Some(resume) = resume {
             self.job(core, Job::Sync { resume, finished });

@@ -1,7 +1,7 @@
 //! Counts of a torrent's piece data.
 
 use crate::rate::Meter;
-use ztor_base::Instant;
+use ztor_base::{Duration, Instant};
 
 /// Piece data of a torrent, in bytes.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Totals {
     session_downloaded: u64,
     session_uploaded: u64,
     wasted: u64,
+    /// Time of the last transfer of piece data in either direction; `None` if there was none.
+    moved_at: Option<Instant>,
 }
 
 impl Totals {
@@ -23,12 +25,14 @@ impl Totals {
 
     /// Counts received bytes.
     pub(super) fn downloaded_now(&mut self, now: Instant, bytes: u32) {
+        self.moved_at = Some(now);
         self.down_meter.add(now, u64::from(bytes));
         self.session_downloaded += u64::from(bytes);
     }
 
     /// Counts sent bytes.
     pub(super) fn uploaded_now(&mut self, now: Instant, bytes: u64) {
+        self.moved_at = Some(now);
         self.session_uploaded += bytes;
         self.up_meter.add(now, bytes);
     }
@@ -44,6 +48,12 @@ impl Totals {
 
     pub(crate) fn up_per_s(&self, now: Instant) -> u64 {
         self.up_meter.per_s(now)
+    }
+
+    /// Returns the time since piece data was transferred, or since `active_since` if that is later.
+    pub(crate) fn idle_for(&self, now: Instant, active_since: Option<Instant>) -> Duration {
+        let since = self.moved_at.max(active_since).unwrap_or(now);
+        now.since(since)
     }
 
     /// Returns the downloaded bytes of all sessions.

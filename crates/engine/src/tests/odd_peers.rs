@@ -273,7 +273,8 @@ fn first_write_after_a_check_marks_the_torrent_as_unsaved() {
     let id = scripted.id;
     let saved = |scripted: &mut Scripted| {
         let ids = scripted.rig.engine.unsaved(Unsaved::Pieces);
-        ids.iter().for_each(|id| drop(scripted.rig.engine.resume_data(*id)));
+        let now = scripted.rig.now;
+        ids.iter().for_each(|id| drop(scripted.rig.engine.resume_data(now, *id)));
         ids.contains(&id)
     };
     saved(&mut scripted);

@@ -241,3 +241,34 @@ fn limit_of_one_peer_leaves_the_rest_to_the_others() {
     assert_eq!(rates.iter().filter(|rate| **rate <= 51_000).count(), 1, "{rates:?}");
     assert!(rates.iter().sum::<u64>() * 100 >= LIMIT * 95, "{rates:?}");
 }
+
+#[test]
+fn bytes_reported_to_a_tracker_are_counted_when_it_answers() {
+    let mut uploads = Uploads::new(1, 2);
+    let id = uploads.rig.engine.status(uploads.rig.now)[0].id;
+    uploads.run(120);
+    let tiers = vec![vec!["http://tracker.example/announce".to_owned()]];
+    uploads.rig.handle(Event::Command(Command::SetTrackers { torrent: id, tiers }));
+    let mut announce = |uploads: &mut Uploads, body: &[u8]| {
+        uploads.rig.handle(Event::Command(Command::Reannounce(id)));
+        uploads.rig.settle();
+        uploads.rig.answer_lookups([192, 0, 2, 1].into());
+        let asked = uploads.rig.out.https.pop().expect("it is asked");
+        let sent = uploads.sent_bytes;
+        uploads.rig.handle(Event::Http { id: asked.id, from: None, result: Ok((200, body.to_vec())) });
+        uploads.rig.settle();
+        let reported = uploads.rig.engine.status(uploads.rig.now)[0].trackers[0].reported.uploaded;
+        uploads.run(120);
+        (sent, reported)
+    };
+    let good = b"d8:intervali7200e12:min intervali1e5:peers0:e";
+    let (sent, first) = announce(&mut uploads, good);
+    assert!(sent > 0 && first == sent, "{first} of {sent}");
+    let (sent, last) = announce(&mut uploads, good);
+    assert!(last == sent && last > first, "{last} of {sent}");
+    let (_, refused) = announce(&mut uploads, b"d14:failure reason4:busye");
+    assert_eq!(refused, last, "a refused announce is reported again");
+    let now = uploads.rig.now;
+    let resumed = uploads.rig.engine.resume_data(now, id).unwrap().statistics;
+    assert_eq!(resumed.trackers.values().map(|bytes| bytes.uploaded).collect::<Vec<_>>(), [last]);
+}

@@ -49,6 +49,10 @@ impl Node {
         self.rig.engine.status(self.rig.now).remove(0)
     }
 
+    pub(super) fn resume_data(&mut self, id: TorrentId) -> Option<ResumeData> {
+        self.rig.engine.resume_data(self.rig.now, id)
+    }
+
     /// Panics unless the reported changes are all changes.
     pub(super) fn look(&mut self) {
         let Rig { engine, now, .. } = &mut self.rig;

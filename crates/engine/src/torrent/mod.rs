@@ -17,6 +17,7 @@ use crate::exchange::Exchange;
 use crate::extensions::About;
 use crate::ids::{PeerKey, TorrentId};
 use crate::metadata::{Fetch, Layers};
+use crate::statistics::{Counters, ReportedBytes};
 use crate::status::{MoveProgress, TorrentState};
 use crate::trackers::TorrentTrackers;
 use fastrand::Rng;
@@ -24,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::{Instant, SwarmId};
 use ztor_metainfo::{InfoHashes, Metainfo};
+use ztor_tracker::announcer::TrackerId;
 use ztor_wire::{Handshake, Reserved};
 
 /// A torrent: its identity, its lifecycle, and its state in each part of the engine.
@@ -37,6 +39,7 @@ pub(crate) struct Torrent {
     is_paused: bool,
     /// Progress of a move of its files.
     moving: Option<MoveProgress>,
+    counters: Counters,
     /// Connections, and connection attempts.
     peers: Vec<PeerKey>,
     exchange: Exchange,
@@ -67,6 +70,7 @@ impl Torrent {
             ends_first: add.ends_first,
             uploaded: add.uploaded,
             downloaded: add.downloaded,
+            statistics: add.statistics.clone(),
         });
         torrent.known.set_own_addrs(own);
         torrent.is_paused = add.paused;
@@ -104,6 +108,7 @@ impl Torrent {
             lifecycle: Lifecycle::FetchingInfo(Fetch::default()),
             is_paused: false,
             moving: None,
+            counters: Counters::default(),
             peers: Vec::new(),
             exchange: Exchange::new(now, id),
             known: KnownPeers::default(),
@@ -250,6 +255,25 @@ impl Torrent {
         !self.is_paused && self.lifecycle.is_open()
     }
 
+    /// Returns the times and reported bytes up to now.
+    pub(crate) fn count(&mut self, now: Instant) -> &Counters {
+        let (is_active, is_finished) = (self.is_active(), self.is_finished());
+        self.counters.update(now, is_active, is_finished);
+        &self.counters
+    }
+
+    /// Returns the times and reported bytes, as they were counted last.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Records counts of this session that a tracker has accepted.
+    pub(crate) fn report(&mut self, tracker: TrackerId, counts: ReportedBytes) {
+        if let Some(status) = self.trackers.announcer().status_of(tracker) {
+            self.counters.report(&status.shown_url, counts);
+        }
+    }
+
     /// Returns the progress of a move of its files; `None` if none is under way.
     pub(crate) fn moving(&self) -> Option<MoveProgress> {
         self.moving
@@ -334,6 +358,7 @@ impl Torrent {
 
     /// Starts a waiting torrent with a check of its files.
     pub(crate) fn start(&mut self, start: StartTorrent) {
+        self.counters = Counters::new(start.statistics.clone());
         self.exchange.start(start);
         let total = self.exchange.piece_count();
         if let Some(meta) = self.lifecycle.meta().cloned() {

@@ -11,6 +11,7 @@ pub(crate) use of_torrent::TorrentTrackers;
 use crate::cx::Cx;
 use crate::ids::{RequestId, TorrentId};
 use crate::outbox::{HttpGet, IpFamily, Outbox, Resolve};
+use crate::statistics::ReportedBytes;
 use crate::torrent::{Torrent, Torrents};
 use crate::torrent_event::TorrentEvent;
 use fastrand::Rng;
@@ -231,7 +232,8 @@ impl Trackers {
             let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
             swarms.push((is_v2, request, url));
         }
-        let round = self.rounds.start(cx.now, (*torrent, *tracker, host), is_goodbye);
+        let counts = ReportedBytes { downloaded: request.downloaded, uploaded: request.uploaded };
+        let round = self.rounds.start(cx.now, (*torrent, *tracker, host), counts, is_goodbye);
         for (is_v2, request, url) in swarms {
             for to in addresses.each(target.origin.port) {
                 let part = Part { round, is_v2, is_udp, to: to.ip() };

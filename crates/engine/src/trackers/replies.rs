@@ -67,6 +67,7 @@ impl Trackers {
         let Some((part, round)) = self.rounds.get(id) else { return };
         let (is_v2, torrent, tracker) = (part.is_v2, round.torrent, round.tracker);
         let (host, sent_at, has_reply) = (round.host, round.sent_at, round.has_reply());
+        let counts = round.counts;
         let outcome = match &result {
             Err(error) if is_unanswered(error) => Outcome::Unanswered,
             Ok(_) | Err(_) => Outcome::Answered,
@@ -92,6 +93,7 @@ impl Trackers {
             (ended, Ok(reply)) => {
                 if matches!(ended, Ended::Replied) {
                     torrent.trackers_mut().announcer_mut().on_reply(cx.now, tracker, &reply);
+                    torrent.report(tracker, counts);
                 }
                 take_peers(cx, torrent, (tracker, is_v2, from), &reply);
                 // A tracker in the local network sees an address that is useless elsewhere.

@@ -3,6 +3,7 @@
 
 use super::hosts::HostId;
 use crate::ids::{RequestId, TorrentId};
+use crate::statistics::ReportedBytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use ztor_base::{Duration, Instant};
@@ -24,6 +25,8 @@ pub(super) struct Round {
     pub(super) host: HostId,
     pub(super) sent_at: Instant,
     pub(super) is_goodbye: bool,
+    /// Counts that it reports.
+    pub(super) counts: ReportedBytes,
     /// Set if the torrent has stopped since, so no reply counts.
     is_dropped: bool,
     parts: usize,
@@ -77,6 +80,7 @@ impl Rounds {
         &mut self,
         now: Instant,
         (torrent, tracker, host): (TorrentId, TrackerId, HostId),
+        counts: ReportedBytes,
         is_goodbye: bool,
     ) -> RoundId {
         let id = RoundId(self.next_number());
@@ -87,6 +91,7 @@ impl Rounds {
             host,
             sent_at: now,
             is_goodbye,
+            counts,
             is_dropped: false,
             parts: 0,
             has_reply: false,
@@ -249,7 +254,7 @@ mod tests {
         let tracker =
             Announcer::new(tiers, &mut fastrand::Rng::with_seed(1)).poll_announce(now, true).unwrap();
         let torrent = TorrentId::from_u64(1);
-        let round = rounds.start(now, (torrent, tracker, HostId::default()), false);
+        let round = rounds.start(now, (torrent, tracker, HostId::default()), ReportedBytes::default(), false);
         let part = |to| Part { round, is_v2: false, is_udp: true, to };
         let ids: Vec<RequestId> = parts.iter().map(|(to, _)| rounds.add(torrent, part(*to))).collect();
         let ends = ids.into_iter().zip(parts).map(|(id, (_, is_silent))| {

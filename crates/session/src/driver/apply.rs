@@ -48,6 +48,7 @@ impl Driver {
             ends_first: new.add.ends_first,
             uploaded: new.add.uploaded,
             downloaded: new.add.downloaded,
+            statistics: new.add.statistics.clone(),
         };
         self.cx.engine_mut().start_torrent(id, start)?;
         if let Some(tiers) = new.add.trackers.clone() {

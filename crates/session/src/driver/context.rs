@@ -3,7 +3,9 @@
 use super::publishing::Publishing;
 use crate::snapshot::{Publisher, SessionEvent};
 use ztor_base::Instant;
-use ztor_engine::{Command, DiskEvent, DiskFault, Engine, Event, Outbox, TorrentEvent, TorrentId};
+use ztor_engine::{
+    Command, DiskEvent, DiskFault, Engine, Event, Outbox, ResumeData, Statistics, TorrentEvent, TorrentId,
+};
 
 /// The engine and its context.
 pub(super) struct Context {
@@ -52,6 +54,21 @@ impl Context {
         self.handle(Event::Disk { torrent, event: DiskEvent::Failed { fault } });
         let is_stop = |event: &TorrentEvent| matches!(event, TorrentEvent::Stopped { .. });
         self.out.events.iter().skip(before).any(is_stop)
+    }
+
+    /// Returns the state of a torrent for a restart.
+    pub(super) fn resume_data(&mut self, torrent: TorrentId) -> Option<ResumeData> {
+        self.engine.resume_data(self.now, torrent)
+    }
+
+    /// Returns the statistics of a torrent up to now, with the bytes received and sent.
+    pub(super) fn statistics(&mut self, torrent: TorrentId) -> Option<(Statistics, (u64, u64))> {
+        self.engine.statistics(self.now, torrent)
+    }
+
+    /// Does the same if a piece was verified since the last call.
+    pub(super) fn resume_data_if_changed(&mut self, torrent: TorrentId) -> Option<ResumeData> {
+        self.engine.resume_data_if_changed(self.now, torrent)
     }
 
     /// Lets the engine decide, at the end of a turn.

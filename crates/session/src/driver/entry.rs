@@ -12,6 +12,8 @@ use crate::ledger::Ledger;
 use crate::message::NewTorrent;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
+use crate::statistics::Dates;
+use crate::times::TimesKey;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -50,6 +52,7 @@ pub(super) struct Entry {
     save: SaveState,
     retry: Retry,
     suspects: Suspects,
+    dates: Dates,
     /// Time at which a file was last found changed by another program; `None` if never.
     changed_at: Option<Instant>,
     /// True if the next stop is for a check that follows at once.
@@ -104,6 +107,7 @@ enum FinishReport {
 impl Entry {
     pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
         let NewTorrent { resume, ledger, home, claims, claim, priorities, prepare, recheck, .. } = new;
+        let dates = Dates::of(resume.as_deref());
         let moves = moves_of(&member.store().place(), &home);
         Self {
             id,
@@ -124,6 +128,7 @@ impl Entry {
             save: SaveState::default(),
             retry: Retry::default(),
             suspects: Suspects::default(),
+            dates,
             changed_at: None,
             looks_again: false,
         }
@@ -192,9 +197,9 @@ impl Entry {
             return None;
         }
         let data = if always || self.save.finish_pending {
-            cx.engine_mut().resume_data(self.id)?
+            cx.resume_data(self.id)?
         } else {
-            cx.engine_mut().resume_data_if_changed(self.id)?
+            cx.resume_data_if_changed(self.id)?
         };
         let resume = Resume {
             have: data.have.to_wire(),
@@ -202,6 +207,7 @@ impl Entry {
             uploaded: data.uploaded,
             downloaded: data.downloaded,
             peers: data.peers,
+            statistics: self.dates.to_record(&data.statistics),
             ..Resume::new(self.store().meta().info_hashes, self.store().dir())
         };
         self.save.is_under_way = true;
@@ -239,6 +245,7 @@ impl Entry {
 
     /// Records that the torrent is finished. [`report_finished`](Self::report_finished) reports it.
     pub(super) fn set_finish_pending(&mut self) {
+        self.dates.finish();
         self.save.finish_pending = true;
     }
 
@@ -254,6 +261,9 @@ impl Entry {
 
     /// Records that a check found everything wanted. It counts once that is durable.
     pub(super) fn set_start_pending(&mut self) {
+        if !self.dates.is_finished() {
+            self.dates.finish();
+        }
         self.save.start_pending = true;
     }
 
@@ -318,7 +328,7 @@ impl Entry {
             path.display()
         );
         self.next_check.recheck = true;
-        let Some(data) = cx.engine_mut().resume_data(self.id) else { return };
+        let Some(data) = cx.resume_data(self.id) else { return };
         let had = data.have.to_wire();
         if self.stop_in_doubt(cx, DiskFault { kind: DiskFaultKind::Changed, message }) {
             self.look_again(cx, had);
@@ -393,6 +403,16 @@ impl Entry {
     /// Removes the resume data once the torrent is removed and no job of it is left. The files stay.
     pub(super) fn forget_at_the_end(&self) {
         self.member.delete_at_the_end(Deletion { ledger: self.ledger.clone(), answer: None });
+    }
+
+    /// Returns the times of the calendar.
+    pub(super) fn dates(&self) -> Dates {
+        self.dates
+    }
+
+    /// Returns the key in the file of times; `None` without a record.
+    pub(super) fn times_key(&self) -> Option<TimesKey> {
+        self.ledger.as_ref().map(|ledger| ledger.record().times_key())
     }
 
     pub(super) fn moves_mut(&mut self) -> &mut Moves {

@@ -11,7 +11,7 @@
 //! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
 //! - `requests`: requests to single torrents, and callers that wait for one;
 //! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`;
-//! - `saver`, `dht_file`, `ending`: what is saved when, and the end.
+//! - `saver`, `times_saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
 mod cipher;
@@ -39,6 +39,7 @@ mod retry;
 mod saver;
 pub(crate) mod sockets;
 mod suspects;
+mod times_saver;
 mod tokens;
 mod torrents;
 mod udp;
@@ -50,6 +51,7 @@ use crate::disk::Disks;
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
 use crate::snapshot::Publisher;
+use crate::times::TimesFile;
 use conns::Conns;
 use context::Context;
 use crossbeam_channel::Sender;
@@ -68,6 +70,7 @@ use sockets::Listening;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use times_saver::TimesSaver;
 pub(crate) use tokens::WAKER;
 use tokens::{LISTENER, LOCAL_V4, LOCAL_V6, UDP};
 use torrents::Torrents;
@@ -91,6 +94,7 @@ pub(crate) struct Driver {
     saver: Saver,
     ending: Ending,
     dht_file: DhtFile,
+    times: TimesSaver,
     inbox: Arc<Inbox<NetEvent>>,
     disks: Disks,
     control: Control,
@@ -107,6 +111,7 @@ pub(crate) struct Parts {
     pub(crate) device: Device,
     /// File for the nodes of the DHT; `None` without DHT or state folder.
     pub(crate) dht_path: Option<PathBuf>,
+    pub(crate) times: Arc<TimesFile>,
     /// True if local discovery is on.
     pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
@@ -139,6 +144,7 @@ impl Driver {
             saver: Saver::new(now),
             ending: Ending::new(parts.done),
             dht_file: DhtFile::new(now, parts.dht_path),
+            times: TimesSaver::new(now, parts.times),
             inbox: parts.inbox,
             disks: parts.disks,
             control: parts.control,
@@ -212,6 +218,7 @@ impl Driver {
             self.ending.poll_timeout(),
             Some(self.torrents.retry_at()).filter(|_| self.ending.is_running()),
             self.dht_file.poll_timeout(),
+            Some(self.times.poll_timeout()),
             self.cx.engine().poll_timeout(),
             self.datagrams.utp().poll_timeout(),
         ];
@@ -227,6 +234,7 @@ impl Driver {
             self.torrents.retry_due(&mut self.cx);
         }
         self.dht_file.save_if_due(self.cx.now(), self.cx.engine(), &self.control);
+        self.times.save_if_due(self.cx.now(), self.cx.engine_mut(), &self.torrents, &self.control);
         self.cx.publish_if_due();
     }
 
@@ -272,6 +280,8 @@ impl Driver {
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());
+        let now = self.cx.now();
+        self.times.save(now, self.cx.engine_mut(), &self.torrents);
         // Threads that have not ended were logged.
         let _ = self.disks.stop();
         self.control.stop();

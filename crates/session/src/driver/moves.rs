@@ -1,6 +1,7 @@
 //! Moves of a torrent's files: by the user, and to the download folder when it is finished.
 
 use super::Driver;
+use super::entry::Entry;
 use crate::disk::{MoveRule, Occasion, Relocated};
 use crate::move_error::MoveError;
 use crate::reply::{Answer, AskError, answer};
@@ -199,6 +200,7 @@ impl Driver {
         match (request.after, error) {
             (After::Answer(to), None) => answer(to, Ok(())),
             (After::Remove(to), None) => {
+                self.times.remove(self.torrents.get(torrent).and_then(Entry::times_key));
                 if let Some(entry) = self.torrents.get(torrent) {
                     entry.forget_at_the_end();
                 }

@@ -92,6 +92,12 @@ impl Driver {
             TorrentRequest::Pieces(to) => {
                 answer(to, self.cx.engine().piece_map(torrent).ok_or(AskError::NoTorrent));
             }
+            TorrentRequest::Statistics(to) => {
+                let dates = self.torrents.get(torrent).map(Entry::dates);
+                let counted = self.cx.statistics(torrent);
+                let all = dates.zip(counted).map(|(dates, (counted, bytes))| dates.to_status(counted, bytes));
+                answer(to, if is_here { Ok(all) } else { Err(AskError::NoTorrent) });
+            }
             TorrentRequest::Files(to) => answer(to, self.file_status(torrent)),
             TorrentRequest::AddPeers { addrs, answer: to } => {
                 self.cx.command(Command::AddPeers { torrent, addrs });
@@ -166,6 +172,7 @@ impl Driver {
             }
             TorrentRequest::RemoveWithData(to) if !is_here => answer(to, Err(AskError::NoTorrent.into())),
             TorrentRequest::RemoveWithData(to) => {
+                self.times.remove(self.torrents.get(torrent).and_then(Entry::times_key));
                 match self.torrents.get(torrent) {
                     Some(entry) => entry.delete_at_the_end(to),
                     // A magnet link that is not started has no files.

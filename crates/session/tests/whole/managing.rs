@@ -188,3 +188,34 @@ fn remove_with_data_of_a_seed_leaves_what_it_may_not_write() {
     assert_eq!(torrent.peers().wait().map(drop), Err(AskError::NoTorrent));
     assert!(seed.shutdown(LIMIT));
 }
+
+#[test]
+fn statistics_are_kept_over_restarts() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = content(&tmp.path().join("src"), 1 << 20);
+    let seed = seed_of(&meta, &tmp.path().join("src"));
+    let state = tmp.path().join("state");
+    let add = || AddTorrent::new(Arc::clone(&meta), tmp.path().join("dst")).peers(vec![seed.local_addr()]);
+    let leech = session(Some(&state), |_| {});
+    let torrent = leech.add(add()).wait().unwrap();
+    torrent.finished().wait_for(LIMIT).unwrap();
+    let seconds = |torrent: &TorrentHandle| torrent.statistics().wait().unwrap().unwrap().seeding.as_secs();
+    until(&torrent, "two seconds of seeding", |torrent| seconds(torrent) >= 2);
+    let first = torrent.statistics().wait().unwrap().unwrap();
+    assert_eq!((first.downloaded_bytes, first.uploaded_bytes), (1 << 20, 0));
+    assert!(first.active >= first.seeding && first.finished.unwrap() >= first.added);
+    assert!(leech.shutdown(LIMIT));
+    let again = session(Some(&state), |_| {});
+    let torrent = again.add(add()).wait().unwrap();
+    again.started();
+    torrent.pause().wait().unwrap();
+    let second = torrent.statistics().wait().unwrap().unwrap();
+    assert_eq!((second.added, second.finished), (first.added, first.finished));
+    assert_eq!(second.downloaded_bytes, 1 << 20);
+    assert!(second.seeding.as_secs() >= 2, "{second:?}");
+    let times = |torrent: &TorrentHandle| torrent.statistics().wait().unwrap().unwrap().active;
+    let before = times(&torrent);
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(times(&torrent), before, "a pause does not count");
+    assert!(again.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
