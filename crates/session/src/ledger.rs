@@ -54,6 +54,11 @@ impl Ledger {
         resume.mount.clone_from(&page.mount);
     }
 
+    /// Returns the mount point of the file system with the files; `None` if unknown, or for the root file system.
+    pub(crate) fn mount(&self) -> Option<PathBuf> {
+        self.page().mount.clone()
+    }
+
     /// Sets the folders with a record that leads to this one.
     pub(crate) fn set_moved_from(&self, dirs: Vec<PathBuf>) {
         self.page().moved_from = dirs;

@@ -45,6 +45,7 @@ pub(crate) fn locate(
     let first = Record::new(Arc::clone(store), meta, requested.dir);
     let (record, resume) = follow(&first, meta);
     let ledger = Ledger::new(record.clone());
+    ledger.set_mount(resume.as_ref().and_then(|resume| resume.mount.clone()));
     let Some(mut resume) = resume else {
         return Ok(Located { place: new_place(meta, requested), ledger: Some(ledger), resume: None });
     };

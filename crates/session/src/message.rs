@@ -71,6 +71,10 @@ pub(crate) enum NetEvent {
         done: u64,
         total: u64,
     },
+    /// These download folders were gone, and are back.
+    FoldersFound {
+        dirs: Vec<PathBuf>,
+    },
     /// A move of a torrent's files has ended.
     Relocated {
         torrent: TorrentId,

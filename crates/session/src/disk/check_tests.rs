@@ -277,3 +277,25 @@ fn glance_leaves_reserving_space_to_the_pass_that_hashes() {
     check(&full, &rig.inbox).unwrap();
     assert_eq!(std::fs::metadata(rig.file(1)).unwrap().len(), 2 * PIECE as u64);
 }
+
+#[test]
+fn check_of_a_torrent_whose_drive_is_not_mounted_stops_before_anything_is_created() {
+    let rig = Rig::new(&[20_000, 30_000, 5]);
+    let store = rig.store();
+    let mut resume = rig.resume(&store, vec![0xf0]);
+    // A folder that is no mount point, as that of a drive that is not mounted.
+    let mount = rig.dir.path().join("dst");
+    resume.stamps = resume.stamps.iter().map(|_| FileStamp { len: 5, mtime_ns: 1 }).collect();
+    resume.mount = Some(mount.clone());
+    let mut job = rig.job(&store);
+    job.resume = Some(Arc::new(resume.clone()));
+    let found = check_with(&job, |_| panic!("nothing is hashed"));
+    assert!(matches!(found.map(|_| ()), Err(StorageError::FolderGone { .. })));
+    assert!(!store.path_of(0).exists());
+    // The files are there: they were moved to this file system.
+    std::fs::create_dir_all(store.path_of(0).parent().unwrap()).unwrap();
+    std::fs::write(store.path_of(0), vec![0; 20_000]).unwrap();
+    resume.stamps = store.fingerprint().unwrap();
+    job.resume = Some(Arc::new(resume));
+    assert!(check_with(&job, |_| Ok(vec![false; 4])).is_ok());
+}

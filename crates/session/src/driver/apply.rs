@@ -162,6 +162,9 @@ impl Driver {
                 if !self.torrents.on_stopped(&mut self.cx, torrent, fault) {
                     return;
                 }
+                if let Some((dir, mount)) = self.torrents.gone_folder(torrent, fault.kind) {
+                    self.drives.is_gone(self.cx.now(), dir, mount);
+                }
             }
             TorrentEvent::Removed { torrent } => self.torrents.remove(torrent, &mut self.disks),
             TorrentEvent::Metadata { .. }

@@ -15,6 +15,7 @@ use crate::snapshot::SessionEvent;
 use crate::statistics::Dates;
 use crate::times::TimesKey;
 use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
@@ -403,6 +404,11 @@ impl Entry {
     /// Removes the resume data once the torrent is removed and no job of it is left. The files stay.
     pub(super) fn forget_at_the_end(&self) {
         self.member.delete_at_the_end(Deletion { ledger: self.ledger.clone(), answer: None });
+    }
+
+    /// Returns the mount point that the files were below at the last check; `None` if unknown, or for the root file system.
+    pub(super) fn mount(&self) -> Option<PathBuf> {
+        self.ledger.as_ref().and_then(|ledger| ledger.mount())
     }
 
     /// Returns the times of the calendar.

@@ -10,7 +10,8 @@
 //! - `conns`, a table of `conn`: the connections with their `cipher`, `queue`, `encrypt_stage` and the read `pool`;
 //! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
 //! - `requests`: requests to single torrents, and callers that wait for one;
-//! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`;
+//! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`; `drives`: folders
+//!   that are gone;
 //! - `saver`, `times_saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
@@ -22,6 +23,7 @@ mod context;
 mod datagrams;
 mod device;
 mod dht_file;
+mod drives;
 mod encrypt_stage;
 mod ending;
 mod entry;
@@ -58,6 +60,7 @@ use crossbeam_channel::Sender;
 use datagrams::{Datagrams, UdpSockets};
 pub(crate) use device::Device;
 use dht_file::DhtFile;
+use drives::Drives;
 use ending::Ending;
 pub(crate) use handshakes::Handshakes;
 use listeners::Listeners;
@@ -95,6 +98,7 @@ pub(crate) struct Driver {
     ending: Ending,
     dht_file: DhtFile,
     times: TimesSaver,
+    drives: Drives,
     inbox: Arc<Inbox<NetEvent>>,
     disks: Disks,
     control: Control,
@@ -145,6 +149,7 @@ impl Driver {
             ending: Ending::new(parts.done),
             dht_file: DhtFile::new(now, parts.dht_path),
             times: TimesSaver::new(now, parts.times),
+            drives: Drives::default(),
             inbox: parts.inbox,
             disks: parts.disks,
             control: parts.control,
@@ -219,6 +224,7 @@ impl Driver {
             Some(self.torrents.retry_at()).filter(|_| self.ending.is_running()),
             self.dht_file.poll_timeout(),
             Some(self.times.poll_timeout()),
+            self.drives.poll_timeout().filter(|_| self.ending.is_running()),
             self.cx.engine().poll_timeout(),
             self.datagrams.utp().poll_timeout(),
         ];
@@ -232,6 +238,7 @@ impl Driver {
         self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disks);
         if self.ending.is_running() {
             self.torrents.retry_due(&mut self.cx);
+            self.drives.look_if_due(self.cx.now(), &self.control, &self.inbox);
         }
         self.dht_file.save_if_due(self.cx.now(), self.cx.engine(), &self.control);
         self.times.save_if_due(self.cx.now(), self.cx.engine_mut(), &self.torrents, &self.control);

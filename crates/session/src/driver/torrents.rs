@@ -7,9 +7,10 @@ use crate::disk::{Disks, Membership};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_base::Instant;
-use ztor_engine::{Command, DiskEvent, DiskFault, SendBlock, TorrentId, WriteBlock};
+use ztor_engine::{Command, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId, WriteBlock};
 
 /// Files of all torrents.
 pub(super) struct Torrents {
@@ -140,6 +141,26 @@ impl Torrents {
             Stopped::Rests { retry_after: None } => {}
         }
         true
+    }
+
+    /// Returns the download folder of a torrent that has stopped because it is gone, and its mount point; `None` for other
+    /// faults.
+    pub(super) fn gone_folder(
+        &self,
+        torrent: TorrentId,
+        kind: DiskFaultKind,
+    ) -> Option<(PathBuf, Option<PathBuf>)> {
+        let entry = self.table.get(torrent).filter(|_| kind == DiskFaultKind::Gone)?;
+        Some((entry.store().dir(), entry.mount()))
+    }
+
+    /// Resumes the torrents in these folders that wait for a retry, as the folders are back.
+    pub(super) fn retry_in(&mut self, cx: &mut Context, dirs: &[PathBuf]) {
+        let waits = |entry: &Entry| entry.retry_at().is_some() && dirs.contains(&entry.store().dir());
+        for (id, entry) in self.table.iter_mut().filter(|(_, entry)| waits(entry)) {
+            entry.resumed_by_time();
+            cx.command(Command::Retry(id));
+        }
     }
 
     /// Records that the user resumes a torrent.
