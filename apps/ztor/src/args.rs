@@ -156,7 +156,10 @@ pub(crate) struct GetArgs {
     /// Seed when done, until stopped
     #[arg(long)]
     pub(crate) seed: bool,
-    /// Seed until every torrent has uploaded this many times its size
+    /// Download at most this many torrents at a time, in the given order; slow ones do not count
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_downloads: Option<u32>,
+    /// Seed until every torrent has uploaded this many times its size; each stops at that
     #[arg(long, value_name = "R", value_parser = parse_ratio)]
     pub(crate) seed_ratio: Option<f64>,
     /// Seed for this long after the last torrent is done: 30s, 10m, 2h

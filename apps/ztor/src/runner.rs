@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ztor_daemon::policy::State;
+use ztor_daemon::{Manager, NewTorrent};
 use ztor_metainfo::Metainfo;
 use ztor_session::{
     AddTorrent, DiskFault, DiskFaultKind, End, Events, EventsError, Session, SessionEvent, TorrentEvent,
-    TorrentId, TorrentState,
+    TorrentHandle, TorrentId, TorrentState,
 };
 
 use crate::args::NetArgs;
@@ -30,7 +32,7 @@ use failures::not_whole;
 use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
-pub(crate) use goal::{Goal, Seed};
+pub(crate) use goal::{Goal, Rules, Seed};
 pub(crate) use magnet::{Link, OnMetadata};
 pub(crate) use setup::{config, peers, state_dir};
 pub(crate) use torrent::info_hash;
@@ -50,6 +52,9 @@ const SAVING: Duration = Duration::from_secs(120);
 /// A session with its torrents and its display.
 pub(crate) struct Runner {
     session: Session,
+    manager: Manager,
+    /// True if the queue may hold torrents back, so that they begin paused.
+    is_queued: bool,
     events: Events,
     display: Display,
     torrents: Vec<Torrent>,
@@ -99,19 +104,34 @@ impl Added {
 }
 
 impl Runner {
-    /// Starts the session. `state_dir` is the folder for progress between runs; `None` saves none.
+    /// Starts the session, without rules. `state_dir` is the folder for progress between runs; `None` saves none.
     pub(crate) fn start(
+        net: &NetArgs,
+        state_dir: Option<PathBuf>,
+        display: Display,
+    ) -> anyhow::Result<Runner> {
+        Self::start_by(Rules::default(), net, state_dir, display)
+    }
+
+    /// Starts the session, with rules for its torrents.
+    pub(crate) fn start_by(
+        rules: Rules,
         net: &NetArgs,
         state_dir: Option<PathBuf>,
         display: Display,
     ) -> anyhow::Result<Runner> {
         let config = config(net, state_dir);
         let finds_peers = config.dht.is_some() || config.local_discovery;
+        let rules = rules.of_policy(config.settings.limits);
+        let is_queued = rules.queue.downloads.is_some();
+        let manager = Manager::new(rules, config.settings.clone());
         let session = Session::start(config)?;
         let events = session.subscribe();
         display.event(&Event::Listening { port: session.local_addr().port() });
         Ok(Runner {
             session,
+            manager,
+            is_queued,
             events,
             display,
             torrents: Vec::new(),
@@ -141,7 +161,9 @@ impl Runner {
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let meta = Arc::clone(&add.meta);
         let news = Added::of(&add);
+        let add = add.paused(self.is_queued);
         let torrent = self.session.add(add).wait().with_context(|| format!("cannot add {}", meta.name))?;
+        self.manage(&torrent)?;
         self.torrents.push(Torrent {
             id: torrent.id(),
             name: meta.name.clone(),
@@ -156,6 +178,12 @@ impl Runner {
         });
         self.tell_added(torrent.id(), &news);
         Ok(())
+    }
+
+    /// Lets the policy decide when a torrent runs.
+    fn manage(&mut self, torrent: &TorrentHandle) -> anyhow::Result<()> {
+        let managed = self.manager.add(torrent.clone(), NewTorrent::default());
+        managed.context("cannot manage the torrent")
     }
 
     fn tell_added(&self, id: TorrentId, news: &Added) {
@@ -196,6 +224,7 @@ impl Runner {
                 }
                 event = self.events.try_next();
             }
+            self.manager.turn(&self.session);
             if self.display.is_due() {
                 self.display.progress(&self.rows());
             }
@@ -456,14 +485,10 @@ impl Runner {
         if seed.time.is_some_and(|time| all_done.elapsed() >= time) {
             return true;
         }
-        let Some(ratio) = seed.ratio else { return false };
-        let snapshot = self.session.snapshot();
-        let uploaded: HashMap<_, _> =
-            snapshot.torrents.iter().map(|status| (status.id, status.uploaded_bytes)).collect();
-        self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done)).all(|torrent| {
-            let uploaded = uploaded.get(&torrent.id).copied().unwrap_or(0);
-            uploaded as f64 >= ratio * torrent.wanted_bytes as f64
-        })
+        let has_reached =
+            |torrent: &Torrent| matches!(self.manager.state_of(torrent.id), Some(State::GoalReached { .. }));
+        let mut done = self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done));
+        seed.ratio && done.all(has_reached)
     }
 
     fn silence_error(&self, patience: Duration) -> CliError {

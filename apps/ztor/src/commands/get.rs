@@ -19,7 +19,7 @@ use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::magnet_cache;
 use crate::open::{self, Opened};
-use crate::runner::{self, Goal, Link, Next, OnMetadata, Runner, Seed};
+use crate::runner::{self, Goal, Link, Next, OnMetadata, Rules, Runner, Seed};
 use crate::select::Selection;
 use crate::stop::Stop;
 
@@ -69,7 +69,8 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         return Err(error.into());
     }
     prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
-    let mut runner = Runner::start(&args.net, state_dir.clone(), Display::new(console))?;
+    let rules = Rules { max_downloads: args.max_downloads, ratio: args.seed_ratio };
+    let mut runner = Runner::start_by(rules, &args.net, state_dir.clone(), Display::new(console))?;
     lost.into_iter().for_each(|report| runner.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
         if meta.private || !runner.finds_peers() {
@@ -86,7 +87,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         }
     }
     let magnets = add_links(&mut runner, links, &plan.peers);
-    let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
+    let seed = Seed { always: args.seed, ratio: args.seed_ratio.is_some(), time: args.seed_time };
     let goal = Goal::Fetch { seed, give_up: args.give_up };
     let result = loop {
         match runner.next(goal, stop) {

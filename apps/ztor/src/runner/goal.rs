@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ztor_session::{Snapshot, TorrentState};
+use ztor_daemon::policy::{Config, Goal as PolicyGoal, Limits, Ratio};
+use ztor_session::{RateLimits, Snapshot, TorrentState};
 
 /// The condition that ends a run; see [`Runner::next`](super::Runner::next).
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +25,38 @@ pub(crate) enum Goal {
 pub(crate) struct Seed {
     /// Set to seed until stopped, or until one of the other conditions holds.
     pub(crate) always: bool,
-    /// Seeding ends when this many times the wanted bytes are uploaded; `None` if this does not end it.
-    pub(crate) ratio: Option<f64>,
+    /// Set if seeding ends when every torrent has reached the ratio of the [`Rules`].
+    pub(crate) ratio: bool,
     /// Seeding ends this long after the last torrent is done; `None` if this does not end it.
     pub(crate) time: Option<Duration>,
 }
 
 impl Seed {
     pub(super) fn is_asked(&self) -> bool {
-        self.always || self.ratio.is_some() || self.time.is_some()
+        self.always || self.ratio || self.time.is_some()
+    }
+}
+
+/// Rules of the torrents of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// Number of torrents that download at a time; `None` for all.
+    pub(crate) max_downloads: Option<u32>,
+    /// Ratio at which a torrent stops seeding; `None` if this does not end it.
+    pub(crate) ratio: Option<f64>,
+}
+
+impl Rules {
+    /// Returns the rules for the policy, with the limits of the session.
+    pub(super) fn of_policy(self, limits: RateLimits) -> Config {
+        let limits = Limits { down_per_s: limits.down, up_per_s: limits.up };
+        let mut config = Config { limits, ..Config::default() };
+        config.queue.downloads = self.max_downloads.and_then(|most| usize::try_from(most).ok());
+        if let Some(ratio) = self.ratio {
+            // Rounded up, so that at least the ratio is uploaded. The conversion saturates.
+            config.goals.ratio = PolicyGoal::At(Ratio::from_thousandths((ratio * 1000.0).ceil() as u32));
+        }
+        config
     }
 }
 

@@ -51,6 +51,7 @@ impl Runner {
             .add_magnet(AddMagnet::new(magnet).peers(peers).known(known))
             .wait()
             .with_context(|| format!("cannot add {name}"))?;
+        self.manage(&torrent)?;
         let id = torrent.id();
         self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
         self.torrents.push(Torrent {
@@ -97,7 +98,7 @@ impl Runner {
         match answer {
             OnMetadata::Start(add) => {
                 let (news, name) = (Added::of(&add), add.meta.name.clone());
-                let started = self.session.torrent(id).start(*add).wait();
+                let started = self.session.torrent(id).start(add.paused(self.is_queued)).wait();
                 started.with_context(|| format!("cannot add {name}"))?;
                 if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) {
                     torrent.wanted_bytes = news.wanted_bytes;

@@ -278,6 +278,36 @@ fn get_with_a_folder_for_incomplete_files_moves_them_when_all_are_complete() {
 }
 
 #[test]
+fn get_with_max_downloads_fetches_one_torrent_after_the_other() {
+    let scratch = Scratch::new();
+    let mut torrents = Vec::new();
+    let mut seeds = Vec::new();
+    for number in 0..3 {
+        let file = scratch.data(&format!("in/{number}.bin"), 1 << 20, number);
+        torrents.push(scratch.create(&file, &["--piece-length", "64KiB"]));
+        seeds.push(file);
+    }
+    let pairs: Vec<&dyn AsRef<std::ffi::OsStr>> = torrents
+        .iter()
+        .zip(&seeds)
+        .flat_map(|(torrent, file)| [torrent as &dyn AsRef<std::ffi::OsStr>, file as _])
+        .collect();
+    let seed = seed(&scratch, &pairs);
+    let mut command = get(&scratch, &[&"--json", &"--limit-down", &"2MiB/s", &"--peer", &seed.addr]);
+    command.args(["--max-downloads", "1"]).args(&torrents);
+    let run = Running::start(command).finish().expect(0);
+    // Each is done before the next has a byte.
+    let mut done = Vec::new();
+    for line in run.stdout.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        if object["event"] == "done" {
+            done.push(object["name"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(done, ["0.bin", "1.bin", "2.bin"], "{}", run.stdout);
+}
+
+#[test]
 fn get_with_exclude_leaves_out_what_matches() {
     let scratch = Scratch::new();
     let album = scratch.album();

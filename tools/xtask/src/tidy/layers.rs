@@ -69,6 +69,7 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-metainfo",
     ]),
     entry("ztor-session", (Layer::Runtime, 0), Kind::Open),
+    entry("ztor-daemon", (Layer::Runtime, 1), Kind::Open).only(&["ztor-base", "ztor-policy", "ztor-session"]),
     // Applications reach the engine and the peer protocol through the session.
     entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&["ztor-base", "ztor-tracker"]),
     entry("ztor", (Layer::Application, 1), Kind::Open).only(&[
@@ -78,6 +79,7 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-tracker",
         "ztor-storage",
         "ztor-session",
+        "ztor-daemon",
         "ztor-server",
     ]),
     entry("ztor-sim", (Layer::Tools, 0), Kind::Open),

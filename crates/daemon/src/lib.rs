@@ -1,0 +1,34 @@
+//! Management of the torrents of a session, for programs that keep them for long.
+//!
+//! [`Manager`] carries out the decisions of [`ztor_policy`]: which torrents run, when they are done, and which limits
+//! apply. It has no thread: its owner calls [`Manager::turn`] a few times a second.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn any<T>() -> T { unreachable!("it only has to compile") }
+//! # let meta: std::sync::Arc<ztor_session::Metainfo> = any();
+//! use ztor_daemon::{Manager, policy};
+//! use ztor_session::{AddTorrent, Config, Session, Settings};
+//!
+//! let session = Session::start(Config::default())?;
+//! let mut rules = policy::Config::default();
+//! rules.goals.ratio = policy::Goal::At(policy::Ratio::from_thousandths(1500));
+//! let mut manager = Manager::new(rules, Settings::default());
+//! let torrent = session.add(AddTorrent::new(meta, "downloads").paused(true)).wait()?;
+//! manager.add(torrent, Default::default())?;
+//! loop {
+//!     for event in manager.turn(&session) {
+//!         println!("{event:?}");
+//!     }
+//!     std::thread::sleep(std::time::Duration::from_millis(250));
+//! }
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod clock;
+mod facts;
+mod manager;
+
+pub use manager::{Event, Manager, NewTorrent};
+pub use ztor_policy as policy;
