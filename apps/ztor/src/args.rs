@@ -141,6 +141,10 @@ pub(crate) struct GetArgs {
     /// Folder of the files: as in the torrent, always a folder of their own, or never one
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Folder::Original)]
     pub(crate) layout: Folder,
+    /// Take files that another of the torrents has as well from there, by hard links: one copy on disk, and each piece is
+    /// downloaded once if both torrents have pieces of the same length
+    #[arg(long)]
+    pub(crate) share_files: bool,
     /// Fetch only the metadata of magnet links, and write it as NAME.torrent to the folder
     #[arg(long)]
     pub(crate) metadata_only: bool,

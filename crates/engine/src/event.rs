@@ -354,6 +354,13 @@ pub enum DiskEvent {
         /// Length of the block, in bytes.
         bytes: u32,
     },
+    /// Result of a look for a piece that another torrent has verified ([`Outbox::looks`](crate::Outbox::looks)).
+    Looked {
+        /// Index of the piece.
+        piece: u32,
+        /// True if the piece is on disk and matches its hash.
+        is_there: bool,
+    },
     /// All blocks of a piece are written, and its hash matches.
     PieceOk {
         /// Index of the piece.

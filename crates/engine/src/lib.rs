@@ -67,6 +67,7 @@ mod quota;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
 mod router;
+mod sharing;
 mod statistics;
 mod status;
 #[cfg(any(test, feature = "testing"))]
@@ -110,6 +111,7 @@ use discovery::{DhtDriver, LocalDiscovery};
 use fastrand::Rng;
 use peer::Peers;
 use router::Router;
+use sharing::Sharing;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -129,6 +131,7 @@ pub struct Engine {
     dialer: Dialer,
     places: Places,
     trackers: Trackers,
+    sharing: Sharing,
     lsd: LocalDiscovery,
     /// `None` if the engine takes no part in the DHT.
     dht: Option<DhtDriver>,
@@ -204,6 +207,7 @@ impl Engine {
             dialer: Dialer::default(),
             places: Places::new(now),
             trackers,
+            sharing: Sharing::default(),
             lsd,
             dht: None,
         }
@@ -219,6 +223,7 @@ impl Engine {
             dialer: &mut self.dialer,
             places: &mut self.places,
             trackers: &mut self.trackers,
+            sharing: &mut self.sharing,
             lsd: &mut self.lsd,
             dht: self.dht.as_mut(),
         }
@@ -301,6 +306,20 @@ impl Engine {
         if let Some(torrent) = self.torrents.get_mut(id) {
             torrent.exchange_mut().set_disk(disk);
         }
+    }
+
+    /// Records that `count` pieces of two torrents, from these on, are the same file on disk, with hashes of the same content.
+    /// Only one of the torrents fetches such a piece at a time. The others look for it on disk when it is verified
+    /// ([`Outbox::looks`]). The record ends when a torrent is removed.
+    pub fn share_pieces(
+        &mut self,
+        now: Instant,
+        one: (TorrentId, u32),
+        two: (TorrentId, u32),
+        count: u32,
+        out: &mut Outbox,
+    ) {
+        self.router(now, out).link_pieces(one, two, count);
     }
 
     /// Sets the progress of a move of a torrent's files, to be shown in its status.

@@ -58,6 +58,8 @@ pub struct Outbox {
     pub forgets: Vec<TorrentId>,
     /// Torrents whose files are checked and prepared again, answered by `Checked`.
     pub checks: Vec<TorrentId>,
+    /// Pieces to look for on disk, as another torrent has verified them in a common file, answered by `Looked`.
+    pub looks: Vec<(TorrentId, u32)>,
     /// HTTP requests, answered by `Http`.
     pub https: Vec<HttpGet>,
     /// Names to look up, answered by `Resolved`.
@@ -200,6 +202,7 @@ impl Outbox {
             writes,
             forgets,
             checks,
+            looks,
             https,
             resolves,
             datagrams,
@@ -214,6 +217,7 @@ impl Outbox {
             && writes.is_empty()
             && forgets.is_empty()
             && checks.is_empty()
+            && looks.is_empty()
             && https.is_empty()
             && resolves.is_empty()
             && datagrams.is_empty()
@@ -233,6 +237,7 @@ impl Outbox {
         self.writes.clear();
         self.forgets.clear();
         self.checks.clear();
+        self.looks.clear();
         self.https.clear();
         self.resolves.clear();
         self.datagrams.clear();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use ztor_engine::{Priority, StartTorrentError};
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_storage::{Allocation, FileNames, NameError, StorageError};
+use ztor_storage::{Allocation, FileNames, NameError, ShareFiles, StorageError};
 
 /// Reason that a torrent was not added or not started.
 #[derive(Debug, Error)]
@@ -80,6 +80,10 @@ pub struct AddTorrent {
     pub incomplete_dir: Option<PathBuf>,
     /// Paths of the files below the folder, and the suffix of incomplete ones. Files with resume data keep theirs.
     pub names: FileNames,
+    /// Use of files that another torrent of the session has with the same content (BEP 52 `pieces root`, or the same v1
+    /// pieces), if this torrent has none of its own yet. With hard links, incomplete files are shared as well between
+    /// torrents with pieces of the same length: each piece is fetched once.
+    pub share_files: ShareFiles,
     /// Priority of each file of the layout, pads included; `None` for normal ones.
     pub priorities: Option<Vec<Priority>>,
     /// True to fetch the pieces in order.
@@ -120,6 +124,7 @@ impl AddTorrent {
             dir: dir.into(),
             incomplete_dir: None,
             names: FileNames::default(),
+            share_files: ShareFiles::No,
             priorities: None,
             sequential: false,
             ends_first: false,
@@ -160,6 +165,7 @@ pub struct AddMagnet {
 setters!(AddTorrent {
     incomplete_dir: Option<PathBuf>,
     names: FileNames,
+    share_files: ShareFiles,
     priorities: Option<Vec<Priority>>,
     sequential: bool,
     ends_first: bool,

@@ -108,13 +108,20 @@ impl Disks {
 
     /// Writes a block. The engine counts it for the disk `counted`, which is another one for pieces that were begun
     /// before the torrent's files moved.
-    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership, counted: DiskId) {
+    /// `route` chooses the thread: blocks at the same place on disk have the same.
+    pub(crate) fn write(
+        &mut self,
+        write: WriteBlock,
+        member: &Membership,
+        counted: DiskId,
+        route: (TorrentId, u32),
+    ) {
         let WriteBlock { torrent, piece, begin, data } = write;
         let store = Arc::clone(member.store());
         let tag = counted.index() as u64;
         let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag };
         if let Some(group) = self.group_mut(member.disk()) {
-            group.stage(torrent, piece, Job::Write(job));
+            group.stage(route.0, route.1, Job::Write(job));
         }
     }
 
@@ -128,6 +135,13 @@ impl Disks {
     pub(crate) fn warm(&self, send: SendBlock, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.read(ReadJob::Warm { send, member: Arc::clone(member) });
+        }
+    }
+
+    /// Looks for a piece that another torrent has verified in a common file. [`DiskEvent::Looked`](ztor_engine::DiskEvent::Looked) follows.
+    pub(crate) fn look(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Look { torrent, piece, member: Arc::clone(member) });
         }
     }
 

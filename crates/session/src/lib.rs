@@ -55,6 +55,7 @@ mod resume_store;
 mod scrape;
 mod session;
 mod setters;
+mod shares;
 mod snapshot;
 mod start_error;
 mod state;
@@ -92,7 +93,9 @@ pub use ztor_engine::{
 };
 pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
-pub use ztor_storage::{Allocation, ContentLayout, DeletedFiles, FileNames, NameError, StorageError};
+pub use ztor_storage::{
+    Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,
+};
 pub use ztor_tracker::ScrapeEntry;
 pub use ztor_wire::mse::Method;
 

@@ -11,6 +11,7 @@ use crate::interfaces::Moved;
 use crate::ledger::Ledger;
 use crate::move_error::MoveError;
 use crate::reply::Answer;
+use crate::shares::FileLink;
 use crate::statistics::TorrentStatistics;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -246,6 +247,8 @@ pub(crate) struct NewTorrent {
     pub(crate) ledger: Option<Arc<Ledger>>,
     /// Folder of the files once they are complete.
     pub(crate) home: PathBuf,
+    /// Files in common with other torrents.
+    pub(crate) links: Vec<FileLink>,
     pub(crate) claims: Arc<Claims>,
     pub(crate) claim: Arc<Claim>,
     /// Priority of each file; empty for normal ones.

@@ -7,6 +7,7 @@ use crate::locate::{Located, Requested, locate};
 use crate::message::{NetEvent, NewTorrent};
 use crate::reply::{Answer, answer};
 use crate::resume_store::ResumeStore;
+use crate::shares::Shares;
 use crate::statistics;
 use crate::times::TimesFile;
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ pub(crate) struct Opener {
 struct Files {
     handles: Arc<HandleCache>,
     claims: Arc<Claims>,
+    shares: Shares,
     resume_store: Option<Arc<dyn ResumeStore>>,
     times: Arc<TimesFile>,
 }
@@ -61,7 +63,13 @@ impl Opener {
         inbox: Arc<Inbox<NetEvent>>,
     ) -> Self {
         let handles = Arc::new(HandleCache::new(max_files));
-        let files = Arc::new(Files { handles, claims: Arc::default(), resume_store, times });
+        let files = Arc::new(Files {
+            handles,
+            claims: Arc::default(),
+            shares: Shares::default(),
+            resume_store,
+            times,
+        });
         Self { files, runtime, inbox, turns: Mutex::default() }
     }
 
@@ -112,7 +120,17 @@ impl Turns {
 impl Files {
     fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, priorities, sequential, ends_first, peers, allocate, .. } = add;
-        let AddTorrent { trackers, read_only, overwrite, paused, recheck, incomplete_dir, names, .. } = add;
+        let AddTorrent {
+            trackers,
+            read_only,
+            overwrite,
+            paused,
+            recheck,
+            incomplete_dir,
+            names,
+            share_files,
+            ..
+        } = add;
         if !meta.is_v1() && !meta.hashes.is_complete() {
             return Err(AddError::NoLayers);
         }
@@ -129,6 +147,8 @@ impl Files {
         let store = TorrentStore::open_at(Arc::clone(&meta), &place, wanted.as_deref(), options, handles)?;
         let store = Arc::new(store);
         let claim = self.claims.claim(&store, &place)?;
+        let links = self.shares.adopt(&store, share_files)?;
+        self.shares.enter(&store);
         let home = ledger.as_ref().map_or(dir, |ledger| ledger.record().dir().to_owned());
         let of_pieces =
             priorities.as_ref().map(|files| piece_priorities(&meta.layout, files.iter().copied()));
@@ -154,6 +174,7 @@ impl Files {
             resume: resume.map(Arc::new),
             ledger,
             home,
+            links,
             claims: Arc::clone(&self.claims),
             claim,
             priorities: priorities.unwrap_or_default(),

@@ -3,8 +3,8 @@
 //! Two names may lead to one file: on a file system that ignores case or normalises names, or by a hard link. Two
 //! writers would each destroy the pieces that the other has checked.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) type FileId = (u64, u64);
 
 #[derive(Debug, Default)]
-pub(crate) struct Inodes(Mutex<HashMap<FileId, Writer>>);
+pub(crate) struct Inodes {
+    writers: Mutex<HashMap<FileId, Writer>>,
+    /// Files that these stores write to under several names on purpose.
+    shared: Mutex<HashMap<FileId, BTreeSet<u64>>>,
+}
 
 #[derive(Debug)]
 struct Writer {
@@ -22,6 +26,18 @@ struct Writer {
 }
 
 impl Inodes {
+    /// Allows several names for the file at `path`, until only one of the stores is left.
+    pub(crate) fn share(&self, path: &Path, stores: [u64; 2]) {
+        if let Ok(file) = std::fs::metadata(path) {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.entry((file.dev(), file.ino())).or_default().extend(stores);
+        }
+    }
+
+    fn is_shared(&self, id: FileId) -> bool {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
     /// Records that a store writes to a file at `path`.
     ///
     /// Fails with the other path if the same file is written to by another path. An inode of a removed file does not
@@ -36,7 +52,7 @@ impl Inodes {
             Entry::Occupied(entry) if entry.get().path == path => return Ok(()),
             Entry::Occupied(entry) => entry.get().path.clone(),
         };
-        if is_at(id, &other) {
+        if !self.is_shared(id) && is_at(id, &other) {
             return Err(other);
         }
         self.lock().insert(id, writer());
@@ -46,16 +62,21 @@ impl Inodes {
     /// Returns the other path by which this file is written to.
     pub(crate) fn other(&self, id: FileId, path: &Path) -> Option<PathBuf> {
         let other = self.lock().get(&id).map(|writer| writer.path.clone())?;
-        (other != path && is_at(id, &other)).then_some(other)
+        (other != path && !self.is_shared(id) && is_at(id, &other)).then_some(other)
     }
 
     /// Removes the files of a store that has ended.
     pub(crate) fn release(&self, store: u64) {
         self.lock().retain(|_, writer| writer.store != store);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|_, stores| {
+            stores.remove(&store);
+            stores.len() > 1
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Writer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -222,6 +222,37 @@ impl Root {
         Ok(true)
     }
 
+    /// Creates a hard link to a file. Returns false if the two are on different file systems, or the file system has no hard
+    /// links.
+    pub(crate) fn hard_link(&self, original: &Path, relative: &Path) -> Result<bool, StorageError> {
+        let path = || self.dir.join(relative);
+        let name =
+            relative.file_name().ok_or_else(|| StorageError::io(Operation::Create, path(), Errno::INVAL))?;
+        let parent = self.parent(relative, true)?;
+        crash::point();
+        match rustix::fs::linkat(CWD, original, &parent, name, AtFlags::empty()) {
+            Ok(()) => {
+                self.has_grown(relative.parent());
+                Ok(true)
+            }
+            Err(
+                Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::NOENT | Errno::EXIST,
+            ) => Ok(false),
+            Err(errno) => Err(StorageError::io(Operation::Create, path(), errno)),
+        }
+    }
+
+    /// Creates a copy of a file that shares its blocks. Returns false if the file system cannot do that.
+    pub(crate) fn reflink(&self, original: &Path, relative: &Path) -> Result<bool, StorageError> {
+        let from = File::open(original).at(Operation::Open, || original.to_owned())?;
+        let to = self.open(relative, How::CreateNew { executable: false })?;
+        if clone_file(&to.file, &from).is_ok() {
+            return Ok(true);
+        }
+        self.remove(relative)?;
+        Ok(false)
+    }
+
     /// Returns the number of the device on which a file or folder at `relative` is, or would be created.
     pub(crate) fn device_of(&self, relative: &Path) -> Result<u64, StorageError> {
         use std::os::unix::fs::MetadataExt as _;
@@ -359,6 +390,16 @@ impl Root {
         }
         Ok(fd)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn clone_file(to: &File, from: &File) -> Result<(), Errno> {
+    rustix::fs::ioctl_ficlone(to, from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn clone_file(_: &File, _: &File) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// Renames unless the new name exists (`EEXIST`).

@@ -13,6 +13,7 @@ use crate::parts::{Geometry, PartFile};
 use crate::root::Root;
 use crate::zeros::ZeroDigests;
 
+mod adopt;
 mod delete;
 mod existing;
 mod finish;
@@ -25,6 +26,7 @@ mod relocate;
 mod stamps;
 mod unfinished;
 
+pub use adopt::{FileContent, ShareFiles};
 pub use delete::DeletedFiles;
 pub use existing::FileUse;
 pub use locate::FileSlice;
@@ -142,6 +144,8 @@ mod flag {
     pub(super) const FOUND: u16 = 128;
     /// Has the suffix of incomplete files.
     pub(super) const SUFFIXED: u16 = 256;
+    /// Another torrent writes to the same file on disk.
+    pub(super) const SHARED: u16 = 512;
     /// All that is known of a file on disk, apart from its name.
     pub(super) const STATE: u16 = 255;
 }

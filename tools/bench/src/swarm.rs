@@ -195,6 +195,9 @@ impl Effects for Swarm {
 
     fn check(&mut self, _: TorrentId) {}
 
+    /// No torrents have files in common here.
+    fn look(&mut self, _: TorrentId, _: u32) {}
+
     fn http(&mut self, _: HttpGet) {}
 
     fn resolve(&mut self, _: Resolve) {}

@@ -390,6 +390,9 @@ impl Effects for Turn<'_> {
 
     fn check(&mut self, _: TorrentId) {}
 
+    /// No torrents have files in common here.
+    fn look(&mut self, _: TorrentId, _: u32) {}
+
     fn http(&mut self, _: HttpGet) {}
 
     fn resolve(&mut self, _: Resolve) {}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_session::{AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, TorrentId};
+use ztor_session::{AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, ShareFiles, TorrentId};
 use ztor_storage::as_found;
 
 use crate::args::{Allocate, Folder, GetArgs};
@@ -343,6 +343,7 @@ impl Plan {
         Ok(AddTorrent::new(Arc::clone(meta), &self.args.output)
             .incomplete_dir(self.args.incomplete.clone())
             .names(self.names.clone())
+            .share_files(if self.args.share_files { ShareFiles::HardLink } else { ShareFiles::No })
             .wanted(wanted)
             .exclude(&self.exclude)
             .sequential(self.args.sequential)

@@ -75,6 +75,8 @@ pub(crate) struct Exchange {
     has_freed_blocks: bool,
     /// True if a block was written since the check.
     has_written: bool,
+    /// Time since which a common piece in progress is asked of no peer.
+    hoards_since: Option<Instant>,
 }
 
 impl Exchange {
@@ -99,6 +101,7 @@ impl Exchange {
             new_pieces: Vec::new(),
             has_freed_blocks: false,
             has_written: false,
+            hoards_since: None,
             layout,
         }
     }

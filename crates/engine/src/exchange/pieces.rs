@@ -10,7 +10,9 @@ use crate::ids::PeerKey;
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::{Conn, Peers};
 use crate::pieces::Pieces;
+use crate::sharing::ShareNews;
 use crate::torrent_event::TorrentEvent;
+use ztor_base::{Duration, Instant};
 use ztor_metainfo::Layout;
 use ztor_wire::Message;
 
@@ -22,6 +24,9 @@ const WORTH_TELLING: u32 = 128;
 /// Maximum number of pieces announced one by one to a peer that connected before the check. A bitfield is only valid as
 /// the first message.
 const MAX_ANNOUNCED_ONE_BY_ONE: u32 = 4096;
+
+/// Time for which a torrent may keep a common piece that none of its peers is asked for.
+const HOARD_FOR: Duration = Duration::from_secs(20);
 
 /// The outcome of a piece that hashed wrong.
 pub(crate) struct FailedPiece {
@@ -304,6 +309,46 @@ impl Exchange {
         self.totals.wasted(self.layout.piece_len(piece));
         cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
         Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
+    }
+
+    /// Records that other torrents have these pieces in common with this one.
+    pub(crate) fn share(&mut self, pieces: std::ops::Range<u32>) {
+        self.picker.share(pieces);
+    }
+
+    /// Fetches no piece that another torrent fetches.
+    pub(crate) fn bar(&mut self, piece: u32) {
+        self.picker.bar(piece);
+    }
+
+    /// Fetches a piece again that no other torrent fetches.
+    pub(crate) fn unbar(&mut self, cx: &mut Cx<'_>, piece: u32) {
+        self.picker.unbar(piece, cx.rng);
+        self.freed_blocks(cx);
+    }
+
+    /// Returns the pieces in progress that are in common with other torrents.
+    pub(crate) fn common_in_progress(&self) -> Vec<u32> {
+        self.picker.common_in_progress()
+    }
+
+    /// Takes the changes of common pieces.
+    pub(crate) fn take_share_news(&mut self) -> Vec<(u32, ShareNews)> {
+        self.picker.take_news()
+    }
+
+    /// Returns true if the torrent keeps a common piece from the others, and no peer has been asked for it for long.
+    pub(crate) fn hoards(&mut self, now: Instant) -> bool {
+        if !self.picker.has_idle_common() {
+            self.hoards_since = None;
+            return false;
+        }
+        now.since(*self.hoards_since.get_or_insert(now)) >= HOARD_FOR
+    }
+
+    /// Returns the time at which [`hoards`](Self::hoards) may be true; `None` if it cannot.
+    pub(crate) fn hoards_at(&self) -> Option<Instant> {
+        self.hoards_since.map(|since| since + HOARD_FOR)
     }
 
     /// Drops the pieces in progress after a disk fault. They are downloaded again.

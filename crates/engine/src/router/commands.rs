@@ -55,6 +55,7 @@ impl Router<'_> {
                         cx.out.forgets.push(id);
                         cx.out.checks.push(id);
                     }
+                    self.tell_others(id);
                 }
             }
             Command::Reannounce(id) => {
@@ -147,6 +148,7 @@ impl Router<'_> {
             dht.leave(torrent);
         }
         self.close_all_of(id, "the torrent is paused");
+        self.hand_over(id);
         self.cx.dirty.show(id);
         self.cx.dirty.mark_torrent(id);
     }
@@ -175,6 +177,8 @@ impl Router<'_> {
         for key in torrent.take_peers() {
             self.close(key, "the torrent was removed");
         }
+        self.hand_over(id);
+        self.sharing.remove(id);
         self.torrents.remove(id);
         self.timers.on_torrent_gone(id);
         self.cx.dirty.removed(id);

@@ -33,11 +33,13 @@ impl Router<'_> {
             DiskEvent::CheckProgress { done, total } => torrent.check_progress(done, total),
             DiskEvent::PieceOk { piece, digests } => self.on_piece_ok(id, piece, &digests),
             DiskEvent::PieceBad { piece, digests } => self.on_piece_bad(id, piece, &digests),
+            DiskEvent::Looked { piece, is_there } => self.on_looked(id, piece, is_there),
             DiskEvent::Failed { fault } => self.stop_for(id, fault),
             DiskEvent::ReadFailed { message } => {
                 self.stop_for(id, DiskFault { kind: DiskFaultKind::Io, message });
             }
         }
+        self.tell_others(id);
         self.cx.dirty.mark_torrent(id);
     }
 
@@ -53,6 +55,7 @@ impl Router<'_> {
                 self.meet_again(key);
             }
             self.discover(id);
+            self.compare_common(id);
         }
     }
 
@@ -74,7 +77,7 @@ impl Router<'_> {
         }
     }
 
-    fn on_piece_ok(&mut self, id: TorrentId, piece: u32, digests: &[BlockDigest]) {
+    pub(super) fn on_piece_ok(&mut self, id: TorrentId, piece: u32, digests: &[BlockDigest]) {
         let counting = self.enter_torrent(id).filter(|(_, torrent, _)| torrent.lifecycle().counts_pieces());
         let verified = counting.and_then(|(cx, torrent, peers)| {
             let (exchange, keys) = torrent.exchange_and_peers();

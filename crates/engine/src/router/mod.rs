@@ -13,6 +13,7 @@ mod messages;
 mod metadata;
 mod network;
 mod next;
+mod sharing;
 mod turn;
 
 use crate::bans::Bans;
@@ -22,6 +23,7 @@ use crate::discovery::{DhtDriver, LocalDiscovery};
 use crate::event::Event;
 use crate::ids::{PeerKey, TorrentId};
 use crate::peer::{Peer, Peers};
+use crate::sharing::Sharing;
 use crate::timers::Timers;
 use crate::torrent::{Torrent, Torrents};
 use crate::trackers::Trackers;
@@ -37,6 +39,7 @@ pub(crate) struct Router<'a> {
     pub(crate) dialer: &'a mut Dialer,
     pub(crate) places: &'a mut Places,
     pub(crate) trackers: &'a mut Trackers,
+    pub(crate) sharing: &'a mut Sharing,
     pub(crate) lsd: &'a mut LocalDiscovery,
     /// `None` if the engine takes no part in the DHT.
     pub(crate) dht: Option<&'a mut DhtDriver>,

@@ -69,6 +69,11 @@ impl Router<'_> {
     }
 
     fn settle_torrent(&mut self, id: TorrentId) {
+        self.tell_others(id);
+        let now = self.cx.now;
+        if self.torrents.get_mut(id).is_some_and(|torrent| torrent.exchange_mut().hoards(now)) {
+            self.hand_over(id);
+        }
         let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
         cx.dirty.unmark_torrent(id);
         cx.dirty.show(id);
@@ -180,6 +185,8 @@ impl Router<'_> {
         }
         let (cx, torrent, peer) = self.enter(key)?;
         request_and_serve(cx, torrent, peer);
+        self.tell_others(id);
+        let (cx, torrent, peer) = self.enter(key)?;
         let is_useless = torrent.is_finished() && gives_only(peer);
         let disk = torrent.exchange().disk();
         let pex_at = match pex::next_at(peer) {
@@ -222,6 +229,7 @@ pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant>
         torrent.trackers().announcer().poll_timeout().filter(|_| is_open && !cx.is_ending),
         torrent.known().next_due().filter(|_| wants_more && !torrent.calls().is_queued()).map(later),
         torrent.exchange().choke_at().filter(|_| torrent.is_active()),
+        torrent.exchange().hoards_at(),
     ];
     next.into_iter().flatten().min()
 }

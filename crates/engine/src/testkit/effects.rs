@@ -20,6 +20,8 @@ pub trait Effects {
     fn forget(&mut self, torrent: TorrentId);
     /// Checks the files of a torrent, answered by `Checked`.
     fn check(&mut self, torrent: TorrentId);
+    /// Looks for a piece on disk, answered by `Looked`.
+    fn look(&mut self, torrent: TorrentId, piece: u32);
     /// Sends an HTTP request, answered by `Http`.
     fn http(&mut self, get: HttpGet);
     /// Looks up a name, answered by `Resolved`.
@@ -49,6 +51,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         writes,
         forgets,
         checks,
+        looks,
         https,
         resolves,
         datagrams,
@@ -61,6 +64,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     writes.drain(..).for_each(|write| effects.write(write));
     forgets.drain(..).for_each(|torrent| effects.forget(torrent));
     checks.drain(..).for_each(|torrent| effects.check(torrent));
+    looks.drain(..).for_each(|(torrent, piece)| effects.look(torrent, piece));
     https.drain(..).for_each(|get| effects.http(get));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
     local_announces.drain(..).for_each(|announce| effects.local_announce(announce));

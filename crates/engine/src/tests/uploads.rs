@@ -249,7 +249,7 @@ fn bytes_reported_to_a_tracker_are_counted_when_it_answers() {
     uploads.run(120);
     let tiers = vec![vec!["http://tracker.example/announce".to_owned()]];
     uploads.rig.handle(Event::Command(Command::SetTrackers { torrent: id, tiers }));
-    let mut announce = |uploads: &mut Uploads, body: &[u8]| {
+    let announce = |uploads: &mut Uploads, body: &[u8]| {
         uploads.rig.handle(Event::Command(Command::Reannounce(id)));
         uploads.rig.settle();
         uploads.rig.answer_lookups([192, 0, 2, 1].into());

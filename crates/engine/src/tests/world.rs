@@ -219,6 +219,9 @@ impl Effects for Surroundings<'_> {
         rig.disk(torrent, DiskEvent::Checked { have: disk.check() });
     }
 
+    /// No torrents have files in common here.
+    fn look(&mut self, _: TorrentId, _: u32) {}
+
     fn http(&mut self, _: HttpGet) {}
 
     fn resolve(&mut self, _: Resolve) {}

@@ -6,7 +6,7 @@ use crate::inbox::Inbox;
 use crate::message::{BlockLocation, BlockSource, NetEvent};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
-use ztor_engine::{PeerKey, SendBlock, TorrentId};
+use ztor_engine::{DiskEvent, PeerKey, SendBlock, TorrentId};
 use ztor_storage::{StorageError, TorrentStore};
 
 /// Maximum number of files of one block that are held open until it is sent. A block of more small files is read at
@@ -29,6 +29,12 @@ pub(super) enum ReadJob {
         piece: u32,
         member: Arc<Membership>,
     },
+    /// Hashes a piece that another torrent has verified in a common file.
+    Look {
+        torrent: TorrentId,
+        piece: u32,
+        member: Arc<Membership>,
+    },
     /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
@@ -44,6 +50,10 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
                 if !is_still_right(piece, member.store()) {
                     inbox.push(NetEvent::Rehashed { torrent, piece });
                 }
+            }
+            ReadJob::Look { torrent, piece, member } => {
+                let is_there = is_there(piece, member.store());
+                inbox.push(NetEvent::disk(torrent, DiskEvent::Looked { piece, is_there }));
             }
             #[cfg(test)]
             ReadJob::Stall(until) => {
@@ -64,6 +74,22 @@ fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
         Err(error) => {
             tracing::warn!(%error, piece, "cannot hash a piece again");
             error.is_exhausted()
+        }
+    }
+}
+
+/// Hashes a piece of which this torrent knows nothing. If it matches, it counts as verified, and the next sync covers it.
+fn is_there(piece: u32, store: &TorrentStore) -> bool {
+    match store.check_piece(piece, &mut Vec::new()) {
+        Ok(true) => {
+            store.believe(piece);
+            store.sync_found_pieces([piece]);
+            true
+        }
+        Ok(false) => false,
+        Err(error) => {
+            tracing::debug!(%error, piece, "cannot look for a piece of another torrent");
+            false
         }
     }
 }

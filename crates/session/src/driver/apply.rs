@@ -63,14 +63,18 @@ impl Driver {
         Ok(())
     }
 
-    fn open(&mut self, id: TorrentId, new: NewTorrent) {
+    fn open(&mut self, id: TorrentId, mut new: NewTorrent) {
         let meta = &new.add.meta;
         if !meta.private && !meta.nodes.is_empty() {
             self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
+        let links = std::mem::take(&mut new.links);
         let member = self.disks.join(Arc::clone(&new.store), new.device);
         self.cx.engine_mut().set_disk(id, member.disk());
         self.torrents.insert(id, new, member, &self.disks);
+        for common in self.torrents.link(id, links) {
+            self.cx.share_pieces(common.one, common.two, common.count);
+        }
         self.cx.publish_soon();
     }
 
@@ -92,6 +96,7 @@ impl Driver {
         }
         out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disks));
         out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disks));
+        out.looks.drain(..).for_each(|(id, piece)| self.torrents.look(id, piece, &self.disks));
         out.forgets.drain(..).for_each(|id| self.torrents.forget(id, &mut self.disks));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));

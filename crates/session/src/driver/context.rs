@@ -71,6 +71,11 @@ impl Context {
         self.engine.resume_data_if_changed(self.now, torrent)
     }
 
+    /// Records that pieces of two torrents are the same file on disk.
+    pub(super) fn share_pieces(&mut self, one: (TorrentId, u32), two: (TorrentId, u32), count: u32) {
+        self.engine.share_pieces(self.now, one, two, count, &mut self.out);
+    }
+
     /// Lets the engine decide, at the end of a turn.
     pub(super) fn settle(&mut self) {
         self.engine.settle(self.now, &mut self.out);

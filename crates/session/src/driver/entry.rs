@@ -15,6 +15,7 @@ use crate::snapshot::SessionEvent;
 use crate::statistics::Dates;
 use crate::times::TimesKey;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -36,6 +37,8 @@ pub(super) struct Entry {
     moves: Moves,
     /// Pieces in progress on the threads of a device that the torrent has left; `None` if there are none.
     draining: Option<Draining>,
+    /// Pieces in common with other torrents, and the first piece of the same file in the first of these torrents.
+    routes: Vec<(Range<u32>, (TorrentId, u32))>,
     /// Priority of each file; empty for normal ones.
     priorities: Vec<Priority>,
     /// Changes of priorities that wait for the disk, in the order of their jobs.
@@ -118,6 +121,7 @@ impl Entry {
             claim,
             moves,
             draining: None,
+            routes: Vec::new(),
             priorities,
             pending_priorities: VecDeque::new(),
             prepare,
@@ -466,6 +470,18 @@ impl Entry {
     pub(super) fn writer_of(&self, piece: u32) -> &Arc<Membership> {
         let draining = self.draining.as_ref().filter(|draining| draining.pieces.contains(&piece));
         draining.map_or(&self.member, |draining| &draining.member)
+    }
+
+    /// Makes the thread that writes the pieces of another torrent's file write these, so that writes to one place on disk
+    /// are in order.
+    pub(super) fn set_route(&mut self, pieces: Range<u32>, first: (TorrentId, u32)) {
+        self.routes.push((pieces, first));
+    }
+
+    /// Returns the torrent and piece that choose the thread for writes to a piece.
+    pub(super) fn route_of(&self, id: TorrentId, piece: u32) -> (TorrentId, u32) {
+        let route = self.routes.iter().find(|(pieces, _)| pieces.contains(&piece));
+        route.map_or((id, piece), |(pieces, (torrent, first))| (*torrent, first + (piece - pieces.start)))
     }
 
     /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns a membership

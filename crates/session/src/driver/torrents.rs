@@ -5,6 +5,7 @@ use super::entry::{Entry, Stopped};
 use super::suspects::Served;
 use crate::disk::{Disks, Membership};
 use crate::message::NewTorrent;
+use crate::shares::FileLink;
 use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
 use std::path::PathBuf;
@@ -12,16 +13,27 @@ use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{Command, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId, WriteBlock};
 
+/// Pieces of a file that two torrents have in common.
+pub(super) struct CommonPieces {
+    /// First piece in each torrent.
+    pub(super) one: (TorrentId, u32),
+    pub(super) two: (TorrentId, u32),
+    /// Number of pieces.
+    pub(super) count: u32,
+}
+
 /// Files of all torrents.
 pub(super) struct Torrents {
     table: SecondaryMap<TorrentId, Entry>,
     /// Time of the next retry of any torrent.
     retry_at: Instant,
+    /// Files in common with torrents that are not in the table yet.
+    unlinked: Vec<(TorrentId, FileLink)>,
 }
 
 impl Torrents {
     pub(super) fn new() -> Self {
-        Self { table: SecondaryMap::new(), retry_at: Instant::FAR_FUTURE }
+        Self { table: SecondaryMap::new(), retry_at: Instant::FAR_FUTURE, unlinked: Vec::new() }
     }
 
     /// Adds a torrent, and checks its files.
@@ -30,8 +42,40 @@ impl Torrents {
         self.check(id, disks);
     }
 
+    /// Links the files of a torrent to those of others, as far as they are in the table. Returns the pieces that two
+    /// torrents have in common now.
+    pub(super) fn link(&mut self, id: TorrentId, links: Vec<FileLink>) -> Vec<CommonPieces> {
+        self.unlinked.extend(links.into_iter().map(|link| (id, link)));
+        let mut linked = Vec::new();
+        for (id, link) in std::mem::take(&mut self.unlinked) {
+            let is_it = |entry: &Entry| Arc::ptr_eq(entry.store(), &link.other);
+            let other = self.table.iter().find(|(_, entry)| is_it(entry)).map(|(other, _)| other);
+            match (other, self.table.contains_key(id)) {
+                (_, false) => {}
+                (None, true) => self.unlinked.push((id, link)),
+                (Some(other), true) => {
+                    let route = self.table[other].route_of(other, link.theirs);
+                    if let Some(entry) = self.table.get_mut(id) {
+                        entry.set_route(link.mine..link.mine.saturating_add(link.count), route);
+                    }
+                    let (one, two) = ((other, link.theirs), (id, link.mine));
+                    linked.push(CommonPieces { one, two, count: link.count });
+                }
+            }
+        }
+        linked
+    }
+
+    /// Looks for a piece on disk that another torrent has verified.
+    pub(super) fn look(&self, id: TorrentId, piece: u32, disks: &Disks) {
+        if let Some(entry) = self.table.get(id) {
+            disks.look(id, piece, entry.member());
+        }
+    }
+
     /// Removes a torrent, and stops its check.
     pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
+        self.unlinked.retain(|(of, _)| *of != id);
         if let Some(entry) = self.table.remove(id) {
             entry.into_members().for_each(|member| disks.leave(id, member));
         }
@@ -79,7 +123,8 @@ impl Torrents {
         match self.table.get(write.torrent) {
             Some(entry) => {
                 let (writer, counted) = (entry.writer_of(write.piece), entry.member().disk());
-                disks.write(write, writer, counted);
+                let route = entry.route_of(write.torrent, write.piece);
+                disks.write(write, writer, counted, route);
             }
             None => tracing::debug!("dropping a block of a removed torrent"),
         }

@@ -8,4 +8,5 @@ mod loopback;
 mod managing;
 mod moving;
 mod requests;
+mod sharing;
 mod ways;

@@ -47,14 +47,15 @@ impl TorrentStore {
         (0..self.flags.len()).map(|file| self.has_flag(file, flag::OWN)).collect()
     }
 
-    /// Returns existing files that are not empty and would be written to, own ones included, with their stamps.
+    /// Returns existing files that are not empty and would be written to, own ones included, with their stamps. Excludes
+    /// files that are [shared](Self::adopt) with another torrent.
     pub fn files_at_risk(&self) -> Result<Vec<(usize, FileStamp)>, StorageError> {
         if self.options.read_only || self.options.overwrite {
             return Ok(Vec::new());
         }
         let places = self.places();
         let mut found = Vec::new();
-        for file in 0..self.flags.len() {
+        for file in (0..self.flags.len()).filter(|file| !self.has_flag(*file, flag::SHARED)) {
             if let Some(stamp) = self.endangered(&places, file)? {
                 found.push((file, stamp));
             }

@@ -166,7 +166,8 @@ impl TorrentStore {
     ) -> Option<PathBuf> {
         let places = self.places();
         let stamps = known.iter().zip(now).enumerate();
-        let mut real = stamps.filter(|(file, _)| self.is_real(*file) && !places.is_moved(*file));
+        let is_alone = |file: usize| !places.is_moved(file) && !self.has_flag(file, flag::SHARED);
+        let mut real = stamps.filter(|(file, _)| self.is_real(*file) && is_alone(*file));
         let is_changed = |file: usize, known: &FileStamp, now: &FileStamp| {
             if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
                 self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
@@ -190,6 +191,7 @@ impl TorrentStore {
                 && self.length_of(*file) > 0
                 && !places.is_moved(*file)
                 && !self.has_flag(*file, flag::DIRTY)
+                && !self.has_flag(*file, flag::SHARED)
         });
         changed.map(|(file, _)| file).collect()
     }

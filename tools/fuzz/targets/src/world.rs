@@ -500,6 +500,9 @@ impl Effects for World {
         self.checks.push(torrent);
     }
 
+    /// No torrents have files in common here.
+    fn look(&mut self, _: TorrentId, _: u32) {}
+
     fn http(&mut self, get: HttpGet) {
         self.https.push(get);
     }

@@ -201,6 +201,9 @@ impl Effects for Turn<'_> {
         self.jobs.push(Job::Check { trust: false });
     }
 
+    /// No torrents have files in common here.
+    fn look(&mut self, _: TorrentId, _: u32) {}
+
     fn http(&mut self, get: HttpGet) {
         let (node, life) = (self.number(), self.node.life);
         self.core.plan_in(REQUEST_DELAY, Event::HttpAsk { node, life, id: get.id, url: get.url });

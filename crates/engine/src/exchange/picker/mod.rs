@@ -10,6 +10,7 @@
 //! A pick looks at the peer's current piece, the few pieces in progress and the head of the rarity order. Its cost does
 //! not grow with the number of pieces.
 
+mod common;
 mod ends;
 mod partial;
 mod rarity;
@@ -25,6 +26,8 @@ use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::ids::PeerKey;
 use crate::pieces::Pieces;
+use crate::sharing::ShareNews;
+use common::Common;
 use ends::file_ends;
 use fastrand::Rng;
 pub(crate) use partial::ON_DISK;
@@ -82,6 +85,8 @@ pub struct Picker {
     pub sequential: bool,
     /// Pieces at the ends of files, taken before all others; `None` if they are like others.
     ends: Option<Bitfield>,
+    /// Pieces in common with other torrents; `None` if there are none.
+    common: Option<Box<Common>>,
 }
 
 impl Picker {
@@ -102,6 +107,7 @@ impl Picker {
             open_blocks: 0,
             sequential: false,
             ends: None,
+            common: None,
         }
     }
 
@@ -151,7 +157,9 @@ impl Picker {
     /// dropped. The caller must count the peers' pieces again with [`peer_has_all_of`](Self::peer_has_all_of).
     pub fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
         self.have = have;
-        self.partials.clear();
+        for piece in std::mem::take(&mut self.partials).into_keys() {
+            self.tell(piece, ShareNews::Closed);
+        }
         self.open.clear();
         self.orphans.clear();
         self.open_blocks = 0;
@@ -174,6 +182,9 @@ impl Picker {
         for piece in self.partials.keys().copied().collect::<Vec<_>>() {
             self.closed.insert(piece);
             self.sort_in(piece);
+        }
+        if let Some(common) = &self.common {
+            self.closed.extend(common.barred());
         }
         self.rarity = (self.missing > 0).then(|| {
             let mut rarity = Rarity::new((0..count).map(|p| self.priority(p)));
@@ -261,7 +272,7 @@ impl Picker {
 
     /// Chooses up to `count` blocks of `piece`, for a peer that serves only certain pieces (allowed fast, BEP 6).
     pub fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
-        if count == 0 || !self.needs(piece) {
+        if count == 0 || !self.needs(piece) || self.is_barred(piece) {
             return;
         }
         self.open(piece);
@@ -288,7 +299,8 @@ impl Picker {
             && blocks.len() == self.layout.block_count(piece)
             && !blocks.is_empty()
             && !blocks.is_full();
-        if !fits || !self.needs(piece) || self.partials.contains_key(&piece) || blocks.count() == 0 {
+        let is_free = self.needs(piece) && !self.is_barred(piece) && !self.partials.contains_key(&piece);
+        if !fits || !is_free || blocks.count() == 0 {
             return;
         }
         self.open(piece);
@@ -339,6 +351,7 @@ impl Picker {
         if self.missing == 0 {
             self.rarity = None;
         }
+        self.tell(piece, ShareNews::Verified);
         true
     }
 
@@ -359,6 +372,7 @@ impl Picker {
         self.open.clear();
         self.orphans.clear();
         for piece in std::mem::take(&mut self.partials).into_keys() {
+            self.tell(piece, ShareNews::Closed);
             self.reopen(piece, rng);
         }
     }
@@ -451,6 +465,7 @@ impl Picker {
             return;
         }
         let blocks = self.layout.block_count(piece);
+        self.tell(piece, ShareNews::Opened);
         self.partials.insert(piece, Partial::new(blocks));
         self.open_blocks += blocks;
         self.sort_in(piece);
@@ -464,12 +479,13 @@ impl Picker {
     fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
         self.open_blocks -= self.partials.remove(&piece).map_or(0, |partial| partial.free());
         self.sort_in(piece);
+        self.tell(piece, ShareNews::Closed);
         self.reopen(piece, rng);
     }
 
     /// Makes a piece that is not in progress any more a candidate again, if it is wanted.
     fn reopen(&mut self, piece: u32, rng: &mut Rng) {
-        if !self.needs(piece) {
+        if !self.needs(piece) || self.is_barred(piece) {
             return;
         }
         self.closed.remove(piece);

@@ -364,3 +364,38 @@ fn idle_peer_without_free_blocks_gets_the_last_block_of_a_slow_one() {
     assert_eq!(pick(2, 100, false), [], "a busy peer gets nothing");
     assert_eq!(pick(2, 100, true), slow[slow.len() - 1..], "the block that comes last");
 }
+
+#[test]
+fn bar_keeps_a_common_piece_from_being_started_until_unbar() {
+    let mut rng = Rng::with_seed(5);
+    for sequential in [true, false] {
+        let mut picker = Picker::new(layout(10));
+        picker.reset(Bitfield::new(10), None, &mut rng);
+        picker.sequential = sequential;
+        picker.share(2..6);
+        picker.bar(3);
+        // Pieces that are not in common cannot be barred.
+        picker.bar(7);
+        let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
+        let mut out = Vec::new();
+        picker.pick(&ask, 100, 1, &mut rng, &mut out);
+        let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
+        pieces.dedup();
+        pieces.sort_unstable();
+        assert_eq!(pieces, [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+        let mut opened = picker.take_news();
+        opened.sort_by_key(|(piece, _)| *piece);
+        assert_eq!(opened, [2, 4, 5].map(|piece| (piece, ShareNews::Opened)));
+        let before = out.len();
+        picker.pick_in(3, key(0), 9, &mut out);
+        assert_eq!(out.len(), before, "not even one that the peer offers");
+        picker.set_priorities(None, &mut rng);
+        picker.unbar(3, &mut rng);
+        picker.pick(&ask, 100, 1, &mut rng, &mut out);
+        assert!(out[before..].iter().any(|block| block.piece == 3));
+        assert!(picker.verified(3) && picker.take_news().contains(&(3, ShareNews::Verified)));
+        picker.drop_partials(&mut rng);
+        assert_eq!(picker.take_news().len(), 3);
+        picker.check_open();
+    }
+}
