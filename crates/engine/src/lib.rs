@@ -111,6 +111,7 @@ use discovery::{DhtDriver, LocalDiscovery};
 use fastrand::Rng;
 use peer::Peers;
 use router::Router;
+pub use sharing::CommonPieces;
 use sharing::Sharing;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -308,18 +309,11 @@ impl Engine {
         }
     }
 
-    /// Records that `count` pieces of two torrents, from these on, are the same file on disk, with hashes of the same content.
-    /// Only one of the torrents fetches such a piece at a time. The others look for it on disk when it is verified
+    /// Records files that pairs of torrents have in common on disk: the pieces have hashes of the same content. Only one
+    /// of the torrents fetches such a piece at a time. The others look for it on disk when it is verified
     /// ([`Outbox::looks`]). The record ends when a torrent is removed.
-    pub fn share_pieces(
-        &mut self,
-        now: Instant,
-        one: (TorrentId, u32),
-        two: (TorrentId, u32),
-        count: u32,
-        out: &mut Outbox,
-    ) {
-        self.router(now, out).link_pieces(one, two, count);
+    pub fn share_pieces(&mut self, now: Instant, common: &[CommonPieces], out: &mut Outbox) {
+        self.router(now, out).link_pieces(common);
     }
 
     /// Sets the progress of a move of a torrent's files, to be shown in its status.

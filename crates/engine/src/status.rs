@@ -79,7 +79,8 @@ pub struct TorrentStatus {
     pub known_peers: u32,
     /// Number of pieces in progress.
     pub partial_pieces: u32,
-    /// Time for which the torrent was active in all sessions, up to this status.
+    /// Time for which the torrent was active in all sessions, up to this status. Time alone does not make a new status:
+    /// add what has passed since.
     pub active_for: Duration,
     /// The part of that without a missing wanted piece.
     pub seeding_for: Duration,

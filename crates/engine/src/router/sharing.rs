@@ -2,20 +2,23 @@
 
 use super::Router;
 use crate::ids::TorrentId;
-use crate::sharing::ShareNews;
+use crate::sharing::{CommonPieces, ShareNews};
+use std::collections::BTreeSet;
 
 impl Router<'_> {
-    /// Records that `count` pieces of two torrents, from these on, are the same file on disk.
-    pub(crate) fn link_pieces(&mut self, one: (TorrentId, u32), two: (TorrentId, u32), count: u32) {
-        self.sharing.link(one, two, count);
-        for (id, first) in [one, two] {
-            if let Some(torrent) = self.torrents.get_mut(id) {
-                torrent.exchange_mut().share(first..first.saturating_add(count));
+    /// Records files that pairs of torrents have in common on disk.
+    pub(crate) fn link_pieces(&mut self, all: &[CommonPieces]) {
+        let mut linked = BTreeSet::new();
+        for common in all {
+            self.sharing.link(*common);
+            for (id, first) in [common.one, common.two] {
+                linked.insert(id);
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.exchange_mut().share(first..first.saturating_add(common.count));
+                }
             }
         }
-        for (id, _) in [one, two] {
-            self.compare_common(id);
-        }
+        linked.into_iter().for_each(|id| self.compare_common(id));
     }
 
     /// Passes on the changes of a torrent's common pieces.
@@ -63,8 +66,7 @@ impl Router<'_> {
                 }
             }
         }
-        for other in self.torrents.ids().into_iter().filter(|other| *other != id && self.sharing.has(*other))
-        {
+        for other in self.sharing.partners_of(id) {
             let in_progress = self.torrents.get(other).map(|torrent| torrent.exchange().common_in_progress());
             for piece in in_progress.unwrap_or_default() {
                 for (_, place) in self.sharing.others((other, piece)).into_iter().filter(|(of, _)| *of == id)

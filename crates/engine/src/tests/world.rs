@@ -62,7 +62,14 @@ impl Node {
                 None => self.picture.remove(&id),
             };
         }
-        assert!(self.picture.values().eq(&engine.status(*now)), "{:?}", self.picture);
+        let timeless = |status: &TorrentStatus| TorrentStatus {
+            active_for: Duration::ZERO,
+            seeding_for: Duration::ZERO,
+            idle_for: status.idle_for.map(|_| Duration::ZERO),
+            ..status.clone()
+        };
+        let found = engine.status(*now);
+        assert!(self.picture.values().map(timeless).eq(found.iter().map(timeless)), "{:?}", self.picture);
         for torrent in engine.torrents.iter() {
             torrent.exchange().check(torrent.peers(), &engine.peers);
         }

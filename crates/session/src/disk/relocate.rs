@@ -9,11 +9,12 @@ use crate::ledger::Ledger;
 use crate::message::NetEvent;
 use crate::move_error::MoveError;
 use crossbeam_channel::Receiver;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::{Moving, Resume, ResumeError};
-use ztor_storage::{Place, Relocation, StorageError, TorrentStore, mount_point_of};
+use ztor_storage::{NameError, Place, Relocation, StorageError, TorrentStore, mount_point_of};
 
 /// Maximum number of folders that are tried in a folder where something is in the way.
 const MAX_FOLDERS: u32 = 1000;
@@ -21,7 +22,7 @@ const MAX_FOLDERS: u32 = 1000;
 /// Request to move a torrent's files.
 pub(crate) struct MoveJob {
     pub(crate) torrent: TorrentId,
-    pub(crate) to: Place,
+    pub(crate) change: PlaceChange,
     pub(crate) rule: MoveRule,
     /// Record of the resume data; `None` keeps none.
     pub(crate) ledger: Option<Arc<Ledger>>,
@@ -31,6 +32,34 @@ pub(crate) struct MoveJob {
     pub(crate) claim: Arc<Claim>,
     /// Set to stop the move. It has an effect until the files get their new names.
     pub(crate) stop: Arc<AtomicBool>,
+}
+
+/// Change of the place of files.
+#[derive(Debug)]
+pub(crate) enum PlaceChange {
+    /// The files stay where they are.
+    None,
+    /// All files go to another folder.
+    Folder(PathBuf),
+    /// A file has a new path below the folder.
+    File { file: usize, path: PathBuf },
+    /// The files in a folder below that of the torrent go to another one.
+    Names { from: PathBuf, to: PathBuf },
+}
+
+impl PlaceChange {
+    /// Returns the changed place of a torrent's files. It takes time in proportion to the number of files.
+    fn apply(&self, store: &TorrentStore) -> Result<Place, NameError> {
+        let mut place = store.place();
+        let meta = store.meta();
+        match self {
+            Self::None => {}
+            Self::Folder(dir) => place.dir.clone_from(dir),
+            Self::File { file, path } => place.names.rename_file(meta, *file, path)?,
+            Self::Names { from, to } => place.names.rename_folder(meta, from, to)?,
+        }
+        Ok(place)
+    }
 }
 
 /// Kind of a move.
@@ -101,11 +130,12 @@ fn relocate(
     store: &Arc<TorrentStore>,
     inbox: &Inbox<NetEvent>,
 ) -> Result<Relocated, MoveError> {
-    let mut to = job.to.clone();
+    let first = job.change.apply(store)?;
+    let mut to = first.clone();
     for number in 2..=MAX_FOLDERS {
         match relocate_to(job, &to, store, inbox) {
             Err(error) if job.rule == MoveRule::NewFolder && is_in_the_way(&error) => {
-                to.dir = job.to.dir.join(number.to_string());
+                to.dir = first.dir.join(number.to_string());
             }
             done => return done,
         }

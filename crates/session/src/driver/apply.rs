@@ -72,8 +72,9 @@ impl Driver {
         let member = self.disks.join(Arc::clone(&new.store), new.device);
         self.cx.engine_mut().set_disk(id, member.disk());
         self.torrents.insert(id, new, member, &self.disks);
-        for common in self.torrents.link(id, links) {
-            self.cx.share_pieces(common.one, common.two, common.count);
+        let common = self.torrents.link(id, links);
+        if !common.is_empty() {
+            self.cx.share_pieces(&common);
         }
         self.cx.publish_soon();
     }

@@ -4,7 +4,8 @@ use super::publishing::Publishing;
 use crate::snapshot::{Publisher, SessionEvent};
 use ztor_base::Instant;
 use ztor_engine::{
-    Command, DiskEvent, DiskFault, Engine, Event, Outbox, ResumeData, Statistics, TorrentEvent, TorrentId,
+    Command, CommonPieces, DiskEvent, DiskFault, Engine, Event, Outbox, ResumeData, Statistics, TorrentEvent,
+    TorrentId,
 };
 
 /// The engine and its context.
@@ -72,8 +73,8 @@ impl Context {
     }
 
     /// Records that pieces of two torrents are the same file on disk.
-    pub(super) fn share_pieces(&mut self, one: (TorrentId, u32), two: (TorrentId, u32), count: u32) {
-        self.engine.share_pieces(self.now, one, two, count, &mut self.out);
+    pub(super) fn share_pieces(&mut self, common: &[CommonPieces]) {
+        self.engine.share_pieces(self.now, common, &mut self.out);
     }
 
     /// Lets the engine decide, at the end of a turn.

@@ -6,7 +6,9 @@ use super::requests::Waiters;
 use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::claims::{Claim, Claims};
-use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, MoveRule, Occasion, Relocated, SaveJob};
+use crate::disk::{
+    CheckJob, Deletion, Looks, Membership, MoveJob, MoveRule, Occasion, PlaceChange, Relocated, SaveJob,
+};
 use crate::handle::{PriorityError, RemoveError};
 use crate::ledger::Ledger;
 use crate::message::NewTorrent;
@@ -22,7 +24,7 @@ use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskFault, DiskFaultKind, Priority, TorrentEvent, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{DeletedFiles, Place, TorrentStore};
+use ztor_storage::{DeletedFiles, TorrentStore};
 
 /// A torrent whose files others change more often than this stops, and is not checked again without the user.
 const CHANGES_EVERY: Duration = Duration::from_secs(600);
@@ -435,10 +437,10 @@ impl Entry {
     }
 
     /// Creates a move of the files.
-    pub(super) fn move_job(&self, to: Place, rule: MoveRule, stop: Arc<AtomicBool>) -> MoveJob {
+    pub(super) fn move_job(&self, change: PlaceChange, rule: MoveRule, stop: Arc<AtomicBool>) -> MoveJob {
         let (ledger, looks) = (self.ledger.clone(), Arc::clone(&self.looks));
         let (claims, claim) = (Arc::clone(&self.claims), Arc::clone(&self.claim));
-        MoveJob { torrent: self.id, to, rule, ledger, looks, claims, claim, stop }
+        MoveJob { torrent: self.id, change, rule, ledger, looks, claims, claim, stop }
     }
 
     /// Records that the files have moved.

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::entry::Entry;
-use crate::disk::{MoveRule, Occasion, Relocated};
+use crate::disk::{MoveRule, Occasion, PlaceChange, Relocated};
 use crate::move_error::MoveError;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
@@ -11,8 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ztor_engine::{DiskFault, DiskFaultKind, MoveProgress, TorrentId, TorrentState};
-use ztor_metainfo::Metainfo;
-use ztor_storage::{NameError, Place};
+use ztor_storage::Place;
 
 /// Moves of one torrent. They are carried out one after the other, and not during a check.
 #[derive(Debug, Default)]
@@ -94,17 +93,18 @@ impl Moves {
         }
     }
 
-    fn place_of(&mut self, target: &Target, now: Place, meta: &Metainfo) -> Result<Place, NameError> {
-        let mut to = now;
+    fn change_of(&mut self, target: &Target) -> PlaceChange {
         match target {
             // Incomplete files stay in their own folder.
-            Target::Folder(dir) if self.home.is_some() => self.home = Some(dir.clone()),
-            Target::Folder(dir) | Target::Trash(dir) => to.dir.clone_from(dir),
-            Target::Home => to.dir = self.home.clone().unwrap_or(to.dir),
-            Target::RenameFile { file, path } => to.names.rename_file(meta, *file, path)?,
-            Target::RenameFolder { from, to: new } => to.names.rename_folder(meta, from, new)?,
+            Target::Folder(dir) if self.home.is_some() => {
+                self.home = Some(dir.clone());
+                PlaceChange::None
+            }
+            Target::Folder(dir) | Target::Trash(dir) => PlaceChange::Folder(dir.clone()),
+            Target::Home => self.home.clone().map_or(PlaceChange::None, PlaceChange::Folder),
+            Target::RenameFile { file, path } => PlaceChange::File { file: *file, path: path.clone() },
+            Target::RenameFolder { from, to } => PlaceChange::Names { from: from.clone(), to: to.clone() },
         }
-        Ok(to)
     }
 }
 
@@ -138,20 +138,16 @@ impl Driver {
             return;
         }
         let was_checked = entry.was_checked();
-        let (now, meta) = (entry.store().place(), Arc::clone(entry.store().meta()));
         while let Some(request) = entry.moves_mut().waiting.pop_front() {
             if !was_checked {
                 request.after.fail(MoveError::NotChecked);
                 continue;
             }
-            match entry.moves_mut().place_of(&request.target, now.clone(), &meta) {
-                Ok(to) => return self.begin_move(torrent, request, to),
-                Err(error) => request.after.fail(error.into()),
-            }
+            return self.begin_move(torrent, request);
         }
     }
 
-    fn begin_move(&mut self, torrent: TorrentId, request: Request, to: Place) {
+    fn begin_move(&mut self, torrent: TorrentId, request: Request) {
         let Some(entry) = self.torrents.get_mut(torrent) else { return };
         let stop = Arc::<AtomicBool>::default();
         let rule = match request.target {
@@ -159,7 +155,8 @@ impl Driver {
             Target::Trash(_) => MoveRule::NewFolder,
             Target::RenameFile { .. } | Target::RenameFolder { .. } => MoveRule::SameRecord,
         };
-        let job = entry.move_job(to, rule, Arc::clone(&stop));
+        let change = entry.moves_mut().change_of(&request.target);
+        let job = entry.move_job(change, rule, Arc::clone(&stop));
         entry.moves_mut().current = Some(Current { request, stop });
         self.disks.relocate(job, entry.member());
         self.show_progress(torrent, Some(MoveProgress { done_bytes: 0, total_bytes: 0 }));
@@ -189,10 +186,12 @@ impl Driver {
             }
             Err(error) => {
                 let fault = match &error {
-                    MoveError::Disk(fault) => fault.clone(),
-                    error => DiskFault { kind: DiskFaultKind::InTheWay, message: error.to_string() },
+                    // The request is wrong: only its caller learns of it.
+                    MoveError::Name(_) => None,
+                    MoveError::Disk(fault) => Some(fault.clone()),
+                    error => Some(DiskFault { kind: DiskFaultKind::InTheWay, message: error.to_string() }),
                 };
-                self.cx.emit(SessionEvent::NotMoved { torrent, fault });
+                fault.into_iter().for_each(|fault| self.cx.emit(SessionEvent::NotMoved { torrent, fault }));
                 Some(error)
             }
         };

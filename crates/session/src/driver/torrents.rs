@@ -8,19 +8,13 @@ use crate::message::NewTorrent;
 use crate::shares::FileLink;
 use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_base::Instant;
-use ztor_engine::{Command, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId, WriteBlock};
-
-/// Pieces of a file that two torrents have in common.
-pub(super) struct CommonPieces {
-    /// First piece in each torrent.
-    pub(super) one: (TorrentId, u32),
-    pub(super) two: (TorrentId, u32),
-    /// Number of pieces.
-    pub(super) count: u32,
-}
+use ztor_engine::{
+    Command, CommonPieces, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId, WriteBlock,
+};
 
 /// Files of all torrents.
 pub(super) struct Torrents {
@@ -46,11 +40,14 @@ impl Torrents {
     /// torrents have in common now.
     pub(super) fn link(&mut self, id: TorrentId, links: Vec<FileLink>) -> Vec<CommonPieces> {
         self.unlinked.extend(links.into_iter().map(|link| (id, link)));
+        if self.unlinked.is_empty() {
+            return Vec::new();
+        }
+        let by_store: HashMap<_, _> =
+            self.table.iter().map(|(id, entry)| (Arc::as_ptr(entry.store()), id)).collect();
         let mut linked = Vec::new();
         for (id, link) in std::mem::take(&mut self.unlinked) {
-            let is_it = |entry: &Entry| Arc::ptr_eq(entry.store(), &link.other);
-            let other = self.table.iter().find(|(_, entry)| is_it(entry)).map(|(other, _)| other);
-            match (other, self.table.contains_key(id)) {
+            match (by_store.get(&Arc::as_ptr(&link.other)).copied(), self.table.contains_key(id)) {
                 (_, false) => {}
                 (None, true) => self.unlinked.push((id, link)),
                 (Some(other), true) => {
