@@ -70,6 +70,12 @@ pub enum NameError {
         /// The path.
         path: PathBuf,
     },
+    /// A name of this kind is that of a part file, or of a file that is being copied.
+    #[error("cannot use the path {path:?}: ztor gives such names to files of its own; choose another name")]
+    Reserved {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another file of the torrent has the path, or lies in the place of one of its folders.
     #[error("cannot use the path {path:?}: another file of the torrent has it; choose another name")]
     Taken {
@@ -138,7 +144,10 @@ impl FileNames {
             }
             (ContentLayout::Subfolder, true) => {
                 let name = meta.relative_path(0);
-                name.file_stem().map(PathBuf::from).or(Some(name))
+                // The part before the extension of `...txt` is no name.
+                let stem =
+                    name.file_stem().map(PathBuf::from).filter(|stem| plain(stem).as_ref() == Ok(stem));
+                stem.or(Some(name))
             }
             (ContentLayout::Original, true) | (ContentLayout::NoSubfolder, _) => None,
         }
@@ -230,6 +239,9 @@ impl FileNames {
                 return Err(NameError::NoFile { file });
             }
             plain(path)?;
+            if path.components().any(|element| is_reserved(element.as_os_str())) {
+                return Err(NameError::Reserved { path: path.clone() });
+            }
         }
         let paths: Vec<PathBuf> = real_files(meta).map(|file| self.path(meta, file)).collect();
         let mut files = HashSet::new();
@@ -245,13 +257,22 @@ impl FileNames {
     }
 
     /// Returns the files that have a suffix while they are incomplete. A file whose name with the suffix is that of
-    /// another file has none.
+    /// another file, or of a folder, has none.
     pub(crate) fn suffixed(&self, meta: &Metainfo) -> Vec<bool> {
         let mut has_suffix = vec![false; meta.layout.files().len()];
         if self.suffix.is_empty() {
             return has_suffix;
         }
-        let plain: HashSet<PathBuf> = real_files(meta).map(|file| folded(&self.path(meta, file))).collect();
+        // Paths of files, and of the folders above them.
+        let mut plain: HashSet<PathBuf> = HashSet::new();
+        for file in real_files(meta) {
+            let path = self.path(meta, file);
+            for path in path.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+                if !plain.insert(folded(path)) {
+                    break;
+                }
+            }
+        }
         for file in real_files(meta) {
             let entry = &meta.layout.files()[file];
             let path = with_suffix(self.path(meta, file), &self.suffix);
@@ -320,6 +341,15 @@ pub(crate) fn with_suffix(path: PathBuf, suffix: &str) -> PathBuf {
     let mut path = path.into_os_string();
     path.push(suffix);
     PathBuf::from(path)
+}
+
+/// Returns true for names like those of part files and of copies that are not complete: a dot, the hash of a torrent, and
+/// `.parts` or `.moving` at the end.
+fn is_reserved(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let Some(rest) = name.strip_prefix(b".") else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    digits >= 40 && (name.ends_with(b".parts") || name.ends_with(b".moving"))
 }
 
 /// Returns the path in its plain spelling, if it cannot lead out of a folder.

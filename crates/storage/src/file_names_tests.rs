@@ -70,6 +70,40 @@ fn check_of_a_layout_without_folder_and_a_file_named_like_a_renamed_folder_is_an
 }
 
 #[test]
+fn rename_to_the_name_of_a_part_file_or_of_a_copy_is_an_error() {
+    let torrent = torrent(&["a/x", "b"]);
+    let mut names = FileNames::default();
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    for path in [format!(".{hash}.parts"), format!("x/.{hash}.7.moving"), format!(".{hash}.parts/x")] {
+        let error = names.rename_file(&torrent.meta, 0, &path).unwrap_err();
+        assert!(matches!(error, NameError::Reserved { .. }), "{path}: {error}");
+    }
+    names.rename_file(&torrent.meta, 0, format!("{hash}.parts")).unwrap();
+    names.rename_file(&torrent.meta, 0, ".abc.moving").unwrap();
+}
+
+#[test]
+fn folder_of_a_single_file_without_a_stem_has_its_whole_name() {
+    for (name, folder) in [("...txt", "...txt"), ("..txt", "..txt"), ("a.b.txt", "a.b"), (".txt", ".txt")] {
+        let torrent = format!(
+            "d4:infod6:lengthi5e4:name{}:{name}12:piece lengthi16384e6:pieces20:....................ee",
+            name.len()
+        );
+        let meta = Metainfo::from_bytes(torrent.as_bytes()).unwrap();
+        let names = FileNames::new(ContentLayout::Subfolder);
+        assert_eq!(names.path(&meta, 0), Path::new(folder).join(name));
+    }
+}
+
+#[test]
+fn suffixed_leaves_out_a_name_that_is_that_of_a_folder() {
+    let torrent = torrent(&["a", "a.part/x"]);
+    let mut names = FileNames::default();
+    names.set_suffix(".part").unwrap();
+    assert_eq!(names.suffixed(&torrent.meta), [false, true]);
+}
+
+#[test]
 fn suffixed_leaves_out_names_that_collide() {
     let torrent = torrent(&["x", "x.part", "y"]);
     let mut names = FileNames::default();
