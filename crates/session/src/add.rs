@@ -2,6 +2,7 @@
 
 use crate::claims::Shared;
 use crate::handle::RemoveError;
+use crate::presence::Occupied;
 use crate::reply::AskError;
 use crate::setters::setters;
 use std::net::SocketAddr;
@@ -43,6 +44,9 @@ pub enum AddError {
     /// [`AddMagnet::known`](field@AddMagnet::known) fetches.
     #[error("the hashes of some pieces are missing (`piece layers`); fetch them from peers first")]
     NoLayers,
+    /// The torrent was removed, and its disk has not completed what was under way.
+    #[error("the torrent is still being removed; try again in a moment")]
+    StillLeaving,
     /// The torrent was removed with its files when ztor ended. They are deleted now, and the torrent can be added again.
     #[error(
         "the torrent was being removed when ztor ended; its files are deleted now, and it can be added again"
@@ -57,6 +61,15 @@ pub enum AddError {
     /// The request failed. After [`AskError::TimedOut`], the torrent may still be added once its disk responds.
     #[error(transparent)]
     Ask(#[from] AskError),
+}
+
+impl From<Occupied> for AddError {
+    fn from(occupied: Occupied) -> Self {
+        match occupied {
+            Occupied::ByMember => ztor_engine::AddError::Duplicate.into(),
+            Occupied::ByLeaver => Self::StillLeaving,
+        }
+    }
 }
 
 impl From<Shared> for AddError {

@@ -190,7 +190,8 @@ impl TorrentHandle {
         self.ask(TorrentRequest::Pause)
     }
 
-    /// Ends a pause. Does nothing if the torrent is not paused.
+    /// Ends a pause. Does nothing if the torrent is not paused. A torrent that a fault of its disk has stopped is checked
+    /// first.
     pub fn resume(&self) -> Reply<()> {
         self.ask(TorrentRequest::Resume)
     }
@@ -239,8 +240,9 @@ impl TorrentHandle {
     /// copied as they are, and what is written during the copy is copied after it. [`TorrentStatus::moving`] shows the
     /// progress. The reply comes when all files are in the new folder and that is recorded; it has no time limit.
     ///
-    /// Until then the old files stay, and an error leaves them in use. A crash at any time leaves all files in one of the
-    /// two folders, and the next session finds them from either. Files of others in the folder stay, and no file in the
+    /// Until then the old files stay, and an error leaves them in use, except [`MoveError::Torn`]. After a crash at any time
+    /// the next session finds all files in one of the two folders, from either. A file that another program changes during
+    /// the copy is an error. Files of others in the folder stay, and no file in the
     /// new one is overwritten. Waits for a check of the data. Files that have a folder for incomplete ones
     /// ([`AddTorrent::incomplete_dir`]) stay there until they are complete.
     ///
@@ -294,7 +296,9 @@ impl TorrentHandle {
     /// The reply comes when that is done.
     ///
     /// Files that are not known to be the torrent's stay: those that were there before it and have not passed its check
-    /// ([`DeletedFiles::left`](crate::DeletedFiles::left)).
+    /// ([`DeletedFiles::left`](crate::DeletedFiles::left)). After a crash, adding the torrent again completes the removal
+    /// ([`AddError::Removed`](crate::AddError::Removed)); files that were changed or put back since stay. Files of a
+    /// read-only torrent stay, which is an error.
     pub fn remove_with_data(&self) -> Reply<DeletedFiles, RemoveError> {
         self.ask(TorrentRequest::RemoveWithData).without_limit()
     }

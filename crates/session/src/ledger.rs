@@ -103,11 +103,40 @@ impl Ledger {
         self.sync()
     }
 
-    /// Records whether the files are being deleted, and makes that durable.
-    pub(crate) fn save_deleting(&self, is_deleting: bool) -> Result<(), ResumeError> {
-        if let Some(mut resume) = self.load()? {
-            resume.is_deleting = is_deleting;
-            self.save(&mut resume)?;
+    /// Records another download folder of files that lie in their folder for incomplete ones, and makes that durable. From
+    /// then on the record is `to`, and the earlier one is removed.
+    pub(crate) fn save_home(&self, resume: &mut Resume, to: Record) -> Result<(), ResumeError> {
+        let from = {
+            let mut page = self.page();
+            page.moving = None;
+            std::mem::replace(&mut page.record, to)
+        };
+        self.save(resume)?;
+        self.sync()?;
+        if self.record() != from {
+            from.remove()?;
+        }
+        self.sync()
+    }
+
+    /// Returns true if a move is under way, or was torn.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.page().moving.is_some()
+    }
+
+    /// Records that the files, which have these stamps, are being deleted, and makes that durable.
+    pub(crate) fn save_deleting(&self, own: Vec<bool>, stamps: Vec<FileStamp>) -> Result<(), ResumeError> {
+        if let Some(resume) = self.load()? {
+            self.save(&mut Resume { is_deleting: true, own, stamps, ..resume })?;
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Records that the files stay after all, and makes that durable.
+    pub(crate) fn save_kept(&self) -> Result<(), ResumeError> {
+        if let Some(resume) = self.load()? {
+            self.save(&mut Resume { is_deleting: false, ..resume })?;
             self.sync()?;
         }
         Ok(())

@@ -50,6 +50,7 @@ mod move_error;
 mod names;
 mod opener;
 mod patterns;
+mod presence;
 mod reply;
 mod resume_store;
 mod scrape;

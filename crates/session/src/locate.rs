@@ -30,6 +30,8 @@ pub(crate) struct Requested<'a> {
     /// Folder of the files until they are complete; `None` for the download folder.
     pub(crate) incomplete_dir: Option<&'a Path>,
     pub(crate) names: &'a FileNames,
+    /// True if nothing is to be written or deleted.
+    pub(crate) is_read_only: bool,
 }
 
 /// Finds the place of a torrent's files, and completes what a crash has interrupted: a move, or the removal of the files.
@@ -49,9 +51,10 @@ pub(crate) fn locate(
     let Some(mut resume) = resume else {
         return Ok(Located { place: new_place(meta, requested), ledger: Some(ledger), resume: None });
     };
-    if resume.is_deleting {
+    if resume.is_deleting && !requested.is_read_only {
         return complete_deletion(meta, &ledger, &resume, handles);
     }
+    resume.is_deleting = false;
     if record == first {
         // The caller knows where the files are.
         for dir in resume.moved_from.drain(..).filter(|dir| dir != record.dir()) {
@@ -64,10 +67,9 @@ pub(crate) fn locate(
     }
     if let Some(moving) = resume.moving.take() {
         let from = Place { dir: resume.dir.clone(), names: resume.names.clone() };
-        let own = resume.own.clone();
-        let is_ours = |file: usize| own.get(file) == Some(&true);
-        let place = recover_move(meta, &from, &moving.to, moving.is_switching, is_ours)?;
-        tracing::info!(dir = %place.dir.display(), is_complete = moving.is_switching, "ended an interrupted move");
+        let place = recover_move(meta, &from, &moving)?;
+        let is_complete = moving.switching.is_some();
+        tracing::info!(dir = %place.dir.display(), is_complete, "ended an interrupted move");
         let to = if place.dir == from.dir { record.clone() } else { record.in_folder(&place.dir) };
         Place { dir: resume.dir, names: resume.names } = place;
         if let Err(error) = ledger.save_moved(&mut resume, to) {
@@ -116,7 +118,8 @@ fn new_place(meta: &Arc<Metainfo>, requested: &Requested<'_>) -> Place {
     place(incomplete)
 }
 
-/// Deletes what is left of a torrent whose removal a crash has interrupted.
+/// Deletes what is left of a torrent whose removal a crash has interrupted. Files that have changed since, or that another
+/// program has put there, stay.
 fn complete_deletion(
     meta: &Arc<Metainfo>,
     ledger: &Ledger,
@@ -126,8 +129,16 @@ fn complete_deletion(
     let place = Place { dir: resume.dir.clone(), names: resume.names.clone() };
     let options = StoreOptions::default();
     let store = TorrentStore::open_at(Arc::clone(meta), &place, None, options, Arc::clone(handles))?;
-    store.set_own_files(&resume.own);
-    (0..meta.layout.piece_count()).filter(|piece| resume.has(*piece)).for_each(|piece| store.believe(piece));
+    let now = store.fingerprint()?;
+    let is_same: Vec<bool> = resume.stamps.iter().zip(&now).map(|(then, now)| then == now).collect();
+    let own: Vec<bool> = resume.own.iter().zip(&is_same).map(|(own, is_same)| *own && *is_same).collect();
+    store.set_own_files(&own);
+    let layout = &meta.layout;
+    let is_there = |piece: &u32| {
+        let mut ranges = layout.ranges(*piece, 0, layout.piece_len(*piece)).filter(|range| !range.pad);
+        resume.has(*piece) && ranges.all(|range| is_same.get(range.file) == Some(&true))
+    };
+    (0..layout.piece_count()).filter(is_there).for_each(|piece| store.believe(piece));
     delete(&store, Some(ledger)).map_err(AddError::Removal)?;
     Err(AddError::Removed)
 }

@@ -10,9 +10,11 @@ use crate::handle::{MetadataError, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
 use crate::ledger::Ledger;
 use crate::move_error::MoveError;
+use crate::presence::Seat;
 use crate::reply::Answer;
 use crate::shares::FileLink;
 use crate::statistics::TorrentStatistics;
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,9 +74,11 @@ pub(crate) enum NetEvent {
         done: u64,
         total: u64,
     },
-    /// These download folders were gone, and are back.
+    /// Of the download folders below a mount point that were gone, these are back.
     FoldersFound {
-        dirs: Vec<PathBuf>,
+        /// The mount point; `None` for the root file system.
+        mount: Option<PathBuf>,
+        dirs: HashSet<PathBuf>,
     },
     /// A move of a torrent's files has ended.
     Relocated {
@@ -249,6 +253,7 @@ pub(crate) struct NewTorrent {
     pub(crate) home: PathBuf,
     /// Files in common with other torrents.
     pub(crate) links: Vec<FileLink>,
+    pub(crate) seat: Arc<Seat>,
     pub(crate) claims: Arc<Claims>,
     pub(crate) claim: Arc<Claim>,
     /// Priority of each file; empty for normal ones.

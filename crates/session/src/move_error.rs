@@ -8,7 +8,7 @@ use ztor_engine::{DiskFault, DiskFaultKind};
 use ztor_metainfo::InfoHashes;
 use ztor_storage::NameError;
 
-/// Reason why the files of a torrent were not moved or renamed. They are where they were.
+/// Reason why the files of a torrent were not moved or renamed. They are where they were, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MoveError {
@@ -34,6 +34,12 @@ pub enum MoveError {
     /// The torrent was removed, or the session ended, before all files were copied.
     #[error("the move was stopped; the files are in their old place")]
     Stopped,
+    /// A move has failed half-way and could not be undone: the files are in two places. The torrent stops; the next start
+    /// completes the move.
+    #[error(
+        "a move has failed half-way, so that some files are in their new place; start ztor again to complete it"
+    )]
+    Torn,
     /// The request has no result.
     #[error(transparent)]
     Ask(#[from] AskError),

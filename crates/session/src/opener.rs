@@ -5,6 +5,7 @@ use crate::claims::Claims;
 use crate::inbox::Inbox;
 use crate::locate::{Located, Requested, locate};
 use crate::message::{NetEvent, NewTorrent};
+use crate::presence::Presence;
 use crate::reply::{Answer, answer};
 use crate::resume_store::ResumeStore;
 use crate::shares::Shares;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use ztor_engine::Priority;
@@ -32,8 +34,12 @@ pub(crate) struct Opener {
     turns: Mutex<Turns>,
 }
 
+/// Maximum time to wait for the jobs of a removed torrent that is added again.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// State shared by all torrents.
 struct Files {
+    presence: Arc<Presence>,
     handles: Arc<HandleCache>,
     claims: Arc<Claims>,
     shares: Shares,
@@ -64,6 +70,7 @@ impl Opener {
     ) -> Self {
         let handles = Arc::new(HandleCache::new(max_files));
         let files = Arc::new(Files {
+            presence: Arc::default(),
             handles,
             claims: Arc::default(),
             shares: Shares::default(),
@@ -135,9 +142,16 @@ impl Files {
             return Err(AddError::NoLayers);
         }
         names.check(&meta)?;
+        // Before anything is looked at: the record of a torrent in use may say that a move is under way.
+        let seat = self.presence.enter(&meta.info_hashes, LEAVE_PATIENCE)?;
         let absolute = |dir: PathBuf| std::path::absolute(&dir).unwrap_or(dir);
         let (dir, incomplete_dir) = (absolute(dir), incomplete_dir.map(absolute));
-        let requested = Requested { dir: &dir, incomplete_dir: incomplete_dir.as_deref(), names: &names };
+        let requested = Requested {
+            dir: &dir,
+            incomplete_dir: incomplete_dir.as_deref(),
+            names: &names,
+            is_read_only: read_only,
+        };
         let Located { place, ledger, resume } =
             locate(self.resume_store.as_ref(), &meta, &requested, &self.handles)?;
         let options = StoreOptions { allocate, read_only, overwrite };
@@ -175,6 +189,7 @@ impl Files {
             ledger,
             home,
             links,
+            seat,
             claims: Arc::clone(&self.claims),
             claim,
             priorities: priorities.unwrap_or_default(),

@@ -31,7 +31,7 @@ struct Original {
 /// A file that two torrents have in common on disk, piece by piece.
 #[derive(Debug, Clone)]
 pub(crate) struct FileLink {
-    pub(crate) other: Arc<TorrentStore>,
+    pub(crate) other: Weak<TorrentStore>,
     /// First piece of the file in the other torrent.
     pub(crate) theirs: u32,
     /// First piece of the file in this torrent.
@@ -86,7 +86,12 @@ impl Shares {
                     let (mine, theirs) =
                         (store.meta().layout.pieces_of(file), other.meta().layout.pieces_of(theirs));
                     let count = mine.end - mine.start;
-                    links.push(FileLink { other, theirs: theirs.start, mine: mine.start, count });
+                    links.push(FileLink {
+                        other: Arc::downgrade(&other),
+                        theirs: theirs.start,
+                        mine: mine.start,
+                        count,
+                    });
                 }
             }
         }

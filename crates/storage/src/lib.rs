@@ -69,7 +69,7 @@ pub use layers::complete_layers;
 pub use mount::{is_mount_point, mount_point_of};
 pub use names::{as_found, namings};
 pub use store::{
-    Allocation, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, Place, Relocation,
-    ShareFiles, StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
+    Allocation, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, MovedFile, Place,
+    Relocation, ShareFiles, StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
 };
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

@@ -22,6 +22,10 @@ use crate::file_names::FileNames;
 use crate::root::sync_folder;
 use crate::store::{FileStamp, Place, UnfinishedPiece, fits};
 
+mod moving;
+
+pub use moving::Moving;
+
 /// Maximum length of a resume file, in bytes: far more than the largest torrent needs.
 pub const MAX_LEN: u64 = 64 << 20;
 /// Maximum number of saved peers.
@@ -117,15 +121,6 @@ pub struct TrackerBytes {
     pub uploaded: u64,
 }
 
-/// A move of a torrent's files that is under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moving {
-    /// The new place of the files.
-    pub to: Place,
-    /// True if files may have their new names already; false while they are copied.
-    pub is_switching: bool,
-}
-
 /// Failure to use a resume file.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
@@ -198,9 +193,11 @@ impl Resume {
         Ok(replace_file(path, &self.to_bytes())?)
     }
 
-    /// Returns true if `other` is equal, apart from its peers.
+    /// Returns true if `other` is equal, apart from its peers and from the times that pass while the torrent is active.
     pub fn equals_but_for_peers(&self, other: &Self) -> bool {
-        *self == Self { peers: self.peers.clone(), ..other.clone() }
+        let mut statistics = other.statistics.clone();
+        (statistics.active_s, statistics.seeding_s) = (self.statistics.active_s, self.statistics.seeding_s);
+        *self == Self { peers: self.peers.clone(), statistics, ..other.clone() }
     }
 
     /// Checks that this is the state of `meta` in the folder `dir`, with fields of the right size.
@@ -288,10 +285,12 @@ impl Resume {
         if !self.names.is_original() {
             put("names", Tree::Bytes(self.names.to_bytes()));
         }
-        if let Some(Moving { to, is_switching }) = &self.moving {
+        if let Some(Moving { to, switching }) = &self.moving {
             put("moving dir", bytes_of(&to.dir));
             put("moving names", Tree::Bytes(to.names.to_bytes()));
-            put("moving stage", Tree::Int(i64::from(*is_switching)));
+            if let Some(files) = switching {
+                put("moving files", Tree::Bytes(moving::encode_files(files)));
+            }
         }
         if self.is_deleting {
             put("deleting", Tree::Int(1));
@@ -356,8 +355,11 @@ impl Resume {
         let moving = match (optional(b"moving dir"), optional(b"moving names")) {
             (Some(dir), Some(names)) => {
                 let to = Place { dir: path_of(dir), names: names_of(names)? };
-                let stage = root.get(b"moving stage").and_then(|stage| stage.as_int());
-                Some(Moving { to, is_switching: stage == Some(1) })
+                let switching = optional(b"moving files").map(|files| {
+                    moving::decode_files(files)
+                        .ok_or_else(|| corrupt(path, "the files of a move are damaged"))
+                });
+                Some(Moving { to, switching: switching.transpose()? })
             }
             _ => None,
         };

@@ -32,7 +32,7 @@ pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;
 use relocate::Changes;
-pub use relocate::{MoveError, Relocation, recover_move};
+pub use relocate::{MoveError, MovedFile, Relocation, recover_move};
 pub use stamps::FileStamp;
 use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
@@ -73,6 +73,8 @@ pub struct TorrentStore {
     unfinished: Mutex<Unfinished>,
     /// Lock of all that expects the files to stay where they are over several calls.
     arranging: Mutex<()>,
+    /// Held for long work that needs the files in their place, and exclusively while they change it. Taken before `arranging`.
+    staying: RwLock<()>,
     /// Pieces written while the files are copied to another file system.
     changes: Changes,
     pub(crate) zero_digests: ZeroDigests,
@@ -213,6 +215,7 @@ impl TorrentStore {
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             unfinished: Mutex::default(),
             arranging: Mutex::default(),
+            staying: RwLock::default(),
             changes: Changes::default(),
             zero_digests: ZeroDigests::default(),
             meta,
@@ -239,9 +242,15 @@ impl TorrentStore {
     }
 
     /// Keeps the files in their place until the guard is dropped. A [`Relocation`] waits for that. Hold it over calls that
-    /// depend on each other, as [`sync`](Self::sync) and [`take_stamps`](Self::take_stamps).
+    /// depend on each other, as [`sync`](Self::sync) and [`take_stamps`](Self::take_stamps), and over changes of the
+    /// record of the files: one thread has it at a time.
     pub fn keep_place(&self) -> MutexGuard<'_, ()> {
         self.arranging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the same for work that takes long, as a check, and that changes no record. Any number of threads may have it.
+    pub fn keep_place_for_long(&self) -> RwLockReadGuard<'_, ()> {
+        self.staying.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the place of the files.
@@ -376,7 +385,11 @@ impl TorrentStore {
         }
     }
 
-    fn require_writable(&self) -> Result<(), StorageError> {
+    /// Returns an error if nothing may be written.
+    ///
+    /// # Errors
+    /// [`StorageError::ReadOnly`].
+    pub fn require_writable(&self) -> Result<(), StorageError> {
         if self.options.read_only {
             return Err(StorageError::ReadOnly { path: self.dir() });
         }

@@ -60,7 +60,7 @@ pub(super) enum Glance {
 
 /// Checks a torrent by the stamps of its files alone, if that suffices.
 pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
-    let _still = job.store.keep_place();
+    let _still = job.store.keep_place_for_long();
     let plan = plan(job)?;
     let to_prepare = if job.prepare { job.store.bytes_to_prepare(&plan.stamps) } else { 0 };
     let bytes = plan.bytes_to_read(job) + to_prepare;
@@ -74,7 +74,7 @@ pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, 
 
 /// Checks a torrent, and hashes the pieces that the stamps do not settle.
 pub(super) fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
-    let _still = job.store.keep_place();
+    let _still = job.store.keep_place_for_long();
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
@@ -329,6 +329,7 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 /// Records which files were accepted as the torrent's own, before the first write to one. Those that it creates are
 /// recorded by the saves that follow. Returns true if the resume file was written.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
+    let _still = job.store.keep_place();
     let Some(ledger) = &job.ledger else { return Ok(false) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);

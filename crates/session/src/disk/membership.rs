@@ -5,8 +5,9 @@ use crate::handle::RemoveError;
 use crate::inbox::Inbox;
 use crate::ledger::Ledger;
 use crate::message::NetEvent;
+use crate::presence::Seat;
 use crate::reply::{Answer, answer};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ztor_engine::DiskId;
 use ztor_storage::{DeletedFiles, TorrentStore};
 
@@ -22,6 +23,8 @@ pub(crate) struct Membership {
     inbox: Arc<Inbox<NetEvent>>,
     /// Deletion to carry out when the last owner drops the membership; `None` if the data stays.
     deletion: Mutex<Option<Deletion>>,
+    /// Presence of the torrent, which ends after the deletion.
+    seat: OnceLock<Arc<Seat>>,
 }
 
 /// Deletion of a removed torrent's files and resume data; without an answer of the resume data only.
@@ -33,7 +36,13 @@ pub(crate) struct Deletion {
 
 impl Membership {
     pub(super) fn new(disk: DiskId, store: Arc<TorrentStore>, inbox: &Arc<Inbox<NetEvent>>) -> Arc<Self> {
-        Arc::new(Self { disk, store, inbox: Arc::clone(inbox), deletion: Mutex::default() })
+        Arc::new(Self {
+            disk,
+            store,
+            inbox: Arc::clone(inbox),
+            deletion: Mutex::default(),
+            seat: OnceLock::new(),
+        })
     }
 
     /// Returns the disk of the torrent.
@@ -48,6 +57,12 @@ impl Membership {
 }
 
 impl Membership {
+    /// Keeps the torrent present until no job of it is left.
+    pub(crate) fn keep_present(&self, seat: Arc<Seat>) {
+        // It has one seat in all its time.
+        drop(self.seat.set(seat));
+    }
+
     /// Deletes the torrent's data once no job of it is left.
     pub(crate) fn delete_at_the_end(&self, deletion: Deletion) {
         *self.deletion.lock().unwrap_or_else(PoisonError::into_inner) = Some(deletion);
@@ -70,12 +85,15 @@ impl Drop for Membership {
 /// Deletes the files of a torrent, and then its resume data. The next start completes what a crash interrupts.
 pub(crate) fn delete(store: &TorrentStore, ledger: Option<&Ledger>) -> Result<DeletedFiles, RemoveError> {
     let _still = store.keep_place();
-    let record = |is_deleting| {
-        if let Some(Err(error)) = ledger.map(|ledger| ledger.save_deleting(is_deleting)) {
+    let refused = |error| RemoveError::Disk(fault(&error));
+    store.require_writable().map_err(refused)?;
+    if let Some(ledger) = ledger {
+        // By the stamps, the next start knows the files that it may delete.
+        let stamps = store.fingerprint().map_err(refused)?;
+        if let Err(error) = ledger.save_deleting(store.own_files(), stamps) {
             tracing::warn!(%error, "cannot record that the files of a torrent are being deleted");
         }
-    };
-    record(true);
+    }
     match store.delete_files() {
         Ok(deleted) => {
             // Without the files the record is of no use.
@@ -84,8 +102,10 @@ pub(crate) fn delete(store: &TorrentStore, ledger: Option<&Ledger>) -> Result<De
         }
         Err(error) => {
             // The user has to decide about the rest.
-            record(false);
-            Err(RemoveError::Disk(fault(&error)))
+            if let Some(Err(error)) = ledger.map(Ledger::save_kept) {
+                tracing::warn!(%error, "cannot record that the files of a torrent stay");
+            }
+            Err(refused(error))
         }
     }
 }

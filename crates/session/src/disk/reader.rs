@@ -78,20 +78,11 @@ fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
     }
 }
 
-/// Hashes a piece of which this torrent knows nothing. If it matches, it counts as verified, and the next sync covers it.
 fn is_there(piece: u32, store: &TorrentStore) -> bool {
-    match store.check_piece(piece, &mut Vec::new()) {
-        Ok(true) => {
-            store.believe(piece);
-            store.sync_found_pieces([piece]);
-            true
-        }
-        Ok(false) => false,
-        Err(error) => {
-            tracing::debug!(%error, piece, "cannot look for a piece of another torrent");
-            false
-        }
-    }
+    store.find_shared_piece(piece).unwrap_or_else(|error| {
+        tracing::debug!(%error, piece, "cannot look for a piece of another torrent");
+        false
+    })
 }
 
 fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {

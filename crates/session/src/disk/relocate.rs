@@ -8,9 +8,10 @@ use crate::inbox::Inbox;
 use crate::ledger::Ledger;
 use crate::message::NetEvent;
 use crate::move_error::MoveError;
+use crate::times::TimesKey;
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::{Moving, Resume, ResumeError};
@@ -37,8 +38,8 @@ pub(crate) struct MoveJob {
 /// Change of the place of files.
 #[derive(Debug)]
 pub(crate) enum PlaceChange {
-    /// The files stay where they are.
-    None,
+    /// The files stay where they are, and go to this download folder once they are complete.
+    Home(PathBuf),
     /// All files go to another folder.
     Folder(PathBuf),
     /// A file has a new path below the folder.
@@ -53,7 +54,7 @@ impl PlaceChange {
         let mut place = store.place();
         let meta = store.meta();
         match self {
-            Self::None => {}
+            Self::Home(_) => {}
             Self::Folder(dir) => place.dir.clone_from(dir),
             Self::File { file, path } => place.names.rename_file(meta, *file, path)?,
             Self::Names { from, to } => place.names.rename_folder(meta, from, to)?,
@@ -81,6 +82,8 @@ pub(crate) struct Relocated {
     pub(crate) device: u64,
     /// The new resume data; `None` if there is none, or it could not be saved.
     pub(crate) resume: Option<Arc<Resume>>,
+    /// Key of the times under the old record; `None` if that is still the record.
+    pub(crate) old_times: Option<TimesKey>,
 }
 
 /// Failure of a step.
@@ -157,6 +160,7 @@ fn relocate_to(
     inbox: &Inbox<NetEvent>,
 ) -> Result<Relocated, MoveError> {
     let claim = job.claims.claim(store, to)?;
+    let old_times = times_key(job);
     let resume = match attempt(job, to, store, inbox) {
         Ok(resume) => resume,
         Err(error) => {
@@ -165,7 +169,12 @@ fn relocate_to(
         }
     };
     job.claim.end();
-    Ok(Relocated { claim, device: store.device(), resume: resume.map(Arc::new) })
+    let old_times = old_times.filter(|old| times_key(job).is_some_and(|now| now != *old));
+    Ok(Relocated { claim, device: store.device(), resume: resume.map(Arc::new), old_times })
+}
+
+fn times_key(job: &MoveJob) -> Option<TimesKey> {
+    job.ledger.as_ref().map(|ledger| ledger.record().times_key())
 }
 
 fn attempt(
@@ -174,23 +183,64 @@ fn attempt(
     store: &Arc<TorrentStore>,
     inbox: &Inbox<NetEvent>,
 ) -> Result<Option<Resume>, MoveError> {
+    if job.ledger.as_ref().is_some_and(|ledger| ledger.is_moving()) {
+        // A failed move that could not be undone: only the next start finds its files.
+        return Err(MoveError::Torn);
+    }
     let mut plan = Relocation::plan(store, to)?;
-    let stage = |is_switching| Some(Moving { to: to.clone(), is_switching });
-    let give_up = |plan: Relocation, error: StepError| {
-        plan.abandon();
-        let _still = store.keep_place();
-        if let Err(StepError::Storage(error)) = save_stage(job, store, None) {
-            // The next start undoes it again.
-            tracing::warn!(%error, "cannot record that a move was given up");
-        }
-        MoveError::from(error)
+    let mut must_copy = match plan.must_copy() {
+        Ok(must_copy) => must_copy,
+        Err(error) => return Err(StepError::from(error).into()),
     };
-    let must_copy = plan.must_copy().map_err(StepError::from)?;
+    loop {
+        match move_files(job, to, store, &mut plan, must_copy, inbox) {
+            Ok(()) => break,
+            // The next start completes it.
+            Err(_) if plan.is_torn() => return Err(MoveError::Torn),
+            // Two mounts of one file system.
+            Err(StepError::Storage(error)) if error.is_cross_device() && !must_copy => {
+                must_copy = true;
+                plan.copy_all_files();
+            }
+            Err(error) => {
+                plan.abandon();
+                let _still = store.keep_place();
+                if let Err(StepError::Storage(error)) = save_stage(job, store, None) {
+                    // The next start undoes it again.
+                    tracing::warn!(%error, "cannot record that a move was given up");
+                }
+                return Err(error.into());
+            }
+        }
+    }
+    // While the record still says that the move is switching: after a crash, the next start removes the originals.
+    if let Err(error) = plan.clean_up() {
+        tracing::warn!(%error, "cannot remove the original of a file that was copied to its new folder");
+    }
+    let resume = save_moved(job, store, must_copy).unwrap_or_else(|error| {
+        // The record says that the move is switching, and so the next start finds the files.
+        tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
+        None
+    });
+    Ok(resume)
+}
+
+/// Copies what has to be copied, and gives the files their new names. After an error they have their old ones, unless the
+/// plan is torn.
+fn move_files(
+    job: &MoveJob,
+    to: &Place,
+    store: &TorrentStore,
+    plan: &mut Relocation,
+    must_copy: bool,
+    inbox: &Inbox<NetEvent>,
+) -> Result<(), StepError> {
+    let moving = |switching| Some(Moving { to: to.clone(), switching });
     if must_copy {
-        let recorded = {
+        {
             let _still = store.keep_place();
-            save_stage(job, store, stage(false))
-        };
+            save_stage(job, store, moving(None))?;
+        }
         let mut shown = 0;
         let progress = |done: u64, total: u64| {
             // About 200 steps suffice for a progress bar.
@@ -201,27 +251,30 @@ fn attempt(
                 inbox.push(progress);
             }
         };
-        let copied = recorded.and_then(|()| Ok(plan.copy(progress, &job.stop)?));
-        if let Err(error) = copied {
-            return Err(give_up(plan, error));
-        }
+        plan.copy(progress, &job.stop)?;
+        // The stamps of the copies become those of the record: they must not hide a change of the originals.
+        expect_unchanged(job, store)?;
     }
-    let switched = plan.switch(|| save_stage(job, store, stage(true)));
-    match switched {
-        Ok(()) => {}
-        // The next start completes it.
-        Err(error) if plan.is_torn() => return Err(error.into()),
-        Err(error) => return Err(give_up(plan, error)),
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(StorageError::Stopped.into());
     }
-    let resume = save_moved(job, store, must_copy).unwrap_or_else(|error| {
-        // The record says that the move is switching, and so the next start finds the files.
-        tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
-        None
-    });
-    if let Err(error) = plan.clean_up() {
-        tracing::warn!(%error, "cannot remove the original of a file that was copied to its new folder");
+    plan.switch(|files| save_stage(job, store, moving(Some(files))))
+}
+
+/// Fails if another program has changed a file since it was looked at last.
+fn expect_unchanged(job: &MoveJob, store: &TorrentStore) -> Result<(), StepError> {
+    let _still = store.keep_place();
+    let known = {
+        let look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        look.as_ref().map(|look| look.stamps.clone())
+    };
+    let Some(known) = known else { return Ok(()) };
+    let now = store.fingerprint()?;
+    let written = store.unstamped_files();
+    match store.changed_by_others(&known, &now, &written) {
+        Some(path) => Err(StorageError::FileChanged { path }.into()),
+        None => Ok(()),
     }
-    Ok(resume)
 }
 
 /// Records the stage of a move. The caller keeps the files in their place.
@@ -252,9 +305,15 @@ fn save_moved(job: &MoveJob, store: &TorrentStore, were_copied: bool) -> Result<
         resume.stamps.clone_from(&look.stamps);
     }
     let record = ledger.record();
-    let is_same = job.rule == MoveRule::SameRecord;
-    let to = if is_same { record } else { record.in_folder(&resume.dir) };
-    ledger.save_moved(&mut resume, to)?;
+    match (job.rule, &job.change) {
+        (MoveRule::SameRecord, _) => ledger.save_moved(&mut resume, record)?,
+        // The files stay in their folder for incomplete ones.
+        (_, PlaceChange::Home(home)) => ledger.save_home(&mut resume, record.in_folder(home))?,
+        _ => {
+            let to = record.in_folder(&resume.dir);
+            ledger.save_moved(&mut resume, to)?;
+        }
+    }
     replaced(&job.looks);
     Ok(Some(resume))
 }

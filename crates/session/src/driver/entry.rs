@@ -12,6 +12,7 @@ use crate::disk::{
 use crate::handle::{PriorityError, RemoveError};
 use crate::ledger::Ledger;
 use crate::message::NewTorrent;
+use crate::presence::Seat;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
 use crate::statistics::Dates;
@@ -36,6 +37,7 @@ pub(super) struct Entry {
     ledger: Option<Arc<Ledger>>,
     claims: Arc<Claims>,
     claim: Arc<Claim>,
+    seat: Arc<Seat>,
     moves: Moves,
     /// Pieces in progress on the threads of a device that the torrent has left; `None` if there are none.
     draining: Option<Draining>,
@@ -112,7 +114,8 @@ enum FinishReport {
 
 impl Entry {
     pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
-        let NewTorrent { resume, ledger, home, claims, claim, priorities, prepare, recheck, .. } = new;
+        let NewTorrent { resume, ledger, home, claims, claim, seat, priorities, prepare, recheck, .. } = new;
+        member.keep_present(Arc::clone(&seat));
         let dates = Dates::of(resume.as_deref());
         let moves = moves_of(&member.store().place(), &home);
         Self {
@@ -121,6 +124,7 @@ impl Entry {
             ledger,
             claims,
             claim,
+            seat,
             moves,
             draining: None,
             routes: Vec::new(),
@@ -148,6 +152,11 @@ impl Entry {
     /// Returns the membership of the torrent.
     pub(super) fn member(&self) -> &Arc<Membership> {
         &self.member
+    }
+
+    /// Records that the torrent is removed, so that it may be added again once its jobs are over.
+    pub(super) fn leave(&self) {
+        self.seat.leave();
     }
 
     /// Ends the entry, and a check that is under way. Returns the membership.
@@ -459,6 +468,7 @@ impl Entry {
         member: Arc<Membership>,
         in_progress: BTreeSet<u32>,
     ) -> Option<Arc<Membership>> {
+        member.keep_present(Arc::clone(&self.seat));
         let old = std::mem::replace(&mut self.member, member);
         let earlier = self.draining.take().map(|draining| draining.member);
         if in_progress.is_empty() {

@@ -32,7 +32,7 @@ impl Driver {
             NetEvent::RelocationProgress { torrent, done: done_bytes, total: total_bytes } => {
                 self.show_progress(torrent, Some(MoveProgress { done_bytes, total_bytes }));
             }
-            NetEvent::FoldersFound { dirs } => self.on_folders_found(&dirs),
+            NetEvent::FoldersFound { mount, dirs } => self.on_folders_found(mount, &dirs),
             NetEvent::Relocated { torrent, result } => self.on_relocated(torrent, result.map(|moved| *moved)),
             NetEvent::Device(state) => self.on_device(state),
             NetEvent::Moved(moved) => self.on_moved(&moved),

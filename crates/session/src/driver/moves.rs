@@ -7,7 +7,7 @@ use crate::move_error::MoveError;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ztor_engine::{DiskFault, DiskFaultKind, MoveProgress, TorrentId, TorrentState};
@@ -93,15 +93,15 @@ impl Moves {
         }
     }
 
-    fn change_of(&mut self, target: &Target) -> PlaceChange {
+    fn change_of(&mut self, target: &Target, here: &Path) -> PlaceChange {
         match target {
             // Incomplete files stay in their own folder.
             Target::Folder(dir) if self.home.is_some() => {
                 self.home = Some(dir.clone());
-                PlaceChange::None
+                PlaceChange::Home(dir.clone())
             }
             Target::Folder(dir) | Target::Trash(dir) => PlaceChange::Folder(dir.clone()),
-            Target::Home => self.home.clone().map_or(PlaceChange::None, PlaceChange::Folder),
+            Target::Home => PlaceChange::Folder(self.home.clone().unwrap_or_else(|| here.to_owned())),
             Target::RenameFile { file, path } => PlaceChange::File { file: *file, path: path.clone() },
             Target::RenameFolder { from, to } => PlaceChange::Names { from: from.clone(), to: to.clone() },
         }
@@ -155,7 +155,8 @@ impl Driver {
             Target::Trash(_) => MoveRule::NewFolder,
             Target::RenameFile { .. } | Target::RenameFolder { .. } => MoveRule::SameRecord,
         };
-        let change = entry.moves_mut().change_of(&request.target);
+        let here = entry.store().dir();
+        let change = entry.moves_mut().change_of(&request.target, &here);
         let job = entry.move_job(change, rule, Arc::clone(&stop));
         entry.moves_mut().current = Some(Current { request, stop });
         self.disks.relocate(job, entry.member());
@@ -175,6 +176,7 @@ impl Driver {
         let error = match result {
             Ok(moved) => {
                 let device = moved.device;
+                self.times.remove(moved.old_times);
                 entry.set_moved(moved);
                 let dir = entry.store().dir();
                 if entry.moves_mut().home.as_ref() == Some(&dir) {
@@ -183,6 +185,13 @@ impl Driver {
                 self.change_disk(torrent, device);
                 self.cx.emit(SessionEvent::FilesMoved { torrent, dir });
                 None
+            }
+            Err(MoveError::Torn) => {
+                let message = MoveError::Torn.to_string();
+                let fault = DiskFault { kind: DiskFaultKind::InTheWay, message };
+                entry.stop_in_doubt(&mut self.cx, fault.clone());
+                self.cx.emit(SessionEvent::NotMoved { torrent, fault });
+                Some(MoveError::Torn)
             }
             Err(error) => {
                 let fault = match &error {
@@ -267,6 +276,6 @@ pub(super) struct Draining {
 }
 
 /// Returns the moves of a new torrent.
-pub(super) fn moves_of(place: &Place, home: &std::path::Path) -> Moves {
+pub(super) fn moves_of(place: &Place, home: &Path) -> Moves {
     Moves::new((place.dir != home).then(|| home.to_owned()))
 }

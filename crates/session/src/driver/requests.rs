@@ -206,6 +206,10 @@ impl Driver {
 
     pub(super) fn remove(&mut self, torrent: TorrentId) {
         self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
+        // Before the answer: the torrent may be added again at once.
+        if let Some(entry) = self.torrents.get(torrent) {
+            entry.leave();
+        }
         self.cx.command(Command::Remove(torrent));
     }
 

@@ -8,7 +8,7 @@ use crate::message::NewTorrent;
 use crate::shares::FileLink;
 use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_base::Instant;
@@ -47,8 +47,10 @@ impl Torrents {
             self.table.iter().map(|(id, entry)| (Arc::as_ptr(entry.store()), id)).collect();
         let mut linked = Vec::new();
         for (id, link) in std::mem::take(&mut self.unlinked) {
-            match (by_store.get(&Arc::as_ptr(&link.other)).copied(), self.table.contains_key(id)) {
+            match (by_store.get(&link.other.as_ptr()).copied(), self.table.contains_key(id)) {
                 (_, false) => {}
+                // It was refused or removed.
+                (None, true) if link.other.strong_count() == 0 => {}
                 (None, true) => self.unlinked.push((id, link)),
                 (Some(other), true) => {
                     let route = self.table[other].route_of(other, link.theirs);
@@ -197,7 +199,7 @@ impl Torrents {
     }
 
     /// Resumes the torrents in these folders that wait for a retry, as the folders are back.
-    pub(super) fn retry_in(&mut self, cx: &mut Context, dirs: &[PathBuf]) {
+    pub(super) fn retry_in(&mut self, cx: &mut Context, dirs: &HashSet<PathBuf>) {
         let waits = |entry: &Entry| entry.retry_at().is_some() && dirs.contains(&entry.store().dir());
         for (id, entry) in self.table.iter_mut().filter(|(_, entry)| waits(entry)) {
             entry.resumed_by_time();

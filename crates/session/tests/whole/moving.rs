@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::create::Options;
 use ztor_session::{
-    AddTorrent, ContentLayout, FileNames, Metainfo, MoveError, Priority, RateLimits, SessionEvent, Settings,
-    TorrentEvent, TorrentHandle,
+    AddError, AddTorrent, ContentLayout, FileNames, Metainfo, MoveError, Priority, RateLimits, SessionEvent,
+    Settings, TorrentEvent, TorrentHandle,
 };
 use ztor_storage::create::{CreateOptions, create};
 
@@ -227,6 +227,62 @@ fn incomplete_files_have_their_own_folder_and_a_suffix_until_they_are_complete()
     again.add(add()).wait().unwrap();
     assert_eq!(start_of(&again), (0, true));
     assert!(again.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn move_to_of_incomplete_files_changes_the_folder_they_go_to_also_over_a_restart() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = album(&tmp.path().join("src"));
+    let seed = seed_of(&meta, &tmp.path().join("src"));
+    let state = tmp.path().join("state");
+    let [first, second, incomplete] = ["first", "second", "incomplete"].map(|dir| tmp.path().join(dir));
+    let add = |dir: &Path| {
+        let add = AddTorrent::new(Arc::clone(&meta), dir).incomplete_dir(Some(incomplete.clone()));
+        add.peers(vec![seed.local_addr()])
+    };
+    let leech = session(Some(&state), |c| c.settings.limits.down = Some(300_000));
+    let torrent = leech.add(add(&first)).wait().unwrap();
+    until(&torrent, "some data", |t| t.status().unwrap().have_bytes > 100_000);
+    torrent.move_to(&second).wait_for(LIMIT).unwrap();
+    assert!(paths(&second).is_empty(), "incomplete files stay");
+    let had = torrent.status().unwrap().have_bytes;
+    assert!(leech.shutdown(LIMIT));
+    let leech = session(Some(&state), |_| {});
+    let torrent = leech.add(add(&second)).wait().unwrap();
+    // With its record, what it had is not hashed.
+    let (hashed, total) = (start_of(&leech).0, meta.layout.total_len());
+    assert!(hashed + had <= total, "{hashed} of {total} bytes were hashed");
+    torrent.finished().wait_for(LIMIT).unwrap();
+    assert_eq!(tree(&second), tree(&tmp.path().join("src")));
+    assert!(paths(&first).is_empty() && paths(&incomplete).is_empty());
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn add_again_of_a_torrent_that_moves_or_was_just_removed_disturbs_nothing() {
+    for target in file_systems() {
+        let tmp = tempfile::tempdir().unwrap();
+        let meta = content(&tmp.path().join("old"), 40 << 20);
+        let client = session(Some(&tmp.path().join("state")), |_| {});
+        let add = || AddTorrent::new(Arc::clone(&meta), tmp.path().join("old"));
+        let torrent = client.add(add()).wait().unwrap();
+        assert!(start_of(&client).1);
+        let moved = torrent.move_to(target.path());
+        for _ in 0..3 {
+            let again = client.add(add()).wait();
+            assert!(matches!(again, Err(AddError::Engine(ztor_engine::AddError::Duplicate))), "{again:?}");
+        }
+        moved.wait_for(LIMIT).unwrap();
+        assert_eq!((paths(&tmp.path().join("old")), paths(target.path())), (vec![], vec!["data".to_owned()]));
+        // The removal stops the move back, and the new torrent waits for that.
+        drop(torrent.move_to(tmp.path().join("old")));
+        torrent.remove().wait().unwrap();
+        let torrent = client.add(add()).wait_for(LIMIT).unwrap();
+        assert!(start_of(&client).1, "{:?}", torrent.dir().wait());
+        torrent.remove_with_data().wait_for(LIMIT).unwrap();
+        assert!(paths(&tmp.path().join("old")).is_empty() && paths(target.path()).is_empty());
+        assert!(client.shutdown(LIMIT));
+    }
 }
 
 #[test]

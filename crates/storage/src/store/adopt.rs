@@ -70,8 +70,9 @@ impl TorrentStore {
     /// Takes the file of another torrent as this one's, if there is none yet. Both have the same content
     /// ([`FileContent`]). With a hard link, both may be incomplete.
     ///
-    /// Returns false, and changes nothing, if this file exists, the other does not and is not wanted, the two are on
-    /// different file systems, or the file system cannot do it.
+    /// Returns false, and changes nothing, if this file exists, the other does not and is not wanted or is not the other
+    /// torrent's (it has neither created it nor verified all of it), the two are on different file systems, or the file
+    /// system cannot do it. No hard link is made to a file of a read-only torrent.
     ///
     /// # Errors
     /// Any error of the disk.
@@ -89,7 +90,15 @@ impl TorrentStore {
         }
         // An original that is not begun yet is created, so that there is one file from the start.
         let is_begun = other.root().exists_at(&other.relative(theirs))?;
-        if !is_begun && (other.options.read_only || !other.places().is_wanted(theirs)) {
+        let is_complete = || other.layout().pieces_of(theirs).all(|piece| other.is_verified(piece));
+        let may_use = match (how, is_begun) {
+            // It will be written to through both names.
+            _ if other.options.read_only => how == ShareFiles::Reflink,
+            (_, false) => other.places().is_wanted(theirs),
+            // Not a file of the user that only has its name and length.
+            (_, true) => other.has_flag(theirs, flag::OWN) || is_complete(),
+        };
+        if !may_use {
             return Ok(false);
         }
         let original = other.path_of(theirs);
@@ -101,10 +110,7 @@ impl TorrentStore {
                 }
                 self.is_whole_length(file, &original) && root.hard_link(&original, &path)?
             }
-            ShareFiles::Reflink => {
-                let is_complete = other.layout().pieces_of(theirs).all(|piece| other.is_verified(piece));
-                is_complete && root.reflink(&original, &path)?
-            }
+            ShareFiles::Reflink => is_complete() && root.reflink(&original, &path)?,
         };
         if adopted {
             self.set_flag(file, flag::OWN);
@@ -117,12 +123,14 @@ impl TorrentStore {
         Ok(adopted)
     }
 
-    /// Finds out whether two torrents have one file on disk, as after a restart. Both are treated as sharing it then.
+    /// Finds out whether two torrents, neither of them read-only, have one file on disk, as after a restart. Both are
+    /// treated as sharing it then.
     pub fn shares(&self, file: usize, other: &Self, theirs: usize) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let id = |path: &Path| std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()));
         let (mine, original) = (self.path_of(file), other.path_of(theirs));
-        let is_one = id(&mine).is_some_and(|mine| Some(mine) == id(&original));
+        let may_write = !self.options.read_only && !other.options.read_only;
+        let is_one = may_write && id(&mine).is_some_and(|mine| Some(mine) == id(&original));
         if is_one {
             self.set_flag(file, flag::SHARED);
             other.set_flag(theirs, flag::SHARED);
@@ -207,6 +215,29 @@ mod tests {
         writer.write(&mut one.jobs(&first, one.meta.layout.pieces_of(there).start), &mut done);
         let now = second.fingerprint().unwrap();
         assert_eq!(second.changed_by_others(&known, &now, &[]), None);
+    }
+
+    #[test]
+    fn adopt_of_a_file_of_the_user_or_of_a_read_only_torrent_changes_nothing() {
+        let (one, two) = pair(Kind::V2);
+        let [first, second] = stores(&one, &two);
+        let (here, there) = (same(&two.meta), same(&one.meta));
+        let path = first.path_of(there);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, vec![9; 100_000]).unwrap();
+        for how in [ShareFiles::HardLink, ShareFiles::Reflink] {
+            assert!(!second.adopt(here, &first, there, how).unwrap(), "it has the length, and nothing else");
+        }
+        assert!(!second.path_of(here).exists());
+        std::fs::write(&path, &one.data[there]).unwrap();
+        let options = StoreOptions { read_only: true, ..StoreOptions::default() };
+        let (meta, dir) = (Arc::clone(&one.meta), one.dir.path().join("one"));
+        let first = TorrentStore::open(meta, &dir, None, options, Arc::clone(&one.handles)).unwrap();
+        check_all(&Arc::new(first), Pieces::All, 1, |_| {}, &AtomicBool::new(false)).unwrap();
+        let (meta, handles) = (Arc::clone(&one.meta), Arc::clone(&one.handles));
+        let first = TorrentStore::open(meta, &dir, None, options, handles).unwrap();
+        one.meta.layout.pieces_of(there).for_each(|piece| first.believe(piece));
+        assert!(!second.adopt(here, &first, there, ShareFiles::HardLink).unwrap(), "it must not be written");
     }
 
     #[test]

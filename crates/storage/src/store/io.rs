@@ -21,7 +21,8 @@ impl TorrentStore {
         self.require_writable()?;
         let len = self.checked_len(piece, begin, data.iter().map(|buffer| buffer.len() as u64).sum())?;
         let places = self.places();
-        self.changes.note(piece);
+        // After the write, and before the files may change their place: a copy that has not seen it is brought up to date.
+        let _noted = self.changes.note_at_end(piece);
         let mut run = Run::new(data);
         for range in self.layout().ranges(piece, begin, len) {
             if range.pad {

@@ -117,7 +117,7 @@ impl TorrentStore {
                 if range.pad || !places.is_moved(range.file) || moved[range.file] {
                     continue;
                 }
-                self.changes.note(piece);
+                let _noted = self.changes.note_at_end(piece);
                 self.copy_out(
                     base + u64::from(range.at),
                     range.file,

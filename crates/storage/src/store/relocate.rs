@@ -8,10 +8,9 @@
 //! (*switching*). After a crash [`recover_move`] undoes a move that was copying, and completes one that was switching.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError};
 
 use super::places::Places;
 
@@ -25,7 +24,7 @@ mod copy;
 mod recover;
 
 pub(in crate::store) use copy::Changes;
-use copy::{CopyError, copy_all, copy_range};
+use copy::{copy_file, copy_range, keep_attributes};
 pub use recover::recover_move;
 
 /// Maximum number of passes over files that are written to at the same time.
@@ -58,9 +57,22 @@ pub struct Relocation {
     /// Paths of the originals of copied files, below the old folder.
     originals: Vec<PathBuf>,
     is_switched: bool,
-    /// True if files are copied even within a file system.
+    /// True if files are copied even if they seem to be on one file system.
+    copies_all: bool,
+    /// True if all files seem to be on one file system.
     #[cfg(test)]
-    copies_always: bool,
+    is_blind: bool,
+}
+
+/// A file that gets a new name, as [`recover_move`] needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedFile {
+    /// Index in the layout; `None` for the part file.
+    pub file: Option<usize>,
+    /// True if its name has the suffix of incomplete files.
+    pub has_suffix: bool,
+    /// True if it was copied, and the original is removed afterwards.
+    pub is_copied: bool,
 }
 
 /// Something to move.
@@ -101,8 +113,9 @@ impl Relocation {
             begun: BTreeSet::new(),
             originals: Vec::new(),
             is_switched: false,
+            copies_all: false,
             #[cfg(test)]
-            copies_always: false,
+            is_blind: false,
         };
         this.check_suffixes()?;
         for item in this.items()? {
@@ -148,6 +161,12 @@ impl Relocation {
         Ok(false)
     }
 
+    /// Makes [`copy`](Self::copy) copy all files: [`switch`](Self::switch) has failed because they cannot be renamed, as
+    /// between two mounts of one file system ([`StorageError::is_cross_device`]).
+    pub fn copy_all_files(&mut self) {
+        self.copies_all = true;
+    }
+
     /// Copies files to another file system, while they are read and written. `progress` gets the number of bytes copied
     /// so far, and of all.
     ///
@@ -186,20 +205,25 @@ impl Relocation {
         Ok(())
     }
 
-    /// Gives the files their new place. Reads and writes wait meanwhile. `commit` records that the move is switching,
-    /// before the first file changes its name.
+    /// Gives the files their new place. Reads and writes wait meanwhile. `commit` records that the move is switching with
+    /// these files, before the first of them changes its name.
     ///
     /// # Errors
     /// Those of `commit`, and any error of the disk; the files are in their old place then, unless
     /// [`is_torn`](Self::is_torn). Call [`abandon`](Self::abandon).
-    pub fn switch<E: From<StorageError>>(&mut self, commit: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    pub fn switch<E: From<StorageError>>(
+        &mut self,
+        commit: impl FnOnce(Vec<MovedFile>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let store = Arc::clone(&self.store);
+        // In this order: saves do not wait for a check.
+        let _staying = store.staying.write().unwrap_or_else(PoisonError::into_inner);
         let _still = store.keep_place();
         let places = store.places_mut();
         let never = AtomicBool::new(false);
         let changed = store.changes.take();
         self.copy_pass(&changed, &mut |_| {}, &never)?;
-        commit()?;
+        commit(self.moved_files()?)?;
         let mut renamed: Vec<(Item, PathBuf)> = Vec::new();
         let outcome = self.rename_all(&mut renamed).and_then(|()| self.sync_folders());
         if let Err(error) = outcome {
@@ -265,6 +289,17 @@ impl Relocation {
         Ok(items)
     }
 
+    fn moved_files(&self) -> Result<Vec<MovedFile>, StorageError> {
+        let of = |item: Item| {
+            let (file, has_suffix) = match item {
+                Item::File(file) => (Some(file), self.store.has_flag(file, flag::SUFFIXED)),
+                Item::PartFile => (None, false),
+            };
+            MovedFile { file, has_suffix, is_copied: self.copied.contains_key(&item) }
+        };
+        Ok(self.items()?.into_iter().map(of).collect())
+    }
+
     fn is_ours(&self, item: Item) -> bool {
         let Item::File(file) = item else { return true };
         let is_link = self.store.layout().files().get(file).is_some_and(|file| file.symlink.is_some());
@@ -297,9 +332,12 @@ impl Relocation {
     }
 
     fn is_on_another_device(&self, item: Item) -> Result<bool, StorageError> {
-        #[cfg(test)]
-        if self.copies_always {
+        if self.copies_all {
             return Ok(true);
+        }
+        #[cfg(test)]
+        if self.is_blind {
+            return Ok(false);
         }
         Ok(self.from.root.device_of(&self.old_path(item))?
             != self.to.root.device_of(&parent_of(&self.new_path(item)))?)
@@ -341,30 +379,18 @@ impl Relocation {
         progress: &mut dyn FnMut(u64),
         stop: &AtomicBool,
     ) -> Result<(), StorageError> {
-        let (path, temporary) = (self.old_path(item), self.temporary_path(item));
         self.begun.insert(item);
-        if let Some(target) = self.link_target(item) {
-            self.to.root.make_link(&temporary, &target)?;
-            self.copied.insert(item, self.len_of(item)?);
-            return Ok(());
-        }
-        let from = self.from.root.open(&path, How::Read)?;
-        // Removed first: it may be left of an interrupted move, with another length.
-        discard(&self.to.root, &temporary);
-        let to = self.to.root.open(&temporary, How::CreateNew { executable: false })?;
-        let len = from.len;
-        let copied = copy_all(&from.file, &to.file, len, progress, stop);
-        copied.map_err(|error| self.copy_error(item, error))?;
-        self.keep_attributes(&from.file, &to.file);
-        rustix::fs::fsync(&to.file).at(Operation::Sync, || self.to.root.dir().join(&temporary))?;
+        let from = self.old_path(item);
+        let (from, to) = ((&*self.from.root, from.as_path()), self.temporary_path(item));
+        let is_link = match item {
+            Item::File(file) => {
+                self.store.layout().files().get(file).is_some_and(|file| file.symlink.is_some())
+            }
+            Item::PartFile => false,
+        };
+        let len = copy_file(from, (&self.to.root, &to), is_link, progress, stop)?;
         self.copied.insert(item, len);
         Ok(())
-    }
-
-    fn link_target(&self, item: Item) -> Option<PathBuf> {
-        let Item::File(file) = item else { return None };
-        self.store.layout().files().get(file)?.symlink.as_ref()?;
-        std::fs::read_link(self.from.root.dir().join(self.old_path(item))).ok()
     }
 
     fn copy_changes(
@@ -381,61 +407,31 @@ impl Relocation {
             return Ok(());
         }
         let temporary = self.temporary_path(item);
+        let path = || self.to.root.dir().join(&temporary);
         let from = self.from.root.open(&self.old_path(item), How::Read)?;
         let to = self.to.root.open(&temporary, How::Write)?;
         for piece in pieces {
             let ranges = layout.ranges(piece, 0, layout.piece_len(piece));
             for range in ranges.filter(|range| !range.pad && range.file == file) {
                 copy_range(&from.file, &to.file, range.offset, u64::from(range.len), progress, stop)
-                    .map_err(|error| self.copy_error(item, error))?;
+                    .map_err(|error| error.of(|| self.from.root.dir().join(self.old_path(item)), path))?;
             }
         }
-        self.keep_attributes(&from.file, &to.file);
-        rustix::fs::fsync(&to.file).at(Operation::Sync, || self.to.root.dir().join(&temporary))
-    }
-
-    /// Gives a copy the time and the permissions of its original, as far as its file system can.
-    fn keep_attributes(&self, from: &File, to: &File) {
-        let Ok(found) = from.metadata() else { return };
-        let times = found.modified().and_then(|modified| to.set_modified(modified));
-        if let Err(error) = times.and_then(|()| to.set_permissions(found.permissions())) {
-            tracing::debug!(%error, "cannot keep the time and the permissions of a file");
-        }
-    }
-
-    fn copy_error(&self, item: Item, error: CopyError) -> StorageError {
-        match error {
-            CopyError::Stopped => StorageError::Stopped,
-            CopyError::Read(errno) => {
-                StorageError::io(Operation::Read, self.from.root.dir().join(self.old_path(item)), errno)
-            }
-            CopyError::Write(errno) => {
-                StorageError::io(Operation::Write, self.to.root.dir().join(self.new_path(item)), errno)
-            }
-        }
+        keep_attributes(&from.file, &to.file);
+        rustix::fs::fsync(&to.file).at(Operation::Sync, path)
     }
 
     /// Gives all files their new names. Records in `renamed` what each was before.
-    fn rename_all(&mut self, renamed: &mut Vec<(Item, PathBuf)>) -> Result<(), StorageError> {
+    fn rename_all(&self, renamed: &mut Vec<(Item, PathBuf)>) -> Result<(), StorageError> {
         for item in self.items()? {
             let (old, new) = (self.old_path(item), self.new_path(item));
-            if !self.copied.contains_key(&item) {
-                match self.from.root.rename(&old, &self.to.root, &new) {
-                    // The folders are on one device, and yet another mount lies between them.
-                    Err(error) if error.is_cross_device() => {
-                        self.copy_item(item, &mut |_| {}, &AtomicBool::new(false))?;
-                    }
-                    done => {
-                        self.expect_free(done?, &new)?;
-                        renamed.push((item, old));
-                        continue;
-                    }
-                }
-            }
-            let temporary = self.temporary_path(item);
-            let done = self.to.root.rename(&temporary, &self.to.root, &new)?;
-            self.expect_free(done, &new)?;
-            renamed.push((item, temporary));
+            let (root, old) = match self.copied.contains_key(&item) {
+                true => (&self.to.root, self.temporary_path(item)),
+                false => (&self.from.root, old),
+            };
+            let is_renamed = root.rename(&old, &self.to.root, &new)?;
+            self.expect_free(is_renamed, &new)?;
+            renamed.push((item, old));
         }
         Ok(())
     }
@@ -462,9 +458,15 @@ impl Relocation {
 
     /// Makes the new place that of the store. The caller keeps all reads and writes away.
     fn settle(&self, _places: &Places) {
-        *self.store.home.write().unwrap_or_else(std::sync::PoisonError::into_inner) = self.to.clone();
+        *self.store.home.write().unwrap_or_else(PoisonError::into_inner) = self.to.clone();
         if !self.copied.is_empty() {
             self.store.forget_handles();
+        }
+        for item in self.copied.keys() {
+            if let Item::File(file) = item {
+                // Another torrent that had it in common has the original.
+                self.store.clear_flag(*file, flag::SHARED);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::crash::LEFT_HERE;
+use crate::resume::Moving;
 use crate::testing::{Fixture, Kind};
 use crate::{PieceWriter, Pieces, StoreOptions, check_all};
 use std::collections::BTreeMap;
@@ -61,20 +62,20 @@ fn whole(torrent: &Fixture, store: &TorrentStore) -> Vec<u32> {
 }
 
 /// Goes through all steps of a move. Returns the number of times that it was recorded.
-fn relocate(store: &Arc<TorrentStore>, to: &Place, copies: bool, record: &mut Option<bool>) {
+fn relocate(store: &Arc<TorrentStore>, to: &Place, copies: bool, record: &mut Option<Moving>) {
     let mut plan = Relocation::plan(store, to).unwrap();
-    plan.copies_always = copies;
+    plan.copies_all = copies;
     if plan.must_copy().unwrap() {
-        *record = Some(false);
+        *record = Some(Moving { to: to.clone(), switching: None });
         plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
     }
-    let committed: Result<(), StorageError> = plan.switch(|| {
-        *record = Some(true);
+    let committed: Result<(), StorageError> = plan.switch(|files| {
+        *record = Some(Moving { to: to.clone(), switching: Some(files) });
         Ok(())
     });
     committed.unwrap();
-    *record = None;
     plan.clean_up().unwrap();
+    *record = None;
 }
 
 fn renamed(torrent: &Fixture) -> FileNames {
@@ -141,10 +142,10 @@ fn switch_that_fails_half_way_gives_all_files_their_old_names() {
         let before = tree(torrent.dir.path());
         let to = Place::new(torrent.dir.path().join("new"));
         let mut plan = Relocation::plan(&store, &to).unwrap();
-        plan.copies_always = copies;
+        plan.copies_all = copies;
         plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
         let taken = to.dir.join("torrent/z");
-        let done = plan.switch(|| {
+        let done = plan.switch(|_| {
             std::fs::create_dir_all(taken.parent().unwrap()).unwrap();
             std::fs::write(&taken, b"mine").unwrap();
             Ok::<(), StorageError>(())
@@ -166,12 +167,12 @@ fn copy_while_pieces_are_written_brings_the_copies_up_to_date() {
     let rest: Vec<u32> = torrent.pieces().filter(|piece| !store.is_verified(*piece)).collect();
     let to = Place::new(torrent.dir.path().join("new"));
     let mut plan = Relocation::plan(&store, &to).unwrap();
-    plan.copies_always = true;
+    plan.copies_all = true;
     let mut pieces = rest.iter().copied();
     let during = |_, _| write(&torrent, &store, pieces.next().into_iter());
     plan.copy(during, &AtomicBool::new(false)).unwrap();
     write(&torrent, &store, pieces);
-    plan.switch(|| Ok::<(), StorageError>(())).unwrap();
+    plan.switch(|_| Ok::<(), StorageError>(())).unwrap();
     plan.clean_up().unwrap();
     assert_eq!(whole(&torrent, &store).len(), torrent.pieces().len());
     assert!(!torrent.dir.path().join("old/torrent").exists());
@@ -184,7 +185,7 @@ fn copy_that_is_stopped_leaves_nothing_in_the_new_place() {
     let before = tree(torrent.dir.path());
     let to = Place::new(torrent.dir.path().join("new"));
     let mut plan = Relocation::plan(&store, &to).unwrap();
-    plan.copies_always = true;
+    plan.copies_all = true;
     let stop = AtomicBool::new(false);
     let stopping = |done, _| stop.store(done > 0, std::sync::atomic::Ordering::Relaxed);
     assert!(matches!(plan.copy(stopping, &stop), Err(StorageError::Stopped)));
@@ -201,7 +202,7 @@ fn recover_move_after_a_crash_at_any_step_finds_all_files_in_one_place() {
             let mut names = FileNames::default();
             names.set_suffix(suffix).unwrap();
             let store = downloaded(&torrent, names.clone());
-            let (from, own) = (store.place(), store.own_files());
+            let from = store.place();
             let before = tree(&from.dir);
             let pieces = whole(&torrent, &store);
             let mut names = renamed(&torrent);
@@ -212,22 +213,21 @@ fn recover_move_after_a_crash_at_any_step_finds_all_files_in_one_place() {
             let ended = catch_unwind(AssertUnwindSafe(|| relocate(&store, &to, copies, &mut record)));
             LEFT_HERE.set(-1);
             drop(store);
-            let is_ours = |file: usize| own[file];
-            let place = match (&ended, record) {
+            let place = match (&ended, &record) {
                 // The caller has recorded the new place.
                 (Ok(()), _) => to.clone(),
                 // The crash came before the first record, or after the last.
                 (Err(_), None) if tree(&from.dir) == before => from.clone(),
                 (Err(_), None) => to.clone(),
-                (Err(_), Some(is_switching)) => {
+                (Err(_), Some(moving)) => {
                     // Recovery may crash as well.
                     LEFT_HERE.set(crashes / 2);
                     let again = catch_unwind(AssertUnwindSafe(|| {
-                        recover_move(&torrent.meta, &from, &to, is_switching, is_ours).unwrap()
+                        recover_move(&torrent.meta, &from, moving).unwrap()
                     }));
                     LEFT_HERE.set(-1);
                     drop(again);
-                    recover_move(&torrent.meta, &from, &to, is_switching, is_ours).unwrap()
+                    recover_move(&torrent.meta, &from, moving).unwrap()
                 }
             };
             let label = format!("copies {copies}, suffix {suffix:?}, crash {crashes} at {record:?}");
@@ -239,10 +239,7 @@ fn recover_move_after_a_crash_at_any_step_finds_all_files_in_one_place() {
             contents.iter_mut().for_each(|all| all.sort());
             assert!(contents[0] == contents[1], "{label}");
             let elsewhere = if place == to { &from.dir } else { &to.dir };
-            // After the last record only originals may be left, which are removed at the next chance.
-            if record.is_some() {
-                assert_eq!(tree(elsewhere).into_keys().collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{label}");
-            }
+            assert_eq!(tree(elsewhere).into_keys().collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{label}");
             if ended.is_ok() {
                 assert!(crashes > 5, "{label}: too few steps");
                 break;
@@ -250,6 +247,95 @@ fn recover_move_after_a_crash_at_any_step_finds_all_files_in_one_place() {
             crashes += 1;
         }
     }
+}
+
+/// Returns a folder on another file system than that of temporary files; `None` if there is none.
+fn other_file_system() -> Option<tempfile::TempDir> {
+    use std::os::unix::fs::MetadataExt as _;
+    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
+    let shm = Path::new("/dev/shm");
+    let is_other = shm.is_dir() && device(shm) != device(&std::env::temp_dir());
+    is_other.then(|| tempfile::tempdir_in(shm).unwrap())
+}
+
+#[test]
+fn switch_of_files_that_cannot_be_renamed_changes_nothing_and_succeeds_once_they_are_copied() {
+    let Some(other) = other_file_system() else { return };
+    let torrent = torrent();
+    let store = downloaded(&torrent, FileNames::default());
+    let (before, pieces) = (tree(torrent.dir.path()), whole(&torrent, &store));
+    let to = Place::new(other.path());
+    let mut plan = Relocation::plan(&store, &to).unwrap();
+    plan.is_blind = true;
+    assert!(!plan.must_copy().unwrap());
+    let error = plan.switch(|_| Ok::<(), StorageError>(())).unwrap_err();
+    assert!(error.is_cross_device() && !plan.is_torn());
+    assert_eq!(tree(torrent.dir.path()), before);
+    plan.copy_all_files();
+    plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
+    plan.switch(|_| Ok::<(), StorageError>(())).unwrap();
+    plan.clean_up().unwrap();
+    assert_eq!(whole(&torrent, &store), pieces);
+    assert_eq!((tree(torrent.dir.path()).len(), tree(other.path()).len()), (0, before.len()));
+}
+
+#[test]
+fn recover_move_of_files_that_cannot_be_renamed_copies_them() {
+    let Some(other) = other_file_system() else { return };
+    let torrent = torrent();
+    let store = downloaded(&torrent, FileNames::default());
+    let pieces = whole(&torrent, &store);
+    let mut plan = Relocation::plan(&store, &Place::new(other.path())).unwrap();
+    plan.is_blind = true;
+    let mut files = Vec::new();
+    let noted = plan.switch(|moved| {
+        files = moved;
+        Ok::<(), StorageError>(())
+    });
+    assert!(noted.is_err() && files.len() == 3);
+    drop(plan);
+    let from = store.place();
+    drop(store);
+    let moving = Moving { to: Place::new(other.path()), switching: Some(files) };
+    for crashes in 0..20 {
+        LEFT_HERE.set(crashes);
+        let ended = catch_unwind(AssertUnwindSafe(|| recover_move(&torrent.meta, &from, &moving).unwrap()));
+        LEFT_HERE.set(-1);
+        drop(ended);
+    }
+    let place = recover_move(&torrent.meta, &from, &moving).unwrap();
+    assert_eq!(whole(&torrent, &open(&torrent, &place)), pieces);
+    assert_eq!((tree(torrent.dir.path()).len(), tree(other.path()).len()), (0, 3));
+}
+
+#[test]
+fn recover_move_with_a_file_of_another_program_in_the_way_keeps_both() {
+    let torrent = torrent();
+    let mut names = FileNames::default();
+    names.set_suffix(".part").unwrap();
+    let store = downloaded(&torrent, names.clone());
+    let foreign = torrent.dir.path().join("old/torrent/z");
+    std::fs::write(&foreign, b"mine").unwrap();
+    let from = store.place();
+    let to = Place { dir: torrent.dir.path().join("new"), names };
+    let mut plan = Relocation::plan(&store, &to).unwrap();
+    let mut moving = Moving { to: to.clone(), switching: None };
+    let failed = plan.switch(|files| {
+        moving.switching = Some(files);
+        Err(StorageError::Stopped)
+    });
+    assert!(failed.is_err());
+    drop((plan, store));
+    let taken = to.dir.join("torrent/z.part");
+    std::fs::create_dir_all(taken.parent().unwrap()).unwrap();
+    std::fs::write(&taken, b"theirs").unwrap();
+    let error = recover_move(&torrent.meta, &from, &moving).unwrap_err();
+    assert!(matches!(&error, StorageError::InTheWay { path, .. } if *path == taken), "{error}");
+    assert_eq!(std::fs::read(&taken).unwrap(), b"theirs");
+    std::fs::remove_file(&taken).unwrap();
+    assert_eq!(recover_move(&torrent.meta, &from, &moving).unwrap(), to);
+    assert!(taken.exists());
+    assert_eq!(std::fs::read(&foreign).unwrap(), b"mine", "it has the name, and not the suffix");
 }
 
 #[test]

@@ -153,6 +153,11 @@ impl TorrentStore {
             .collect()
     }
 
+    /// Returns the files that the next [`take_stamps`](Self::take_stamps) returns as written.
+    pub fn unstamped_files(&self) -> Vec<usize> {
+        (0..self.flags.len()).filter(|file| self.has_flag(*file, flag::UNSTAMPED)).collect()
+    }
+
     /// Returns the first file that another program has changed: its stamp differs from `known` although this store has
     /// not written to it, or it is shorter than this store has made it.
     ///
@@ -220,6 +225,22 @@ impl TorrentStore {
                 }
             }
         }
+    }
+
+    /// Hashes a piece that another torrent may have written to a common file. If it matches, it counts as verified, and
+    /// the next [`sync`](Self::sync) covers it.
+    ///
+    /// # Errors
+    /// Any error of the disk.
+    pub fn find_shared_piece(&self, piece: u32) -> Result<bool, StorageError> {
+        // Before the look: if the files change their place after it, what was found goes with them.
+        drop(self.changes.note_at_end(piece));
+        let is_there = self.check_piece(piece, &mut Vec::new())?;
+        if is_there {
+            self.believe(piece);
+            self.sync_found_pieces([piece]);
+        }
+        Ok(is_there)
     }
 
     fn distrust_file(&self, file: usize, error: &StorageError) {

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
+use super::discard;
+use crate::crash;
+use crate::error::{At, Operation, StorageError};
 use crate::positional::{read_at, write_at};
+use crate::root::{How, Root};
 
 /// Bytes per step of a copy, between two looks at the stop flag.
 const STEP_LEN: u64 = 8 << 20;
@@ -29,16 +34,29 @@ impl Changes {
         self.take();
     }
 
-    /// Records that a piece is written to. Call it before the write, while no file can change its place.
-    pub(in crate::store) fn note(&self, piece: u32) {
-        if self.is_recording.load(Ordering::SeqCst) {
-            self.pieces.lock().unwrap_or_else(PoisonError::into_inner).insert(piece);
-        }
+    /// Records at the end of the guard that a piece was written to. Hold it over the write, while no file can change its
+    /// place. A record before the write could be taken before the bytes are there.
+    pub(in crate::store) fn note_at_end(&self, piece: u32) -> Note<'_> {
+        Note { changes: self, piece }
     }
 
     /// Takes the recorded pieces.
     pub(in crate::store) fn take(&self) -> BTreeSet<u32> {
         std::mem::take(&mut *self.pieces.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Guard of a write to a piece.
+pub(in crate::store) struct Note<'a> {
+    changes: &'a Changes,
+    piece: u32,
+}
+
+impl Drop for Note<'_> {
+    fn drop(&mut self) {
+        if self.changes.is_recording.load(Ordering::SeqCst) {
+            self.changes.pieces.lock().unwrap_or_else(PoisonError::into_inner).insert(self.piece);
+        }
     }
 }
 
@@ -51,6 +69,52 @@ pub(super) enum CopyError {
     Read(Errno),
     /// The copy could not be written.
     Write(Errno),
+}
+
+impl CopyError {
+    /// Returns the error of the store, with the path of the original or of the copy.
+    pub(super) fn of(self, from: impl FnOnce() -> PathBuf, to: impl FnOnce() -> PathBuf) -> StorageError {
+        match self {
+            Self::Stopped => StorageError::Stopped,
+            Self::Read(errno) => StorageError::io(Operation::Read, from(), errno),
+            Self::Write(errno) => StorageError::io(Operation::Write, to(), errno),
+        }
+    }
+}
+
+/// Copies a file, or a link with `is_link`, makes the copy durable, and returns its length in bytes. Something that is in
+/// the place of the copy is replaced.
+pub(super) fn copy_file(
+    (from_root, from): (&Root, &Path),
+    (to_root, to): (&Root, &Path),
+    is_link: bool,
+    progress: &mut dyn FnMut(u64),
+    stop: &AtomicBool,
+) -> Result<u64, StorageError> {
+    // It may be left of an interrupted move, with another length.
+    discard(to_root, to);
+    let path = from_root.dir().join(from);
+    if is_link && let Ok(target) = std::fs::read_link(&path) {
+        to_root.make_link(to, &target)?;
+        return Ok(target.as_os_str().len() as u64);
+    }
+    let original = from_root.open(from, How::Read)?;
+    let copy = to_root.open(to, How::CreateNew { executable: false })?;
+    let len = original.len;
+    let failed = |error: CopyError| error.of(|| path.clone(), || to_root.dir().join(to));
+    copy_all(&original.file, &copy.file, len, progress, stop).map_err(failed)?;
+    keep_attributes(&original.file, &copy.file);
+    rustix::fs::fsync(&copy.file).at(Operation::Sync, || to_root.dir().join(to))?;
+    Ok(len)
+}
+
+/// Gives a copy the time and the permissions of its original, as far as its file system can.
+pub(super) fn keep_attributes(from: &File, to: &File) {
+    let Ok(found) = from.metadata() else { return };
+    let times = found.modified().and_then(|modified| to.set_modified(modified));
+    if let Err(error) = times.and_then(|()| to.set_permissions(found.permissions())) {
+        tracing::debug!(%error, "cannot keep the time and the permissions of a file");
+    }
 }
 
 /// Copies the data of a file, and leaves holes as they are. `progress` gets the number of bytes that were passed.
@@ -97,6 +161,7 @@ pub(super) fn copy_range(
             return Err(CopyError::Stopped);
         }
         let step = (end - at).min(STEP_LEN);
+        crash::point();
         let done = match in_kernel(from, to, at, step) {
             Some(done) => done,
             None => by_hand(from, to, at, step, &mut buffer)?,
@@ -168,13 +233,18 @@ mod tests {
     #[test]
     fn changes_are_recorded_only_while_a_copy_is_under_way() {
         let changes = Changes::default();
-        changes.note(1);
+        drop(changes.note_at_end(1));
         assert!(changes.take().is_empty());
+        let begun_before = changes.note_at_end(2);
         changes.record(true);
-        changes.note(4);
-        changes.note(3);
-        assert_eq!(changes.take(), BTreeSet::from([3, 4]));
-        changes.note(5);
+        drop(changes.note_at_end(4));
+        drop((changes.note_at_end(3), begun_before));
+        assert_eq!(changes.take(), BTreeSet::from([2, 3, 4]));
+        let during = changes.note_at_end(6);
+        assert!(changes.take().is_empty(), "its bytes may not be there yet");
+        drop(during);
+        assert_eq!(changes.take(), BTreeSet::from([6]));
+        drop(changes.note_at_end(5));
         changes.record(false);
         assert!(changes.take().is_empty());
     }

@@ -1,87 +1,178 @@
 //! The end of a move that a crash has interrupted.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ztor_metainfo::Metainfo;
 
-use super::{Item, add_folders, discard, remove_empty, remove_empty_of, temporary};
+use super::{Item, MovedFile, add_folders, copy_file, discard, remove_empty, remove_empty_of, temporary};
 use crate::error::StorageError;
 use crate::file_names::with_suffix;
 use crate::in_the_way::InTheWay;
 use crate::names::as_found_in;
-use crate::root::Root;
+use crate::resume::Moving;
+use crate::root::{How, Root};
 use crate::store::{Home, Place, TorrentStore};
 
 /// Completes or undoes a move that a crash has interrupted, before the store is opened. Returns the place of the files.
 ///
-/// `is_switching` is the last stage that was recorded. `is_ours` says which files of the layout are the torrent's.
+/// `moving` is the last stage that was recorded.
 ///
 /// # Errors
 /// [`StorageError::InTheWay`] if another program has created a file in the new place; any error of the disk. The call
 /// can be repeated.
-pub fn recover_move(
-    meta: &Arc<Metainfo>,
-    from: &Place,
-    to: &Place,
-    is_switching: bool,
-    is_ours: impl Fn(usize) -> bool,
-) -> Result<Place, StorageError> {
+pub fn recover_move(meta: &Arc<Metainfo>, from: &Place, moving: &Moving) -> Result<Place, StorageError> {
+    let to = &moving.to;
     let meta = as_found_in(meta, &[from, to].map(|place| (place.dir.as_path(), &place.names)));
     let root_of = |place: &Place| {
         let trusted = usize::from(place.names.folder(&meta).is_some());
         Arc::new(Root::new(&place.dir, trusted, false))
     };
-    let (from_root, to_root) = (root_of(from), root_of(to));
-    let parts = TorrentStore::parts_name(&meta);
-    let files = meta.layout.files().iter().enumerate().filter(|(file, entry)| !entry.pad && is_ours(*file));
-    let mut items: Vec<(Item, PathBuf, PathBuf)> = Vec::new();
-    for (file, _) in files {
-        let (old, new) = (from.names.path(&meta, file), to.names.path(&meta, file));
-        if !to.names.suffix().is_empty() {
-            let [old, new] = [&old, &new].map(|path| with_suffix(path.clone(), to.names.suffix()));
-            items.push((Item::File(file), old, new));
-        }
-        items.push((Item::File(file), old, new));
+    let this = Recovery {
+        from_root: root_of(from),
+        to_root: root_of(to),
+        parts: TorrentStore::parts_name(&meta),
+        meta,
+        from,
+        to,
+    };
+    match &moving.switching {
+        None => this.undo(),
+        Some(files) => this.complete(files),
     }
-    items.push((Item::PartFile, parts.clone(), parts.clone()));
-    items.retain(|(_, old, new)| from.dir != to.dir || old != new);
-    let mut folders = BTreeSet::new();
-    for (item, old, new) in &items {
-        let temporary = temporary(&parts, new, *item);
-        if !is_switching {
-            discard(&to_root, &temporary);
-            continue;
+}
+
+struct Recovery<'a> {
+    meta: Arc<Metainfo>,
+    from: &'a Place,
+    to: &'a Place,
+    from_root: Arc<Root>,
+    to_root: Arc<Root>,
+    parts: PathBuf,
+}
+
+impl Recovery<'_> {
+    /// Removes the copies of a move that was copying.
+    fn undo(self) -> Result<Place, StorageError> {
+        let files = self.meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
+        let of = |(file, _)| (Item::File(file), self.to.names.path(&self.meta, file));
+        let items: Vec<_> = files.map(of).chain([(Item::PartFile, self.parts.clone())]).collect();
+        for (item, path) in &items {
+            discard(&self.to_root, &temporary(&self.parts, path, *item));
         }
-        add_folders(old, &mut folders);
-        let is_copied = to_root.exists_at(&temporary)?;
-        if is_copied && !(from_root.exists_at(old)? || to_root.exists_at(new)?) {
-            // The copy of the other spelling of this file.
-            continue;
+        let home = Home { root: self.to_root, names: Arc::new(self.to.names.clone()) };
+        remove_empty_of(&home, items.into_iter().map(|(_, path)| path));
+        Ok(self.from.clone())
+    }
+
+    /// Gives the files their new names, as far as they do not have them.
+    fn complete(self, files: &[MovedFile]) -> Result<Place, StorageError> {
+        let mut folders = BTreeSet::new();
+        for file in files {
+            let Some((item, [old, new])) = self.paths(*file) else { continue };
+            add_folders(&old, &mut folders);
+            match file.is_copied {
+                true => self.use_copy(item, &old, &new)?,
+                false => self.rename(item, &old, &new)?,
+            }
         }
-        let is_renamed = match (is_copied, from_root.exists_at(old)?, to_root.exists_at(new)?) {
-            (true, ..) => to_root.rename(&temporary, &to_root, new)?,
-            (false, true, false) => from_root.rename(old, &to_root, new)?,
-            // Moved before, or never there.
-            (false, ..) => true,
+        self.to_root.sync_grown()?;
+        self.from_root.sync_grown()?;
+        remove_empty(&self.from_root, folders);
+        Ok(self.to.clone())
+    }
+
+    /// Returns the old and new path of a file; `None` if the torrent has no such file.
+    fn paths(&self, moved: MovedFile) -> Option<(Item, [PathBuf; 2])> {
+        let Some(file) = moved.file else {
+            return Some((Item::PartFile, [(); 2].map(|()| self.parts.clone())));
         };
-        if !is_renamed {
-            return Err(StorageError::InTheWay { path: to.dir.join(new), why: InTheWay::Exists });
+        self.meta.layout.files().get(file).filter(|entry| !entry.pad)?;
+        let path = |place: &Place| {
+            let path = place.names.path(&self.meta, file);
+            if moved.has_suffix { with_suffix(path, self.to.names.suffix()) } else { path }
+        };
+        Some((Item::File(file), [path(self.from), path(self.to)]))
+    }
+
+    /// Gives a complete copy its name, and removes the original.
+    fn use_copy(&self, item: Item, old: &Path, new: &Path) -> Result<(), StorageError> {
+        let temporary = temporary(&self.parts, new, item);
+        if self.to_root.exists_at(&temporary)? {
+            self.take_name(&temporary, new)?;
+            self.to_root.sync_grown()?;
+        } else if !self.to_root.exists_at(new)? {
+            // Another program has removed the copy.
+            return self.copy(item, old, new);
         }
-        if from_root.exists_at(old)? && to_root.exists_at(new)? {
-            from_root.remove(old)?;
+        if self.from_root.exists_at(old)? {
+            self.from_root.remove(old)?;
+        }
+        Ok(())
+    }
+
+    fn rename(&self, item: Item, old: &Path, new: &Path) -> Result<(), StorageError> {
+        if !self.from_root.exists_at(old)? {
+            // It has its new name, or another program has removed it.
+            return Ok(());
+        }
+        if self.to_root.exists_at(new)? {
+            // The copy of an earlier recovery, which ended before the original was removed.
+            if self.is_same(old, new)? {
+                return self.from_root.remove(old).map(drop);
+            }
+            return Err(self.in_the_way(new));
+        }
+        match self.from_root.rename(old, &self.to_root, new) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.in_the_way(new)),
+            Err(error) if error.is_cross_device() => self.copy(item, old, new),
+            Err(error) => Err(error),
         }
     }
-    to_root.sync_grown()?;
-    from_root.sync_grown()?;
-    if !is_switching {
-        remove_empty_of(
-            &Home { root: to_root, names: Arc::new(to.names.clone()) },
-            items.into_iter().map(|item| item.2),
-        );
-        return Ok(from.clone());
+
+    /// Copies a file that cannot be renamed, and removes the original.
+    fn copy(&self, item: Item, old: &Path, new: &Path) -> Result<(), StorageError> {
+        if !self.from_root.exists_at(old)? {
+            return Ok(());
+        }
+        let temporary = temporary(&self.parts, new, item);
+        let is_link = match item {
+            Item::File(file) => self.meta.layout.files().get(file).is_some_and(|file| file.symlink.is_some()),
+            Item::PartFile => false,
+        };
+        let (from, to) = ((&*self.from_root, old), (&*self.to_root, temporary.as_path()));
+        copy_file(from, to, is_link, &mut |_| {}, &AtomicBool::new(false))?;
+        self.take_name(&temporary, new)?;
+        self.to_root.sync_grown()?;
+        self.from_root.remove(old).map(drop)
     }
-    remove_empty(&from_root, folders);
-    Ok(to.clone())
+
+    fn take_name(&self, temporary: &Path, new: &Path) -> Result<(), StorageError> {
+        match self.to_root.rename(temporary, &self.to_root, new)? {
+            true => Ok(()),
+            false => Err(self.in_the_way(new)),
+        }
+    }
+
+    fn in_the_way(&self, new: &Path) -> StorageError {
+        StorageError::InTheWay { path: self.to.dir.join(new), why: InTheWay::Exists }
+    }
+
+    /// Returns true if two files have the same content.
+    fn is_same(&self, old: &Path, new: &Path) -> Result<bool, StorageError> {
+        let (old, new) = (self.from_root.open(old, How::Read), self.to_root.open(new, How::Read));
+        let (Ok(old), Ok(new)) = (old, new) else { return Ok(false) };
+        if old.len != new.len {
+            return Ok(false);
+        }
+        let (old, new) = (std::io::BufReader::new(old.file), std::io::BufReader::new(new.file));
+        Ok(old
+            .bytes()
+            .zip(new.bytes())
+            .all(|(old, new)| matches!((old, new), (Ok(old), Ok(new)) if old == new)))
+    }
 }
