@@ -106,12 +106,12 @@ impl Disks {
         self.ending.extract_if(.., |thread| thread.is_finished()).for_each(join);
     }
 
-    /// Writes a block. The engine counts it for the disk `counted`, which is another one for pieces that were begun
-    /// before the torrent's files moved.
-    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership, counted: DiskId) {
-        let WriteBlock { torrent, piece, begin, data } = write;
+    /// Writes a block. The engine counts it for its `disk`, which is another one than that of `member` for pieces that
+    /// were begun before the torrent's files moved.
+    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership) {
+        let WriteBlock { torrent, piece, begin, disk, data } = write;
         let store = Arc::clone(member.store());
-        let tag = counted.index() as u64;
+        let tag = disk.index() as u64;
         let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag };
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage(torrent, piece, Job::Write(job));

@@ -77,8 +77,8 @@ impl Torrents {
     pub(super) fn write(&self, write: WriteBlock, disks: &mut Disks) {
         match self.table.get(write.torrent) {
             Some(entry) => {
-                let (writer, counted) = (entry.writer_of(write.piece), entry.member().disk());
-                disks.write(write, writer, counted);
+                let writer = entry.writer_of(write.piece);
+                disks.write(write, writer);
             }
             None => tracing::debug!("dropping a block of a removed torrent"),
         }
