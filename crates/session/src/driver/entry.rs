@@ -31,8 +31,8 @@ pub(super) struct Entry {
     claims: Arc<Claims>,
     claim: Arc<Claim>,
     moves: Moves,
-    /// Pieces in progress on the threads of a device that the torrent has left; `None` if there are none.
-    draining: Option<Draining>,
+    /// Pieces in progress on the threads of devices that the torrent has left.
+    draining: Draining<Arc<Membership>>,
     /// Priority of each file; empty for normal ones.
     priorities: Vec<Priority>,
     /// Changes of priorities that wait for the disk, in the order of their jobs.
@@ -112,7 +112,7 @@ impl Entry {
             claims,
             claim,
             moves,
-            draining: None,
+            draining: Draining::default(),
             priorities,
             pending_priorities: VecDeque::new(),
             prepare,
@@ -145,7 +145,7 @@ impl Entry {
         for pending in self.pending_priorities {
             answer(pending.answer, Err(AskError::NoTorrent.into()));
         }
-        std::iter::once(self.member).chain(self.draining.map(|draining| draining.member))
+        std::iter::once(self.member).chain(self.draining.into_members())
     }
 
     /// Ends a check and a move that are under way.
@@ -420,6 +420,14 @@ impl Entry {
         }
     }
 
+    /// Takes the membership of a device that still completes pieces, with these pieces.
+    pub(super) fn take_back(
+        &mut self,
+        is_it: impl Fn(&Arc<Membership>) -> bool,
+    ) -> Option<(Arc<Membership>, BTreeSet<u32>)> {
+        self.draining.take_back(is_it)
+    }
+
     /// Assigns the torrent to another device. Returns a membership that is not used any more. The pieces `in_progress`
     /// are completed where they were begun.
     pub(super) fn change_member(
@@ -428,30 +436,18 @@ impl Entry {
         in_progress: BTreeSet<u32>,
     ) -> Option<Arc<Membership>> {
         let old = std::mem::replace(&mut self.member, member);
-        let earlier = self.draining.take().map(|draining| draining.member);
-        if in_progress.is_empty() {
-            return earlier.or(Some(old));
-        }
-        self.draining = Some(Draining { member: old, pieces: in_progress });
-        earlier
+        self.draining.leave(old, in_progress)
     }
 
     /// Returns the membership whose threads write a piece.
     pub(super) fn writer_of(&self, piece: u32) -> &Arc<Membership> {
-        let draining = self.draining.as_ref().filter(|draining| draining.pieces.contains(&piece));
-        draining.map_or(&self.member, |draining| &draining.member)
+        self.draining.writer_of(piece).unwrap_or(&self.member)
     }
 
-    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns a membership
-    /// that is not used any more.
-    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Option<Arc<Membership>> {
-        let draining = self.draining.as_mut()?;
-        match piece {
-            Some(piece) => drop(draining.pieces.remove(&piece)),
-            None => draining.pieces.clear(),
-        }
-        let is_over = draining.pieces.is_empty();
-        self.draining.take_if(|_| is_over).map(|draining| draining.member)
+    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns the
+    /// memberships that are not used any more.
+    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Vec<Arc<Membership>> {
+        self.draining.on_piece_end(piece)
     }
 
     /// Queues a change of priorities until the disk has moved the bytes.
