@@ -7,7 +7,7 @@ use ztor_base::Instant;
 
 /// Maximum number of groups.
 const MAX_GROUPS: usize = 10_000;
-/// Maximum number of groups above each other that have an effect. It also ends a cycle.
+/// Maximum number of groups above each other that have an effect.
 const MAX_DEPTH: usize = 16;
 
 /// Limits of a group of torrents, in bytes per second; `None` means no limit.
@@ -59,10 +59,15 @@ impl Groups {
         chain.any(|group| group.bucket.limit().is_some())
     }
 
-    /// Visits the bucket of a group, and of all above it.
+    /// Visits the bucket of a group, and of all above it, once each. Ends a cycle.
     pub(crate) fn each(&mut self, group: Option<LimitGroup>, visit: &mut impl FnMut(&mut Bucket)) {
+        let mut visited = [None; MAX_DEPTH];
         let mut next = group;
-        for _ in 0..MAX_DEPTH {
+        for depth in 0..MAX_DEPTH {
+            if next.is_none() || visited[..depth].contains(&next) {
+                return;
+            }
+            visited[depth] = next;
             let Some(group) = next.and_then(|group| self.0.get_mut(&group)) else { return };
             visit(&mut group.bucket);
             next = group.parent;
@@ -89,6 +94,19 @@ mod tests {
         assert!(groups.is_limited(Some(LimitGroup(0))) && !groups.is_limited(Some(LimitGroup(16))));
         groups.remove(LimitGroup(15));
         assert!(!groups.is_limited(Some(LimitGroup(0))));
+    }
+
+    #[test]
+    fn each_in_a_cycle_visits_every_group_once() {
+        let mut groups = Groups::default();
+        for (n, parent) in [(0, 1), (1, 2), (2, 1), (3, 3)] {
+            groups.set(Instant::ZERO, LimitGroup(n), Some(LimitGroup(parent)), Some(1000 + u64::from(n)));
+        }
+        for (first, expected) in [(0, vec![1000, 1001, 1002]), (2, vec![1002, 1001]), (3, vec![1003])] {
+            let mut limits = Vec::new();
+            groups.each(Some(LimitGroup(first)), &mut |bucket| limits.extend(bucket.limit()));
+            assert_eq!(limits, expected, "from {first}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Effects of an engine.
 
-use crate::ids::{PeerKey, RequestId, TorrentId};
+use crate::ids::{DiskId, PeerKey, RequestId, TorrentId};
 use crate::torrent_event::TorrentEvent;
 use crate::transport::{Offer, Transport};
 use bytes::Bytes;
@@ -126,6 +126,8 @@ pub struct WriteBlock {
     pub piece: u32,
     /// Offset within the piece, in bytes.
     pub begin: u32,
+    /// Disk that the block is counted for, to be named in [`DiskEvent::Written`](crate::DiskEvent).
+    pub disk: DiskId,
     /// Data of the block, a slice of what the driver read.
     pub data: Bytes,
 }

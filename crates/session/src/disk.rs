@@ -106,19 +106,13 @@ impl Disks {
         self.ending.extract_if(.., |thread| thread.is_finished()).for_each(join);
     }
 
-    /// Writes a block. The engine counts it for the disk `counted`, which is another one for pieces that were begun
-    /// before the torrent's files moved.
-    /// `route` chooses the thread: blocks at the same place on disk have the same.
-    pub(crate) fn write(
-        &mut self,
-        write: WriteBlock,
-        member: &Membership,
-        counted: DiskId,
-        route: (TorrentId, u32),
-    ) {
-        let WriteBlock { torrent, piece, begin, data } = write;
+    /// Writes a block. The engine counts it for its `disk`, which is another one than that of `member` for pieces that
+    /// were begun before the torrent's files moved. `route` chooses the thread: blocks at the same place on disk have the
+    /// same.
+    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership, route: (TorrentId, u32)) {
+        let WriteBlock { torrent, piece, begin, disk, data } = write;
         let store = Arc::clone(member.store());
-        let tag = counted.index() as u64;
+        let tag = disk.index() as u64;
         let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag };
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage(route.0, route.1, Job::Write(job));

@@ -44,6 +44,7 @@ mod in_the_way;
 mod inodes;
 mod layers;
 mod mount;
+mod moving;
 mod names;
 mod parts;
 mod pool;
@@ -67,9 +68,10 @@ pub use handles::HandleCache;
 pub use in_the_way::InTheWay;
 pub use layers::complete_layers;
 pub use mount::{is_mount_point, mount_point_of};
+pub use moving::{MovedFile, Place};
 pub use names::{as_found, namings};
 pub use store::{
-    Allocation, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, MovedFile, Place,
-    Relocation, ShareFiles, StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
+    Allocation, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, Relocation, ShareFiles,
+    StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
 };
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

@@ -19,12 +19,11 @@ use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
 use crate::file_names::FileNames;
+use crate::moving::{self, Place};
 use crate::root::sync_folder;
-use crate::store::{FileStamp, Place, UnfinishedPiece, fits};
+use crate::store::{FileStamp, UnfinishedPiece, fits};
 
-mod moving;
-
-pub use moving::Moving;
+pub use crate::moving::Moving;
 
 /// Maximum length of a resume file, in bytes: far more than the largest torrent needs.
 pub const MAX_LEN: u64 = 64 << 20;

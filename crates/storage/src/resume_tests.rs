@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::MovedFile;
+use crate::moving::MovedFile;
 use crate::testing::{Fixture, Kind, names_in};
 
 fn sample(torrent: &Fixture) -> Resume {

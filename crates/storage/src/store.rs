@@ -8,6 +8,7 @@ use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 use crate::error::StorageError;
 use crate::file_names::{FileNames, with_suffix};
 use crate::handles::{Access, HandleCache, OpenFile};
+use crate::moving::Place;
 use crate::names::as_found_named;
 use crate::parts::{Geometry, PartFile};
 use crate::root::Root;
@@ -32,7 +33,7 @@ pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;
 use relocate::Changes;
-pub use relocate::{MoveError, MovedFile, Relocation, recover_move};
+pub use relocate::{MoveError, Relocation, recover_move};
 pub use stamps::FileStamp;
 use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
@@ -85,22 +86,6 @@ pub struct TorrentStore {
 struct Home {
     root: Arc<Root>,
     names: Arc<FileNames>,
-}
-
-/// Place of a torrent's files on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The download folder.
-    pub dir: PathBuf,
-    /// Paths of the files below it.
-    pub names: FileNames,
-}
-
-impl Place {
-    /// Creates the place of files with the paths that the torrent gives them.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), names: FileNames::default() }
-    }
 }
 
 /// Use of the disk by a [`TorrentStore`].

@@ -1,6 +1,7 @@
 //! Interventions of a scenario.
 
 use crate::disk::Health;
+use crate::verb::Verb;
 use ztor_base::Duration;
 
 /// An intervention.
@@ -46,6 +47,26 @@ pub(crate) enum Action {
     Tracker {
         tracker: usize,
         down_for: Duration,
+    },
+    /// Gives a user's command to a client.
+    Verb {
+        node: usize,
+        verb: Verb,
+    },
+    /// Delays all jobs of a lane of a disk.
+    Hang {
+        node: usize,
+        lane: usize,
+        time: Duration,
+    },
+    /// Damages the first pieces on a disk. The client does not notice.
+    Damage {
+        node: usize,
+        pieces: u32,
+    },
+    /// Restores all bytes on a disk.
+    Repair {
+        node: usize,
     },
     /// Records the bytes that each client has transferred so far.
     Note,

@@ -5,15 +5,20 @@
 
 mod bucket;
 mod ledger;
+mod limits;
 mod recount;
+mod user;
 
 use crate::content::Content;
 use crate::settings::Settings;
-use bucket::{Bucket, Hunger};
+use crate::verb::Rates;
 pub(crate) use ledger::Ledger;
+pub(crate) use limits::Limits;
+use limits::Way;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+pub(crate) use user::Will;
 use ztor_base::Instant;
 use ztor_engine::{Bitfield, Engine, TorrentId, WriteBlock};
 
@@ -34,15 +39,16 @@ pub(crate) struct Audit {
     before: (u64, u64),
     /// Bytes of the pieces that it had at the start.
     had_bytes: u64,
-    up: Option<Bucket>,
-    down: Option<Bucket>,
+    limits: Limits,
+    /// The user's commands so far.
+    pub(crate) will: Will,
     /// Bytes received or outstanding at the last check.
     claimed: u64,
     /// Bytes requested since the last check.
     asked_bytes: u64,
-    up_hunger: Hunger,
-    down_hunger: Hunger,
     turns: u64,
+    /// Pieces in the order in which the disk has verified them.
+    pub(crate) order: Vec<u32>,
 }
 
 impl Audit {
@@ -56,14 +62,35 @@ impl Audit {
             received_bytes: 0,
             before,
             had_bytes: 0,
-            up: settings.limit_up.map(|limit| Bucket::new(now, limit)),
-            down: settings.limit_down.map(|limit| Bucket::new(now, limit)),
+            limits: Limits::new(now, Rates { down: settings.limit_down, up: settings.limit_up }),
+            will: Will::new(content.pieces()),
             claimed: 0,
             asked_bytes: 0,
-            up_hunger: Hunger::default(),
-            down_hunger: Hunger::default(),
             turns: 0,
+            order: Vec::new(),
         }
+    }
+
+    /// Returns checkers for the torrent that is added after this one was removed. The DHT still knows peers of it.
+    pub(crate) fn of_next_torrent(self, now: Instant, content: &Arc<Content>, settings: &Settings) -> Self {
+        let mut next = Self::new(now, content, settings, (0, 0));
+        next.sources.extend(self.sources);
+        Self { limits: self.limits.of_next_torrent(now), ..next }
+    }
+
+    /// Returns the limits to change. Bytes requested so far count for the limits before.
+    pub(crate) fn limits_mut(&mut self, now: Instant, engine: &Engine, id: TorrentId) -> &mut Limits {
+        let status = engine.status(now).into_iter().find(|status| status.id == id);
+        if let Some((view, status)) = engine.inspect(id).zip(status) {
+            self.claimed = claimed(&view, status.session_downloaded_bytes);
+        }
+        &mut self.limits
+    }
+
+    /// Records a piece that the disk has verified.
+    pub(crate) fn piece_ok(&mut self, piece: u32) {
+        self.verified.insert(piece);
+        self.order.push(piece);
     }
 
     /// Records the result of a disk check.
@@ -79,6 +106,7 @@ impl Audit {
 
     /// Checks the address of a connection.
     pub(crate) fn connects(&self, addr: SocketAddr) -> Result<(), String> {
+        self.will.admits("dials")?;
         if !self.sources.contains(&addr) {
             return Err(format!("connects to {addr}, which no allowed source has named"));
         }
@@ -108,13 +136,12 @@ impl Audit {
     /// Late blocks of abandoned requests may exceed the limit, but no request may follow until they are paid off.
     fn downloads(&mut self, now: Instant, claimed: u64) -> Result<(), String> {
         let asked_bytes = std::mem::take(&mut self.asked_bytes);
-        let Some(bucket) = &mut self.down else { return Ok(()) };
         let before = std::mem::replace(&mut self.claimed, claimed);
         if claimed <= before {
-            bucket.give_back(now, before - claimed);
+            self.limits.give_back(now, Way::Down, before - claimed);
             return Ok(());
         }
-        match bucket.take(now, claimed - before) {
+        match self.limits.take(now, Way::Down, claimed - before) {
             Err(over) if asked_bytes > 0 => {
                 Err(format!("asks for more than its download limit: {over} bytes over"))
             }
@@ -123,16 +150,15 @@ impl Audit {
     }
 
     fn uploads(&mut self, now: Instant, bytes: u32) -> Result<(), String> {
-        let Some(bucket) = &mut self.up else { return Ok(()) };
-        bucket
-            .take(now, bytes.into())
+        self.limits
+            .take(now, Way::Up, bytes.into())
             .map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
     }
 
     /// Counts answers to metadata and hash requests against the upload limit. They may exceed it by their own length.
     fn answers(&mut self, now: Instant, bytes: u32) {
-        if let Some(bucket) = self.up.as_mut().filter(|_| bytes > 0) {
-            bucket.charge(now, bytes.into());
+        if bytes > 0 {
+            self.limits.charge(now, Way::Up, bytes.into());
         }
     }
 
@@ -151,21 +177,18 @@ impl Audit {
         }
         // Small swarms are recounted at every step, large ones often.
         let peers = engine.peer_count() as u64;
-        if self.down.is_some() || self.up.is_some() || self.turns.is_multiple_of(1 + peers / 4) {
+        if self.limits.is_limited() || self.turns.is_multiple_of(1 + peers / 4) {
             let view = engine.inspect(id);
             if let Some(view) = &view {
-                recount::recount(&self.content, view)?;
+                recount::recount(&self.content, view, &self.will)?;
+                self.will.check(engine, id, view)?;
                 let bans = engine.bans(now);
                 let banned = |author| bans.iter().any(|ban| ban.author == author);
                 if let Some(peer) = view.peers.iter().find(|peer| peer.is_live && banned(peer.author)) {
                     return Err(format!("is connected to {}, which it has banned", peer.addr));
                 }
                 let downloaded = self.statistics(now, engine, id)?;
-                let outstanding = view.peers.iter().flat_map(|p| &p.asked).filter(|(_, released)| !released);
-                self.downloads(
-                    now,
-                    downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>(),
-                )?;
+                self.downloads(now, claimed(view, downloaded))?;
                 let starved = (
                     view.peers.iter().any(|p| p.waits_for_upload_quota),
                     view.peers.iter().any(|p| p.waits_for_download_quota),
@@ -178,10 +201,10 @@ impl Audit {
 
     /// Checks that peers and requests do not wait for a limit that would admit them.
     fn starvation(&mut self, now: Instant, (up, down): (bool, bool)) -> Result<(), String> {
-        if self.up_hunger.look(now, self.up.as_mut(), up) {
+        if self.limits.starves(now, Way::Up, up && !self.will.limits_peers) {
             return Err("peers wait for an upload limit that would admit them".into());
         }
-        if self.down_hunger.look(now, self.down.as_mut(), down) {
+        if self.limits.starves(now, Way::Down, down && !self.will.limits_peers) {
             return Err("requests wait for a download limit that would admit them".into());
         }
         Ok(())
@@ -238,8 +261,10 @@ impl Audit {
             status.state,
             ztor_engine::TorrentState::Downloading | ztor_engine::TorrentState::Seeding
         );
-        if is_live && status.left_bytes != layout.total_len() - have_bytes {
-            return fail("bytes left", status.left_bytes, layout.total_len() - have_bytes);
+        let is_missing = |piece: &u32| self.will.wants(*piece) && !have.contains(*piece);
+        let missing_bytes = || (0..layout.piece_count()).filter(is_missing).map(data_len).sum();
+        if is_live && status.left_bytes != missing_bytes() {
+            return fail("bytes left", status.left_bytes, missing_bytes());
         }
         if have_bytes.saturating_sub(self.had_bytes) > status.session_downloaded_bytes {
             return fail(
@@ -254,4 +279,10 @@ impl Audit {
     fn len_of(&self, pieces: &Bitfield) -> u64 {
         pieces.iter().map(|piece| u64::from(self.content.meta.layout.piece_len(piece))).sum()
     }
+}
+
+/// Returns the bytes that have arrived or are outstanding.
+fn claimed(view: &ztor_engine::inspect::TorrentView, downloaded: u64) -> u64 {
+    let outstanding = view.peers.iter().flat_map(|peer| &peer.asked).filter(|(_, released)| !released);
+    downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>()
 }

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant};
-use ztor_engine::RequestId;
+use ztor_engine::{RequestId, TorrentId};
 
 /// An event of a world.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ pub(crate) enum Event {
     Disk {
         node: usize,
         life: u32,
+        torrent: TorrentId,
         job: Job,
     },
     Save {

@@ -2,17 +2,22 @@
 //!
 //! It runs jobs in order, each for some time, and saves resume data in parallel. A power cut loses unsynced data in
 //! part: each sector is lost or kept at random.
+//!
+//! It has two lanes, each with its own order, like two devices. The files are on one of them. A piece in progress stays
+//! on the lane of its first block when the files move.
 
 use crate::content::{Content, digests};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, DiskId, PeerKey, ResumeData, WriteBlock};
+use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, WriteBlock};
 use ztor_wire::Block;
 
 /// Bytes that a power cut loses or keeps as a whole.
 const SECTOR: usize = 4096;
+/// Number of lanes.
+pub(crate) const LANES: usize = 2;
 
 /// State of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +43,19 @@ pub(crate) enum Job {
         trust: bool,
     },
     Forget,
-    /// Syncs written data, before the resume data records it.
+    /// Deletes the files.
+    Delete,
+    /// Syncs written data, before the resume data records it. `changes` is the number of changes by others before the
+    /// last check.
     Sync {
         resume: ResumeData,
         finished: bool,
+        changes: u32,
     },
     Commit {
         resume: ResumeData,
         finished: bool,
+        changes: u32,
     },
 }
 
@@ -67,8 +77,10 @@ pub(crate) enum Done {
     Synced {
         resume: ResumeData,
         finished: bool,
+        changes: u32,
     },
     Saved {
+        resume: ResumeData,
         finished: bool,
     },
     NotSaved,
@@ -80,6 +92,16 @@ pub(crate) struct Resume {
     pub(crate) have: Bitfield,
     pub(crate) downloaded: u64,
     pub(crate) uploaded: u64,
+    /// Number of changes of the files by others before it.
+    changes: u32,
+}
+
+/// Lanes that a job waits for.
+enum Lane {
+    /// That of the saves.
+    Saves,
+    One(usize),
+    All,
 }
 
 struct Undo {
@@ -94,11 +116,21 @@ pub(crate) struct Disk {
     /// Written blocks of pieces in progress, by their first bytes.
     written: BTreeMap<u32, BTreeSet<u32>>,
     was_bad: BTreeSet<u32>,
+    /// Lane of the files.
+    lane: usize,
+    /// Lanes of pieces in progress.
+    writers: BTreeMap<u32, usize>,
+    /// Number of changes of the files by others, deletions included.
+    changes: u32,
+    /// Number of these before the last check.
+    checked_changes: u32,
+    /// True while a deletion is planned.
+    deletes: bool,
     pub(crate) health: Health,
     pub(crate) latency: Duration,
     /// Bytes per second.
     pub(crate) speed: u64,
-    free_at: Instant,
+    free_at: [Instant; LANES],
     save_free_at: Instant,
     pub(crate) resume: Option<Resume>,
 }
@@ -113,10 +145,15 @@ impl Disk {
             unsynced: Vec::new(),
             written: BTreeMap::new(),
             was_bad: BTreeSet::new(),
+            lane: 0,
+            writers: BTreeMap::new(),
+            changes: 0,
+            checked_changes: 0,
+            deletes: false,
             health: Health::Fine,
             latency: Duration::from_micros(200),
             speed: 200_000_000,
-            free_at: Instant::ZERO,
+            free_at: [Instant::ZERO; LANES],
             save_free_at: Instant::ZERO,
             resume: None,
         }
@@ -124,16 +161,66 @@ impl Disk {
 
     /// Queues a job, and returns the time at which it is done.
     pub(crate) fn plan(&mut self, now: Instant, job: &Job) -> Instant {
+        let current = self.lane;
         let (lane, bytes) = match job {
-            Job::Sync { .. } | Job::Commit { .. } => (&mut self.save_free_at, 256 * 1024),
-            Job::Write(write) => (&mut self.free_at, write.data.len()),
-            Job::Read { block, .. } => (&mut self.free_at, block.len as usize),
-            Job::Check { .. } => (&mut self.free_at, self.bytes.len()),
-            Job::Forget => (&mut self.free_at, 0),
+            Job::Sync { .. } | Job::Commit { .. } => (Lane::Saves, 256 * 1024),
+            Job::Write(write) => {
+                let lane = *self.writers.entry(write.piece).or_insert(current);
+                (Lane::One(lane), write.data.len())
+            }
+            Job::Read { block, .. } => (Lane::One(current), block.len as usize),
+            Job::Check { .. } => (Lane::All, self.bytes.len()),
+            Job::Forget | Job::Delete => (Lane::All, 0),
         };
-        let work = Duration::from_micros(bytes as u64 * 1_000_000 / self.speed.max(1));
-        *lane = (*lane).max(now) + self.latency + work;
-        *lane
+        self.deletes |= matches!(job, Job::Delete);
+        let work = self.latency + Duration::from_micros(bytes as u64 * 1_000_000 / self.speed.max(1));
+        match lane {
+            Lane::Saves => after(now, std::slice::from_mut(&mut self.save_free_at), work),
+            Lane::One(lane) => after(now, &mut self.free_at[lane..=lane], work),
+            Lane::All => after(now, &mut self.free_at, work),
+        }
+    }
+
+    /// Moves the files to a lane. Pieces in progress stay on theirs.
+    pub(crate) fn move_to(&mut self, lane: usize) {
+        self.lane = lane;
+    }
+
+    /// Delays all jobs of a lane.
+    pub(crate) fn hang(&mut self, now: Instant, lane: usize, time: Duration) {
+        self.free_at[lane] = self.free_at[lane].max(now + time);
+    }
+
+    /// Overwrites or clears these pieces, as another program does.
+    pub(crate) fn damage(&mut self, rng: &mut Rng, pieces: &[u32]) {
+        for piece in pieces {
+            let bytes = &mut self.bytes[self.content.span(*piece)];
+            if rng.bool() { bytes.fill(0) } else { rng.fill(bytes) }
+        }
+        self.changes += 1;
+    }
+
+    /// Restores the true bytes of all pieces, as another program does.
+    pub(crate) fn repair(&mut self) {
+        self.bytes.copy_from_slice(self.content.image());
+        self.changes += 1;
+    }
+
+    /// Returns the number of changes of the files by others before the last check.
+    pub(crate) fn checked_changes(&self) -> u32 {
+        self.checked_changes
+    }
+
+    /// Returns true if resume data exists and no other program has changed the files since.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.resume.as_ref().is_some_and(|resume| resume.changes == self.changes)
+    }
+
+    fn delete(&mut self) {
+        self.bytes.fill(0);
+        self.unsynced.clear();
+        self.deletes = false;
+        self.changes += 1;
     }
 
     /// Runs a job that is due.
@@ -144,22 +231,29 @@ impl Disk {
             Job::Check { trust } => out.push(Done::Tell(self.check(trust))),
             Job::Forget => {
                 self.written.clear();
+                self.writers.clear();
                 self.was_bad.clear();
             }
-            Job::Sync { resume, finished } => match self.health {
+            Job::Delete => self.delete(),
+            // Others have changed the files, and only a check finds out what is left.
+            Job::Sync { changes, .. } | Job::Commit { changes, .. } if changes != self.changes => {
+                out.push(Done::NotSaved);
+            }
+            Job::Sync { resume, finished, changes } => match self.health {
                 Health::Gone => out.push(Done::NotSaved),
                 _ => {
                     self.unsynced.clear();
-                    out.push(Done::Synced { resume, finished });
+                    out.push(Done::Synced { resume, finished, changes });
                 }
             },
-            Job::Commit { resume, finished } => {
+            Job::Commit { resume, finished, changes } => {
                 self.resume = Some(Resume {
-                    have: resume.have,
+                    have: resume.have.clone(),
                     downloaded: resume.downloaded,
                     uploaded: resume.uploaded,
+                    changes,
                 });
-                out.push(Done::Saved { finished });
+                out.push(Done::Saved { resume, finished });
             }
         }
     }
@@ -167,8 +261,13 @@ impl Disk {
     /// Ends the process. With `power_cut` it restores the old content of a random part of the unsynced sectors.
     pub(crate) fn crash(&mut self, rng: &mut Rng, power_cut: bool) {
         self.written.clear();
+        self.writers.clear();
         self.was_bad.clear();
-        (self.free_at, self.save_free_at) = (Instant::ZERO, Instant::ZERO);
+        (self.free_at, self.save_free_at) = ([Instant::ZERO; LANES], Instant::ZERO);
+        if self.deletes {
+            // The next process completes the deletion.
+            self.delete();
+        }
         if !power_cut {
             return;
         }
@@ -189,7 +288,7 @@ impl Disk {
 
     fn write(&mut self, write: &WriteBlock, out: &mut Vec<Done>) {
         let len = write.data.len();
-        out.push(Done::Tell(DiskEvent::Written { disk: DiskId::default(), bytes: len as u32 }));
+        out.push(Done::Tell(DiskEvent::Written { disk: write.disk, bytes: len as u32 }));
         if matches!(self.health, Health::Full | Health::Gone) {
             return out.push(Done::Tell(DiskEvent::Failed { fault: self.fault() }));
         }
@@ -206,6 +305,7 @@ impl Disk {
 
     fn judge(&mut self, piece: u32) -> DiskEvent {
         self.written.remove(&piece);
+        self.writers.remove(&piece);
         let bytes = &self.bytes[self.content.span(piece)];
         if self.content.verifies(piece, bytes) && self.content.is_inconsistent {
             let message = "the torrent contradicts itself".to_owned();
@@ -232,6 +332,7 @@ impl Disk {
         if self.health == Health::Gone {
             return DiskEvent::Failed { fault: self.fault() };
         }
+        self.checked_changes = self.changes;
         let pieces = self.content.pieces();
         let mut have = Bitfield::new(pieces);
         match &self.resume {
@@ -250,4 +351,11 @@ impl Disk {
         };
         DiskFault { kind, message: message.to_owned() }
     }
+}
+
+/// Occupies lanes for some time, and returns its end.
+fn after(now: Instant, free_at: &mut [Instant], time: Duration) -> Instant {
+    let at = free_at.iter().copied().fold(now, Instant::max) + time;
+    free_at.fill(at);
+    at
 }

@@ -10,7 +10,8 @@
 //! lines and the timeouts.
 //!
 //! Some scenarios use other worlds. `dht_world` has thousands of nodes of the DHT and nothing else. `utp_links`
-//! measures a few connections of µTP on a shared link. `hung_disk` has a client with two disks.
+//! measures a few connections of µTP on a shared link. `hung_disk` has a client with two disks, and `group_limits` one
+//! with many torrents.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -22,6 +23,7 @@ mod content;
 mod core;
 mod dht_world;
 mod disk;
+mod group_limits;
 mod hung_disk;
 mod liveness;
 mod net;
@@ -32,10 +34,12 @@ mod record;
 mod run;
 mod scenarios;
 mod settings;
+mod star;
 mod sweep;
 mod trace;
 mod tracker;
 mod utp_links;
+mod verb;
 mod world;
 
 pub use baseline::{Baseline, Difference};

@@ -1,7 +1,9 @@
 //! A client: a real engine, driven as the session drives it and watched by the checkers.
 
+mod answers;
 mod apply;
 mod link;
+mod user;
 
 use crate::checkers::Audit;
 use crate::content::Content;
@@ -12,13 +14,13 @@ use crate::settings::Settings;
 use crate::trace::Subject;
 use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use user::Choices;
 use ztor_base::{Duration, Instant, PeerId};
-use ztor_dht::krpc;
 use ztor_engine::{
-    AddMagnet, AddTorrent, CloseCause, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened,
-    Outbox, PeerKey, RequestId, TorrentId, Transport, Transports,
+    AddMagnet, CloseCause, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
+    TorrentId, Transport, Transports,
 };
 
 /// Interval between saves of the progress, as in the session.
@@ -33,6 +35,9 @@ pub(crate) struct Node {
     pub(crate) settings: Settings,
     content: Arc<Content>,
     pub(crate) disk: Disk,
+    choices: Choices,
+    /// Hosts whose connections have had limits of their own.
+    hosts_limited: Vec<usize>,
     /// Number of the process's start or crash. Events for an earlier number are dropped.
     life: u32,
     /// The process; `None` while it does not run.
@@ -56,6 +61,8 @@ pub(crate) struct Run {
     unread: BTreeSet<PeerKey>,
     to_flush: BTreeSet<PeerKey>,
     pub(crate) audit: Audit,
+    /// True if the torrent is finished, which is reported once all of it is durable.
+    finish_pending: bool,
     turn_at: Instant,
     /// True if the engine had input since the last turn.
     was_told: bool,
@@ -67,7 +74,19 @@ pub(crate) struct Run {
 impl Node {
     pub(crate) fn new(number: usize, host: usize, content: Arc<Content>, settings: Settings) -> Self {
         let disk = Disk::new(Arc::clone(&content), settings.is_seed);
-        Self { number, host, settings, content, disk, life: 0, run: None, reported_at: None, has_left: false }
+        Self {
+            number,
+            host,
+            settings,
+            content,
+            disk,
+            choices: Choices::default(),
+            hosts_limited: Vec::new(),
+            life: 0,
+            run: None,
+            reported_at: None,
+            has_left: false,
+        }
     }
 
     /// Returns the name in the trace.
@@ -103,29 +122,27 @@ impl Node {
             let command = Command::AddDhtNodes { addrs: nodes.clone(), role: DhtRole::Entry };
             engine.handle(core.now, Happened::Command(command), &mut Outbox::default());
         }
-        let (downloaded, uploaded) = self.disk.resume.as_ref().map_or((0, 0), |r| (r.downloaded, r.uploaded));
-        let add = AddTorrent {
-            sequential: settings.sequential,
-            peers: settings.peers.clone(),
-            uploaded,
-            downloaded,
-            ..AddTorrent::new(Arc::clone(&self.content.meta))
-        };
+        let add = self.torrent_to_add();
+        let before = (add.downloaded, add.uploaded);
         // A client with resume data has the metadata.
-        let is_magnet = settings.is_magnet && self.disk.resume.is_none();
+        let is_magnet = settings.is_magnet && self.disk.resume.is_none() && !self.choices.is_removed;
         let magnet = AddMagnet {
             info_hashes: self.content.meta.info_hashes,
-            trackers: self.content.meta.trackers.clone(),
+            trackers: add.trackers.clone().unwrap_or_else(|| self.content.meta.trackers.clone()),
             peers: settings.peers.clone(),
             known: None,
         };
-        let added = if is_magnet { engine.add_magnet(core.now, &magnet) } else { engine.add(core.now, &add) };
+        let added = match self.choices.is_removed {
+            true => Ok(TorrentId::default()),
+            false if is_magnet => engine.add_magnet(core.now, &magnet),
+            false => engine.add(core.now, &add),
+        };
         let Ok(id) = added else {
             return core.fail(&[self.name()], "an empty engine refuses a torrent".into());
         };
         core.note(format_args!("{} starts, life {}", self.name(), self.life));
         core.record(Subject::Start, &[self.number as u64, u64::from(self.life)]);
-        let audit = Audit::new(core.now, &self.content, settings, (downloaded, uploaded));
+        let audit = Audit::new(core.now, &self.content, settings, before);
         self.run = Some(Run {
             engine,
             id,
@@ -136,15 +153,17 @@ impl Node {
             unread: BTreeSet::new(),
             to_flush: BTreeSet::new(),
             audit,
+            finish_pending: false,
             turn_at: Instant::FAR_FUTURE,
             was_told: true,
             idle_turns: 0,
             idle_since: core.now,
         });
         // Like the session, believes the resume data if the file times are unchanged.
-        let trust = self.disk.resume.is_some() && core.rng.bool();
-        if !is_magnet {
-            self.job(core, Job::Check { trust });
+        let trust = self.disk.resume.is_some() && core.rng.bool() && self.disk.is_trusted();
+        self.restore_choices(core);
+        if !is_magnet && !self.choices.is_removed {
+            self.job(core, id, Job::Check { trust });
         }
         core.plan_in(SAVE_EVERY, Event::Save { node: self.number, life: self.life });
         self.plan_turn(core, core.now);
@@ -288,9 +307,19 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_disk(&mut self, core: &mut Core, net: &mut Net, life: u32, job: Job) {
+    pub(crate) fn on_disk(
+        &mut self,
+        core: &mut Core,
+        net: &mut Net,
+        life: u32,
+        torrent: TorrentId,
+        job: Job,
+    ) {
         if self.life != life {
             return;
+        }
+        if self.run.as_ref().is_some_and(|run| run.id != torrent) {
+            return self.on_job_of_removed(core, torrent, job);
         }
         let mut done = Vec::new();
         self.disk.run(&mut core.rng, job, &mut done);
@@ -312,9 +341,16 @@ impl Node {
                     self.on_lost(core, life, peer.as_u64(), "cannot read a block for it");
                     self.on_disk_event(core, DiskEvent::ReadFailed { message });
                 }
-                Done::Synced { resume, finished } => self.job(core, Job::Commit { resume, finished }),
-                Done::Saved { finished } => {
-                    if finished && self.reported_at.is_none() {
+                Done::Synced { resume, finished, changes } => {
+                    self.job(core, torrent, Job::Commit { resume, finished, changes });
+                }
+                Done::Saved { resume, finished } => {
+                    let Some(run) = self.run.as_mut().filter(|_| finished) else { continue };
+                    if !run.engine.is_finished_with(torrent, &resume.have.to_wire()) {
+                        continue;
+                    }
+                    run.finish_pending = false;
+                    if self.reported_at.is_none() {
                         core.note(format_args!("n{} reports its torrent finished", self.number));
                         core.record(Subject::Reported, &[self.number as u64]);
                         self.reported_at = Some(core.now);
@@ -326,6 +362,18 @@ impl Node {
                     }
                 }
             }
+        }
+    }
+
+    /// Ends a job of a torrent that was removed. Nothing is written or read any more.
+    fn on_job_of_removed(&mut self, core: &mut Core, torrent: TorrentId, job: Job) {
+        match job {
+            Job::Write(write) => {
+                let event = DiskEvent::Written { disk: write.disk, bytes: write.data.len() as u32 };
+                self.tell(core, Happened::Disk { torrent, event });
+            }
+            Job::Delete | Job::Forget => self.disk.run(&mut core.rng, job, &mut Vec::new()),
+            _ => {}
         }
     }
 
@@ -341,7 +389,8 @@ impl Node {
                         format!("n{number}: piece {piece} is believed but not on disk"),
                     );
                 }
-                if self.reported_at.is_some() && !have.is_full() {
+                let lacks = |piece| run.audit.will.wants(piece) && !have.contains(piece);
+                if self.reported_at.is_some() && (0..have.len()).any(lacks) {
                     core.fail(
                         &[format!("n{number} ")],
                         format!("n{number}: was reported finished but is not"),
@@ -357,7 +406,7 @@ impl Node {
                         format!("n{number}: piece {piece} passed its check but is wrong"),
                     );
                 }
-                run.audit.verified.insert(*piece);
+                run.audit.piece_ok(*piece);
             }
             DiskEvent::PieceBad { piece, .. } => core.note(format_args!("n{number}: piece {piece} is bad")),
             DiskEvent::Failed { fault } => core.note(format_args!("n{number}: {}", fault.message)),
@@ -367,61 +416,11 @@ impl Node {
         self.tell(core, Happened::Disk { torrent, event });
     }
 
-    pub(crate) fn on_http(
-        &mut self,
-        core: &mut Core,
-        life: u32,
-        id: RequestId,
-        from: Option<IpAddr>,
-        result: Result<(u16, Vec<u8>), String>,
-    ) {
-        let Some(run) = self.alive(life) else { return };
-        if let Ok((_, body)) = &result
-            && let Ok(reply) = ztor_tracker::http::parse_announce(body)
-        {
-            run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
-        }
-        self.tell(core, Happened::Http { id, from, result });
-    }
-
-    pub(crate) fn on_resolved(
-        &mut self,
-        core: &mut Core,
-        life: u32,
-        id: RequestId,
-        result: Result<Vec<IpAddr>, String>,
-    ) {
-        if self.alive(life).is_some() {
-            self.tell(core, Happened::Resolved { id, result });
-        }
-    }
-
-    pub(crate) fn on_datagram(&mut self, core: &mut Core, from: SocketAddr, data: &[u8]) {
-        let Some(run) = &mut self.run else { return };
-        if let Ok(ztor_tracker::udp::Response::Announce { reply, .. }) =
-            ztor_tracker::udp::Response::decode(data, false)
-        {
-            run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
-        }
-        if !run.audit.is_private()
-            && let Ok(message) = krpc::decode(data)
-        {
-            match message.body {
-                krpc::Body::Response(response) => run.audit.sources.extend(response.values),
-                // A node that announces itself can be found at this address.
-                krpc::Body::Query(_) => {
-                    run.audit.sources.insert(SocketAddr::new(from.ip(), crate::net::PORT));
-                }
-                krpc::Body::Error(_) => {}
-            }
-        }
-        self.tell(core, Happened::Datagram { from, data });
-    }
-
     /// Saves the progress, and plans the next save.
     pub(crate) fn save_some(&mut self, core: &mut Core, life: u32) {
-        if self.alive(life).is_some() {
-            self.save(core, false, false);
+        if let Some(run) = self.alive(life) {
+            let is_pending = run.finish_pending;
+            self.save(core, is_pending, is_pending);
             core.plan_in(SAVE_EVERY, Event::Save { node: self.number, life });
         }
     }
@@ -429,19 +428,22 @@ impl Node {
     fn save(&mut self, core: &mut Core, always: bool, finished: bool) {
         let now = core.now;
         let Some(run) = &mut self.run else { return };
+        run.finish_pending |= finished;
         let resume = if always || finished {
             run.engine.resume_data(now, run.id)
         } else {
             run.engine.resume_data_if_changed(now, run.id)
         };
+        let torrent = run.id;
         if let Some(resume) = resume {
-            self.job(core, Job::Sync { resume, finished });
+            let changes = self.disk.checked_changes();
+            self.job(core, torrent, Job::Sync { resume, finished, changes });
         }
     }
 
-    fn job(&mut self, core: &mut Core, job: Job) {
+    fn job(&mut self, core: &mut Core, torrent: TorrentId, job: Job) {
         let at = self.disk.plan(core.now, &job);
-        core.plan(at, Event::Disk { node: self.number, life: self.life, job });
+        core.plan(at, Event::Disk { node: self.number, life: self.life, torrent, job });
     }
 
     fn tell(&mut self, core: &mut Core, event: Happened<'_>) {

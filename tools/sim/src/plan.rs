@@ -40,6 +40,16 @@ impl World {
             }
             Action::Reset { node } => nodes[node].reset_streams(core, net),
             Action::Tracker { tracker, down_for } => self.trackers[tracker].down_until = core.now + down_for,
+            Action::Verb { node, verb } => {
+                let hosts: Vec<usize> = nodes.iter().map(|node| node.host).collect();
+                nodes[node].obey(core, verb, &hosts);
+            }
+            Action::Hang { node, lane, time } => nodes[node].disk.hang(core.now, lane, time),
+            Action::Damage { node, pieces } => {
+                let pieces: Vec<u32> = (0..pieces).collect();
+                nodes[node].disk.damage(&mut core.rng, &pieces);
+            }
+            Action::Repair { node } => nodes[node].disk.repair(),
             Action::Note => self.mark(),
             Action::Healed => self.heal_all(),
         }
@@ -79,6 +89,7 @@ impl World {
             if !self.nodes[node].has_left {
                 self.act(Action::Restart { node });
                 self.act(Action::Resume { node });
+                self.nodes[node].restore(&mut self.core);
             }
         }
         for tracker in &mut self.trackers {

@@ -7,6 +7,7 @@ use crate::action::Action;
 use crate::core::Event;
 use crate::disk::Job;
 use crate::trace::{Subject, Trace, number_of};
+use crate::verb::Verb;
 use ztor_base::{Host, Instant};
 use ztor_dht::krpc;
 use ztor_engine::{Author, Outbox, PeerKey, TorrentEvent, Transport};
@@ -32,7 +33,7 @@ impl Event {
                 trace.record(now, Subject::Datagram, &[*host as u64, number_of(*from)]);
             }
             Self::Turn { node, life } => trace.record(now, Subject::Turn, &[*node as u64, u64::from(*life)]),
-            Self::Disk { node, life, job } => {
+            Self::Disk { node, life, torrent: _, job } => {
                 let [kind, a, b, c] = numbers_of(job);
                 trace.record(now, Subject::Disk, &[*node as u64, u64::from(*life), kind, a, b, c]);
             }
@@ -70,6 +71,10 @@ impl Action {
             Self::Note => (10, 0, 0),
             Self::Healed => (11, 0, 0),
             Self::Woke { node, slept } => (12, node, slept.as_micros() as u64),
+            Self::Verb { node, verb } => (13, node, number_of_verb(verb)),
+            Self::Hang { node, lane, time } => (14, node, time.as_micros() as u64 * 2 + lane as u64),
+            Self::Damage { node, pieces } => (15, node, u64::from(pieces)),
+            Self::Repair { node } => (16, node, 0),
         };
         trace.record(now, Subject::Intervention, &[kind, a as u64, b]);
     }
@@ -137,8 +142,34 @@ fn numbers_of(job: &Job) -> [u64; 4] {
         Job::Read { peer, block } => [2, slot(*peer), block.piece.into(), block.begin.into()],
         Job::Check { trust } => [3, u64::from(*trust), 0, 0],
         Job::Forget => [4, 0, 0, 0],
-        Job::Sync { resume, finished } => [5, resume.downloaded, resume.uploaded, u64::from(*finished)],
-        Job::Commit { resume, finished } => [6, resume.downloaded, resume.uploaded, u64::from(*finished)],
+        Job::Delete => [7, 0, 0, 0],
+        Job::Sync { resume, finished, .. } => [5, resume.downloaded, resume.uploaded, u64::from(*finished)],
+        Job::Commit { resume, finished, .. } => [6, resume.downloaded, resume.uploaded, u64::from(*finished)],
+    }
+}
+
+fn number_of_verb(verb: Verb) -> u64 {
+    match verb {
+        Verb::Pause => 1,
+        Verb::Resume => 2,
+        Verb::Recheck { .. } => 3,
+        Verb::Reannounce => 4,
+        Verb::Trackers(_) => 5,
+        Verb::Priorities(_) => 6,
+        Verb::Sequential(_) => 7,
+        Verb::EndsFirst(_) => 8,
+        Verb::Limits(_) => 9,
+        Verb::TorrentLimits(_) => 10,
+        Verb::GroupLimits { .. } => 11,
+        Verb::RemoveGroup(_) => 12,
+        Verb::Join(_) => 13,
+        Verb::PeerLimits { .. } => 14,
+        Verb::AddPeers => 15,
+        Verb::LiftBans => 16,
+        Verb::Remove { .. } => 17,
+        Verb::Add => 18,
+        Verb::Retry => 19,
+        Verb::Move { .. } => 20,
     }
 }
 

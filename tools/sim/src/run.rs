@@ -102,8 +102,10 @@ impl World {
     fn judge(&mut self) {
         let pieces = self.content.pieces();
         let wrong = self.nodes.iter().filter(|node| node.is_finished());
-        let wrong: Vec<String> =
-            wrong.filter(|node| !(0..pieces).all(|p| node.disk.is_true(p))).map(|node| node.name()).collect();
+        let wrong: Vec<String> = wrong
+            .filter(|node| !(0..pieces).all(|p| !node.wants(p) || node.disk.is_true(p)))
+            .map(|node| node.name())
+            .collect();
         if !wrong.is_empty() {
             let message = format!("finished with wrong bytes: {}", wrong.join(", "));
             self.core.fail(&wrong, message);

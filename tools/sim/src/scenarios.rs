@@ -5,10 +5,13 @@ mod crowds;
 mod faults;
 mod finding;
 mod hostile;
+mod managing;
 mod random;
 mod swarms;
+mod verbs;
 
 use crate::dht_world;
+use crate::group_limits;
 use crate::hung_disk;
 use crate::outcome::Outcome;
 use crate::utp_links;
@@ -162,6 +165,24 @@ pub const SCENARIOS: &[Scenario] = &[
         crowds::report_inconsistent,
     ),
     scenario("super-seeding", "the only seed announces one piece at a time", crowds::super_seeding),
+    scenario("managing", "users give commands of all kinds at random", managing::managing),
+    scenario("pausing", "clients are paused and resumed", verbs::pausing),
+    scenario("rechecking", "data is checked again, some of it damaged", verbs::rechecking),
+    scenario("priorities", "files are skipped, ranked, and wanted again", verbs::priorities),
+    scenario(
+        "editing-trackers",
+        "all clients change their tracker, and change it back",
+        verbs::editing_trackers,
+    ),
+    scenario("limits", "limits of torrents, groups and peers change under load", verbs::limits),
+    reporting(
+        scenario("moving", "files move between two disks during the download", verbs::moving),
+        verbs::report_moving,
+    ),
+    own("group-limits", "several torrents share the limits of nested groups", group_limits::play),
+    scenario("removing", "a torrent is removed and added again", verbs::removing),
+    scenario("lifting-bans", "a ban is lifted once its cause is gone", verbs::lifting_bans),
+    scenario("finding-by-hand", "users add peers and announce again", verbs::finding_by_hand),
     own("dht-200", "a DHT of 200 nodes with churn, some of them hostile", dht_world::of_200),
     own("dht-2000", "the same with 2,000 nodes", dht_world::of_2000),
     own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),

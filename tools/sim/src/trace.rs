@@ -56,6 +56,7 @@ pub(crate) enum Subject {
     LookupEnded = 84,
     UtpRow = 96,
     HungDisk = 112,
+    GroupLimits = 113,
 }
 
 /// Trace of a run. Two runs are equal if their hashes are, apart from collisions.

@@ -58,6 +58,11 @@ impl Tracker {
         self.swarms.config().interval_s
     }
 
+    /// Returns the number of clients in its swarms.
+    pub(crate) fn peers(&self) -> usize {
+        self.swarms.counts().peers
+    }
+
     pub(crate) fn lies(&self) -> bool {
         self.manner == Manner::Lying
     }

@@ -130,7 +130,7 @@ impl World {
             }
             Event::Datagram { host, from, data } => self.on_datagram(host, from, &data),
             Event::Turn { node, life } => nodes[node].turn(core, net, life),
-            Event::Disk { node, life, job } => nodes[node].on_disk(core, net, life, job),
+            Event::Disk { node, life, torrent, job } => nodes[node].on_disk(core, net, life, torrent, job),
             Event::Save { node, life } => nodes[node].save_some(core, life),
             Event::HttpAsk { node, life, id, url } => self.on_http_ask(node, life, id, &url),
             Event::HttpAnswer { node, life, id, from, result } => {

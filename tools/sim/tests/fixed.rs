@@ -39,7 +39,7 @@ fn random_scenario_with_48_seeds_passes() {
 
 #[test]
 fn run_with_the_same_seed_gives_the_same_hash() {
-    for name in ["random", "crash-in-turn", "poisoning", "dht-200"] {
+    for name in ["random", "crash-in-turn", "poisoning", "dht-200", "managing", "group-limits"] {
         let hashes = [5, 5, 6].map(|seed| run(scenario(name), seed, false).hash);
         assert_eq!(hashes[0], hashes[1], "{name}");
         assert_ne!(hashes[0], hashes[2], "{name}");
@@ -81,4 +81,16 @@ fn slot_of_a_peer_that_requests_few_bytes_passes_on() {
 #[test]
 fn torrent_with_a_later_due_address_connects_to_it() {
     must_hold("outage", 6);
+}
+
+/// Fails if a paused torrent that lacks only pieces that are skipped now never reports its end.
+#[test]
+fn paused_torrent_without_a_missing_wanted_piece_reports_its_end() {
+    must_hold("managing", 141);
+}
+
+/// Fails if a limit of a group in a cycle of parents counts each block several times.
+#[test]
+fn limits_of_groups_in_a_cycle_count_each_block_once() {
+    must_hold("managing", 590);
 }

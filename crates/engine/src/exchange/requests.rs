@@ -92,7 +92,7 @@ impl Exchange {
                 Ok(None)
             }
             Receipt::New { asked_of_others } => {
-                cx.out.writes.push(WriteBlock { torrent: self.id(), piece, begin, data });
+                cx.out.writes.push(WriteBlock { torrent: self.id(), piece, begin, disk: self.disk, data });
                 cx.backlog.add(self.disk, len);
                 Ok((asked_of_others || asked.is_released).then_some(block))
             }

@@ -130,7 +130,8 @@ impl Router<'_> {
         let is_finished = exchange.set_priorities(cx, priorities, is_checked, keys, peers);
         cx.dirty.show(id);
         cx.dirty.mark_torrent(id);
-        if is_finished && torrent.is_active() {
+        // During a check or after a disk fault, the end of the check reports it. A pause makes no difference.
+        if is_finished && torrent.lifecycle().is_active() {
             on_finished(cx, torrent, peers);
         } else if was_finished && !torrent.is_finished() {
             greet_again(cx, torrent, peers);

@@ -242,6 +242,22 @@ fn set_priorities_that_skips_all_that_is_missing_finishes_at_once() {
 }
 
 #[test]
+fn set_priorities_of_a_paused_download_that_skips_all_that_is_missing_reports_the_end() {
+    let (mut world, _, leech) = transferring();
+    let id = world.nodes[leech].id;
+    let have = world.nodes[leech].rig.engine.have(id).unwrap().clone();
+    command(&mut world, leech, Command::Pause);
+    world.turn();
+    command(&mut world, leech, |torrent| Command::SetPriorities {
+        torrent,
+        priorities: priorities(|piece| !have.contains(piece)),
+    });
+    world.turn();
+    assert_eq!(world.nodes[leech].status().state, TorrentState::Paused);
+    assert!(world.nodes[leech].events.contains(&TorrentEvent::Finished { torrent: id }));
+}
+
+#[test]
 fn set_priorities_with_the_wrong_number_of_pieces_changes_nothing() {
     let (mut world, data, leech) = transferring();
     command(&mut world, leech, |torrent| Command::SetPriorities {
@@ -343,4 +359,27 @@ fn peer_status_of_both_sides_has_the_source_and_the_state_of_the_trade() {
     assert!(at_leech.requests > 0 && at_leech.peer_requests == 0 && !at_leech.is_snubbed);
     assert!(at_seed.peer_requests > 0 && at_seed.requests == 0);
     assert!(at_seed.connected_for > Duration::ZERO && at_leech.connected_for > Duration::ZERO);
+}
+
+#[test]
+fn writes_of_a_torrent_that_moves_in_the_same_turn_name_the_disk_they_are_counted_for() {
+    let (mut world, _, leech) = transferring();
+    let id = world.nodes[leech].id;
+    let [before, after] = [0, 1].map(|number| DiskId::new(number).unwrap());
+    let node = &mut world.nodes[leech];
+    let view = node.rig.engine.inspect(id).unwrap();
+    let (peer, block) = view.peers.iter().find_map(|peer| Some((peer.key, peer.asked.first()?.0))).unwrap();
+    let data = vec![0; block.len as usize].into();
+    let mut bytes =
+        BytesMut::from(&encode(&[Message::Piece { piece: block.piece, begin: block.begin, data }])[..]);
+    node.rig.handle(Event::Received { peer, data: &mut bytes });
+    node.rig.engine.set_disk(id, after);
+    let counted = node.rig.engine.backlog_of(before);
+    assert_eq!((counted, node.rig.engine.backlog_of(after)), (u64::from(block.len), 0));
+    node.rig.settle();
+    let write = node.rig.out.writes.pop().unwrap();
+    assert_eq!(write.disk, before);
+    let event = DiskEvent::Written { disk: write.disk, bytes: block.len };
+    node.rig.handle(Event::Disk { torrent: id, event });
+    assert_eq!(node.rig.engine.disk_backlog(), 0);
 }

@@ -64,12 +64,8 @@ impl Rig {
 
     fn write(&mut self, number: u64, member: &Membership) {
         let (torrent, data) = (torrent(number), Bytes::from(vec![1; 16384]));
-        self.disks.write(
-            WriteBlock { torrent, piece: 0, begin: 0, data },
-            member,
-            member.disk(),
-            (torrent, 0),
-        );
+        let write = WriteBlock { torrent, piece: 0, begin: 0, disk: member.disk(), data };
+        self.disks.write(write, member, (torrent, 0));
         self.disks.submit();
     }
 

@@ -17,7 +17,7 @@ use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
 use crate::statistics::Dates;
 use crate::times::TimesKey;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,10 +39,11 @@ pub(super) struct Entry {
     claim: Arc<Claim>,
     seat: Arc<Seat>,
     moves: Moves,
-    /// Pieces in progress on the threads of a device that the torrent has left; `None` if there are none.
-    draining: Option<Draining>,
+    /// Pieces in progress on the threads of devices that the torrent has left.
+    draining: Draining<Arc<Membership>>,
     /// Pieces in common with other torrents, and the first piece of the same file in the first of these torrents.
-    routes: Vec<(Range<u32>, (TorrentId, u32))>,
+    /// The key is the first piece; the number is that of the pieces.
+    routes: BTreeMap<u32, (u32, (TorrentId, u32))>,
     /// Priority of each file; empty for normal ones.
     priorities: Vec<Priority>,
     /// Changes of priorities that wait for the disk, in the order of their jobs.
@@ -126,8 +127,8 @@ impl Entry {
             claim,
             seat,
             moves,
-            draining: None,
-            routes: Vec::new(),
+            draining: Draining::default(),
+            routes: BTreeMap::new(),
             priorities,
             pending_priorities: VecDeque::new(),
             prepare,
@@ -166,7 +167,7 @@ impl Entry {
         for pending in self.pending_priorities {
             answer(pending.answer, Err(AskError::NoTorrent.into()));
         }
-        std::iter::once(self.member).chain(self.draining.map(|draining| draining.member))
+        std::iter::once(self.member).chain(self.draining.into_members())
     }
 
     /// Ends a check and a move that are under way.
@@ -461,6 +462,14 @@ impl Entry {
         }
     }
 
+    /// Takes the membership of a device that still completes pieces, with these pieces.
+    pub(super) fn take_back(
+        &mut self,
+        is_it: impl Fn(&Arc<Membership>) -> bool,
+    ) -> Option<(Arc<Membership>, BTreeSet<u32>)> {
+        self.draining.take_back(is_it)
+    }
+
     /// Assigns the torrent to another device. Returns a membership that is not used any more. The pieces `in_progress`
     /// are completed where they were begun.
     pub(super) fn change_member(
@@ -470,42 +479,34 @@ impl Entry {
     ) -> Option<Arc<Membership>> {
         member.keep_present(Arc::clone(&self.seat));
         let old = std::mem::replace(&mut self.member, member);
-        let earlier = self.draining.take().map(|draining| draining.member);
-        if in_progress.is_empty() {
-            return earlier.or(Some(old));
-        }
-        self.draining = Some(Draining { member: old, pieces: in_progress });
-        earlier
+        self.draining.leave(old, in_progress)
     }
 
     /// Returns the membership whose threads write a piece.
     pub(super) fn writer_of(&self, piece: u32) -> &Arc<Membership> {
-        let draining = self.draining.as_ref().filter(|draining| draining.pieces.contains(&piece));
-        draining.map_or(&self.member, |draining| &draining.member)
+        self.draining.writer_of(piece).unwrap_or(&self.member)
     }
 
     /// Makes the thread that writes the pieces of another torrent's file write these, so that writes to one place on disk
     /// are in order.
     pub(super) fn set_route(&mut self, pieces: Range<u32>, first: (TorrentId, u32)) {
-        self.routes.push((pieces, first));
+        self.routes.insert(pieces.start, (pieces.end - pieces.start, first));
     }
 
     /// Returns the torrent and piece that choose the thread for writes to a piece.
     pub(super) fn route_of(&self, id: TorrentId, piece: u32) -> (TorrentId, u32) {
-        let route = self.routes.iter().find(|(pieces, _)| pieces.contains(&piece));
-        route.map_or((id, piece), |(pieces, (torrent, first))| (*torrent, first + (piece - pieces.start)))
+        let before = self.routes.range(..=piece).next_back();
+        let route = before.map(|(start, (count, route))| (piece - start, count, route));
+        match route.filter(|(offset, count, _)| offset < count) {
+            Some((offset, _, (torrent, first))) => (*torrent, first + offset),
+            None => (id, piece),
+        }
     }
 
-    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns a membership
-    /// that is not used any more.
-    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Option<Arc<Membership>> {
-        let draining = self.draining.as_mut()?;
-        match piece {
-            Some(piece) => drop(draining.pieces.remove(&piece)),
-            None => draining.pieces.clear(),
-        }
-        let is_over = draining.pieces.is_empty();
-        self.draining.take_if(|_| is_over).map(|draining| draining.member)
+    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns the
+    /// memberships that are not used any more.
+    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Vec<Arc<Membership>> {
+        self.draining.on_piece_end(piece)
     }
 
     /// Queues a change of priorities until the disk has moved the bytes.

@@ -6,7 +6,7 @@ use crate::disk::{MoveRule, Occasion, PlaceChange, Relocated};
 use crate::move_error::MoveError;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -249,9 +249,17 @@ impl Driver {
             return;
         }
         let in_progress = self.cx.engine().piece_map(torrent).map(|map| map.partial).unwrap_or_default();
-        let new = self.disks.join(Arc::clone(entry.store()), device);
+        let mut in_progress: BTreeSet<u32> = in_progress.into_iter().map(|piece| piece.piece).collect();
+        // A device has one membership of a torrent: when that ends, its threads forget all pieces of the torrent.
+        let new = match entry.take_back(|member| self.disks.serves(member.disk(), device)) {
+            Some((member, pieces)) => {
+                in_progress.retain(|piece| !pieces.contains(piece));
+                member
+            }
+            None => self.disks.join(Arc::clone(entry.store()), device),
+        };
         self.cx.engine_mut().set_disk(torrent, new.disk());
-        let left = entry.change_member(new, in_progress.into_iter().map(|piece| piece.piece).collect());
+        let left = entry.change_member(new, in_progress);
         left.into_iter().for_each(|member| self.disks.leave(torrent, member));
     }
 }
@@ -268,14 +276,86 @@ impl Request {
     }
 }
 
-/// Pieces in progress on the threads of a device that the torrent has left.
+/// Pieces in progress on the threads of devices that the torrent has left. Each piece stays where it was begun, also
+/// when the torrent moves again: only those threads know its written blocks. `M` is the membership of a device.
 #[derive(Debug)]
-pub(super) struct Draining {
-    pub(super) member: Arc<crate::disk::Membership>,
-    pub(super) pieces: std::collections::BTreeSet<u32>,
+pub(super) struct Draining<M>(Vec<(M, BTreeSet<u32>)>);
+
+impl<M> Default for Draining<M> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<M> Draining<M> {
+    /// Returns to a device whose threads still complete pieces. Returns its membership and these pieces.
+    pub(super) fn take_back(&mut self, is_it: impl Fn(&M) -> bool) -> Option<(M, BTreeSet<u32>)> {
+        let at = self.0.iter().position(|(member, _)| is_it(member))?;
+        Some(self.0.remove(at))
+    }
+
+    /// Leaves a device, where the pieces `in_progress` were begun unless other threads write them. Returns its membership
+    /// if there are none.
+    pub(super) fn leave(&mut self, member: M, mut in_progress: BTreeSet<u32>) -> Option<M> {
+        in_progress.retain(|piece| self.writer_of(*piece).is_none());
+        if in_progress.is_empty() {
+            return Some(member);
+        }
+        self.0.push((member, in_progress));
+        None
+    }
+
+    /// Returns the membership whose threads write a piece; `None` if that is the current one.
+    pub(super) fn writer_of(&self, piece: u32) -> Option<&M> {
+        self.0.iter().find(|(_, pieces)| pieces.contains(&piece)).map(|(member, _)| member)
+    }
+
+    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns the
+    /// memberships that are not used any more.
+    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Vec<M> {
+        for (_, pieces) in &mut self.0 {
+            pieces.retain(|other| piece.is_some_and(|piece| piece != *other));
+        }
+        self.0.extract_if(.., |(_, pieces)| pieces.is_empty()).map(|(member, _)| member).collect()
+    }
+
+    /// Returns all memberships.
+    pub(super) fn into_members(self) -> impl Iterator<Item = M> {
+        self.0.into_iter().map(|(member, _)| member)
+    }
 }
 
 /// Returns the moves of a new torrent.
 pub(super) fn moves_of(place: &Place, home: &Path) -> Moves {
     Moves::new((place.dir != home).then(|| home.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draining_of_a_torrent_that_moves_twice_keeps_each_piece_where_it_was_begun() {
+        let mut draining = Draining::default();
+        assert_eq!(draining.leave('a', [1, 2].into()), None);
+        assert_eq!(draining.leave('b', [1, 2, 3].into()), None);
+        assert_eq!(draining.leave('c', [1, 3].into()), Some('c'));
+        assert_eq!(
+            [1, 2, 3, 4].map(|piece| draining.writer_of(piece)),
+            [Some(&'a'), Some(&'a'), Some(&'b'), None]
+        );
+        assert_eq!(draining.take_back(|member| *member == 'c'), None);
+        assert!(draining.on_piece_end(Some(1)).is_empty());
+        assert_eq!(draining.on_piece_end(Some(2)), ['a']);
+        assert_eq!(draining.on_piece_end(None), ['b']);
+    }
+
+    #[test]
+    fn draining_of_a_torrent_that_moves_back_gives_back_the_membership_and_its_pieces() {
+        let mut draining = Draining::default();
+        assert_eq!(draining.leave('a', [1, 2].into()), None);
+        assert_eq!(draining.take_back(|member| *member == 'a'), Some(('a', [1, 2].into())));
+        assert_eq!(draining.leave('b', [3].into()), None);
+        assert_eq!([1, 2, 3].map(|piece| draining.writer_of(piece)), [None, None, Some(&'b')]);
+    }
 }

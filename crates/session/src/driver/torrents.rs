@@ -121,9 +121,9 @@ impl Torrents {
     pub(super) fn write(&self, write: WriteBlock, disks: &mut Disks) {
         match self.table.get(write.torrent) {
             Some(entry) => {
-                let (writer, counted) = (entry.writer_of(write.piece), entry.member().disk());
+                let writer = entry.writer_of(write.piece);
                 let route = entry.route_of(write.torrent, write.piece);
-                disks.write(write, writer, counted, route);
+                disks.write(write, writer, route);
             }
             None => tracing::debug!("dropping a block of a removed torrent"),
         }

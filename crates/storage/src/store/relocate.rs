@@ -14,10 +14,11 @@ use std::sync::{Arc, PoisonError};
 
 use super::places::Places;
 
-use super::{Home, Place, TorrentStore, flag};
+use super::{Home, TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::file_names::{FileNames, NameError, with_suffix};
 use crate::in_the_way::InTheWay;
+use crate::moving::{MovedFile, Place};
 use crate::root::{How, Root};
 
 mod copy;
@@ -62,17 +63,6 @@ pub struct Relocation {
     /// True if all files seem to be on one file system.
     #[cfg(test)]
     is_blind: bool,
-}
-
-/// A file that gets a new name, as [`recover_move`] needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MovedFile {
-    /// Index in the layout; `None` for the part file.
-    pub file: Option<usize>,
-    /// True if its name has the suffix of incomplete files.
-    pub has_suffix: bool,
-    /// True if it was copied, and the original is removed afterwards.
-    pub is_copied: bool,
 }
 
 /// Something to move.

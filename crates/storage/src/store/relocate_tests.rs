@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::crash::LEFT_HERE;
-use crate::resume::Moving;
+use crate::moving::Moving;
 use crate::testing::{Fixture, Kind};
 use crate::{PieceWriter, Pieces, StoreOptions, check_all};
 use std::collections::BTreeMap;

@@ -1,8 +1,10 @@
 //! State of a connection, derived from its wire bytes, and the checks of the client's messages.
 
 use super::Audit;
+use super::bucket::Bucket;
 use crate::core::Core;
 use crate::record::slot;
+use crate::verb::Rates;
 use std::collections::{BTreeMap, BTreeSet};
 use ztor_base::Instant;
 use ztor_engine::testkit::Transcript;
@@ -38,6 +40,8 @@ pub(crate) struct Ledger {
     our_pex: Option<u8>,
     /// Our id for messages of hole punching; `None` before our extended handshake.
     our_punch: Option<u8>,
+    /// Upload limit of this peer.
+    limit_up: Bucket,
 }
 
 impl Ledger {
@@ -57,7 +61,16 @@ impl Ledger {
             ever_asked: BTreeSet::new(),
             our_pex: None,
             our_punch: None,
+            limit_up: Bucket::new(Instant::ZERO, None),
         }
+    }
+
+    /// Changes the upload limit of the peer.
+    pub(crate) fn set_limit_up(&mut self, now: Instant, rates: Rates) {
+        if rates == Rates::default() {
+            self.limit_up = Bucket::new(now, None);
+        }
+        self.limit_up.set_limit(now, rates.up);
     }
 
     /// Reads bytes of the peer, before the engine reads them.
@@ -139,6 +152,7 @@ impl Ledger {
     ) -> Result<(), String> {
         let messages = self.ours.take(bytes).map_err(|error| format!("sends an invalid message: {error}"))?;
         for message in messages {
+            audit.will.admits("sends a message")?;
             if let Message::Extended { id: 0, payload } = &message {
                 let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
                 self.our_pex = hello.id_of(UT_PEX);
@@ -230,6 +244,9 @@ impl Ledger {
         if audit.verified.contains(block.piece) {
             return Err(format!("requests {block:?}, which it has"));
         }
+        if !audit.will.wants(block.piece) {
+            return Err(format!("requests {block:?}, which no wanted file needs"));
+        }
         if !self.they_have.contains(block.piece) {
             return Err(format!("requests {block:?} of a peer that does not have it"));
         }
@@ -261,6 +278,10 @@ impl Ledger {
         }
         if !take(&mut self.requests, &block) {
             return Err(format!("serves {block:?}, which was not requested"));
+        }
+        audit.will.admits("serves a block")?;
+        if self.limit_up.take(now, block.len.into()).is_err() {
+            return Err("sends more than the upload limit of the peer".into());
         }
         audit.uploads(now, block.len)
     }

@@ -1,26 +1,28 @@
 //! Recounts interest, choke, availability and outstanding requests from the state of the peers.
 
+use super::Will;
 use crate::content::Content;
 use ztor_engine::Bitfield;
 use ztor_engine::Pieces;
 use ztor_engine::inspect::{BlockState, TorrentView};
 
 /// Compares the counts that the engine updates incrementally with a recount.
-pub(crate) fn recount(content: &Content, view: &TorrentView) -> Result<(), String> {
+pub(crate) fn recount(content: &Content, view: &TorrentView, will: &Will) -> Result<(), String> {
     let pieces = content.pieces();
     if !view.is_live {
         return Ok(());
     }
-    let missing = pieces - view.have.count();
+    let needs = |piece: &u32| will.wants(*piece) && !view.have.contains(*piece);
+    let missing = (0..pieces).filter(needs).count() as u32;
     if view.missing != missing {
         return Err(format!("missing pieces: has {}, counted {missing}", view.missing));
     }
-    availability(view)?;
-    interest(view)?;
-    outstanding(content, view)
+    availability(view, will)?;
+    interest(view, will)?;
+    outstanding(content, view, will)
 }
 
-fn availability(view: &TorrentView) -> Result<(), String> {
+fn availability(view: &TorrentView, will: &Will) -> Result<(), String> {
     let live = || view.peers.iter().filter(|peer| peer.is_live);
     let seeds = live().filter(|peer| peer.has == Pieces::All).count();
     if view.seeds as usize != seeds {
@@ -38,19 +40,26 @@ fn availability(view: &TorrentView) -> Result<(), String> {
             view.availability[piece], counts[piece]
         ));
     }
-    let sorted = view.order.windows(2).all(|pair| counts[pair[0] as usize] <= counts[pair[1] as usize]);
+    // Pieces are ordered within each priority.
+    let ranks = |pair: &[u32]| {
+        let [a, b] = [pair[0], pair[1]];
+        will.priority(a) != will.priority(b) || counts[a as usize] <= counts[b as usize]
+    };
+    let sorted = view.order.windows(2).all(ranks);
     if !sorted {
         return Err("pieces are not in the order of their rarity".into());
     }
     Ok(())
 }
 
-fn interest(view: &TorrentView) -> Result<(), String> {
+fn interest(view: &TorrentView, will: &Will) -> Result<(), String> {
     for peer in view.peers.iter().filter(|peer| peer.is_live) {
         let counted = match &peer.has {
             Pieces::None => 0,
             Pieces::All => view.missing,
-            Pieces::Some(set) => set.count_without(&view.have),
+            Pieces::Some(set) => {
+                set.iter().filter(|piece| will.wants(*piece) && !view.have.contains(*piece)).count() as u32
+            }
         };
         if peer.interesting != counted {
             return Err(format!(
@@ -68,7 +77,7 @@ fn interest(view: &TorrentView) -> Result<(), String> {
     Ok(())
 }
 
-fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
+fn outstanding(content: &Content, view: &TorrentView, will: &Will) -> Result<(), String> {
     for peer in &view.peers {
         let live = peer.asked.iter().filter(|(_, released)| !released).count();
         if peer.outstanding != live {
@@ -119,6 +128,9 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
     }
     if view.order.iter().any(|piece| closed.contains(*piece) || view.have.contains(*piece)) {
         return Err("a piece that is present or in progress can be started again".into());
+    }
+    if view.order.iter().any(|piece| !will.wants(*piece)) {
+        return Err("a piece that is not wanted can be started".into());
     }
     Ok(())
 }

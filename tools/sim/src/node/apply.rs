@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
-    Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, StartTorrent,
-    TorrentEvent, TorrentId, WriteBlock,
+    Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId,
+    WriteBlock,
 };
 use ztor_wire::LocalAnnounce;
 
@@ -60,7 +60,7 @@ impl Node {
         let mut turn = Turn { node: self, core, net, jobs: Vec::new(), events: Vec::new() };
         carry_out(out, &mut turn);
         let Turn { jobs, events, .. } = turn;
-        jobs.into_iter().for_each(|job| self.job(core, job));
+        jobs.into_iter().for_each(|(torrent, job)| self.job(core, torrent, job));
         events.into_iter().for_each(|event| self.on_torrent_event(core, event));
     }
 
@@ -69,19 +69,36 @@ impl Node {
             TorrentEvent::Metadata { .. } => core.note(format_args!("n{}: has the metadata", self.number)),
             event => core.note(format_args!("n{}: {event:?}", self.number)),
         }
+        if self.run.as_ref().is_none_or(|run| run.id != event.torrent()) {
+            return;
+        }
         match event {
             TorrentEvent::Metadata { meta, .. } => {
                 if meta.info != self.content.meta.info {
                     core.fail(&[format!("n{}", self.number)], "accepts metadata of another torrent".into());
                 }
+                let start = self.start_options();
                 let Some(run) = &mut self.run else { return };
-                if run.engine.start_torrent(run.id, StartTorrent::default()).is_ok() {
-                    self.job(core, Job::Check { trust: false });
+                let torrent = run.id;
+                if run.engine.start_torrent(torrent, start).is_ok() {
+                    self.job(core, torrent, Job::Check { trust: false });
                 }
             }
-            TorrentEvent::Started { finished, .. } => self.save(core, true, finished),
-            TorrentEvent::Finished { .. } => self.save(core, true, true),
+            TorrentEvent::Started { finished, .. } => {
+                self.told_finished(finished);
+                self.save(core, true, finished);
+            }
+            TorrentEvent::Finished { .. } => {
+                self.told_finished(true);
+                self.save(core, true, true);
+            }
             _ => {}
+        }
+    }
+
+    fn told_finished(&mut self, is_finished: bool) {
+        if let Some(run) = &mut self.run {
+            run.audit.will.is_told_finished = is_finished;
         }
     }
 
@@ -139,7 +156,7 @@ struct Turn<'a> {
     core: &'a mut Core,
     net: &'a mut Net,
     /// Jobs for the disk, which start after all effects were carried out.
-    jobs: Vec<Job>,
+    jobs: Vec<(TorrentId, Job)>,
     events: Vec<TorrentEvent>,
 }
 
@@ -182,29 +199,32 @@ impl Effects for Turn<'_> {
         let Some(run) = &mut self.node.run else { return };
         let Some(link) = run.links.get_mut(&send.peer) else { return };
         let served = link.ledger.served(self.core.now, send.block, &mut run.audit);
-        self.jobs.push(Job::Read { peer: send.peer, block: send.block });
+        self.jobs.push((send.torrent, Job::Read { peer: send.peer, block: send.block }));
         self.judge(served);
     }
 
     fn write(&mut self, write: WriteBlock) {
         let Some(run) = &mut self.node.run else { return };
         let written = run.audit.written(&write);
-        self.jobs.push(Job::Write(write));
+        self.jobs.push((write.torrent, Job::Write(write)));
         self.judge(written);
     }
 
-    fn forget(&mut self, _: TorrentId) {
-        self.jobs.push(Job::Forget);
+    fn forget(&mut self, torrent: TorrentId) {
+        self.jobs.push((torrent, Job::Forget));
     }
 
-    fn check(&mut self, _: TorrentId) {
-        self.jobs.push(Job::Check { trust: false });
+    fn check(&mut self, torrent: TorrentId) {
+        self.jobs.push((torrent, Job::Check { trust: false }));
     }
 
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
 
     fn http(&mut self, get: HttpGet) {
+        let announces = self.node.run.as_ref().map(|run| &run.audit.will);
+        let allowed = announces.map_or(Ok(()), |will| will.announces(get.url.contains("event=stopped")));
+        self.judge(allowed);
         let (node, life) = (self.number(), self.node.life);
         self.core.plan_in(REQUEST_DELAY, Event::HttpAsk { node, life, id: get.id, url: get.url });
     }
@@ -215,6 +235,8 @@ impl Effects for Turn<'_> {
     }
 
     fn local_announce(&mut self, _: LocalAnnounce) {
+        let allowed = self.node.run.as_ref().map_or(Ok(()), |run| run.audit.will.announces(false));
+        self.judge(allowed);
         if self.node.run.as_ref().is_some_and(|run| run.audit.is_private()) {
             self.judge(Err("announces a private torrent on the local network".into()));
         }

@@ -8,14 +8,15 @@ use std::sync::atomic::AtomicBool;
 
 use ztor_metainfo::Metainfo;
 
-use super::{Item, MovedFile, add_folders, copy_file, discard, remove_empty, remove_empty_of, temporary};
+use super::{Item, add_folders, copy_file, discard, remove_empty, remove_empty_of, temporary};
 use crate::error::StorageError;
 use crate::file_names::with_suffix;
 use crate::in_the_way::InTheWay;
+use crate::moving::{MovedFile, Moving, Place};
 use crate::names::as_found_in;
-use crate::resume::Moving;
+
 use crate::root::{How, Root};
-use crate::store::{Home, Place, TorrentStore};
+use crate::store::{Home, TorrentStore};
 
 /// Completes or undoes a move that a crash has interrupted, before the store is opened. Returns the place of the files.
 ///
