@@ -311,9 +311,14 @@ impl Engine {
 
     /// Records files that pairs of torrents have in common on disk: the pieces have hashes of the same content. Only one
     /// of the torrents fetches such a piece at a time. The others look for it on disk when it is verified
-    /// ([`Outbox::looks`]). The record ends when a torrent is removed.
+    /// ([`Outbox::looks`]). The record ends when a torrent is removed, or by [`unshare_pieces`](Self::unshare_pieces).
     pub fn share_pieces(&mut self, now: Instant, common: &[CommonPieces], out: &mut Outbox) {
         self.router(now, out).link_pieces(common);
+    }
+
+    /// Ends the record of the files that a torrent has in common with others, as they have moved to another disk.
+    pub fn unshare_pieces(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        self.router(now, out).unlink_pieces(id);
     }
 
     /// Sets the progress of a move of a torrent's files, to be shown in its status.

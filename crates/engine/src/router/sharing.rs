@@ -21,12 +21,23 @@ impl Router<'_> {
         linked.into_iter().for_each(|id| self.compare_common(id));
     }
 
+    /// Ends the record of a torrent's common files, as its files are not those of the others any more.
+    pub(crate) fn unlink_pieces(&mut self, id: TorrentId) {
+        self.tell_others(id);
+        for piece in self.sharing.pieces_of(id).into_iter().flatten() {
+            for (torrent, place) in self.sharing.others((id, piece)).into_iter().chain([(id, piece)]) {
+                if let Some((cx, torrent, _)) = self.enter_torrent(torrent) {
+                    torrent.exchange_mut().unbar(cx, place);
+                }
+            }
+        }
+        self.sharing.remove(id);
+    }
+
     /// Passes on the changes of a torrent's common pieces.
     pub(super) fn tell_others(&mut self, id: TorrentId) {
-        if !self.sharing.has(id) {
-            return;
-        }
         let Some(torrent) = self.torrents.get_mut(id) else { return };
+        // Also the news that concern no other torrent any more, so that they do not add up.
         for (piece, news) in torrent.exchange_mut().take_share_news() {
             for (other, place) in self.sharing.others((id, piece)) {
                 let Some(torrent) = self.torrents.get_mut(other) else { continue };

@@ -4,7 +4,7 @@ use super::check_lanes::{self, CheckTask, ToHash};
 use super::membership::Membership;
 use super::queue::{Job, Jobs, Queue};
 use super::reader::{self, ReadJob};
-use super::relocate::{self, MoveJob};
+use super::relocate::{self, MoveJob, MoveTask};
 use super::save::{self, SaveTask};
 use super::worker::Worker;
 use crate::inbox::Inbox;
@@ -46,7 +46,7 @@ pub(super) struct Group {
     checks: Sender<CheckTask>,
     to_hash: Arc<ToHash>,
     saves: Sender<SaveTask>,
-    moves: Sender<(Box<MoveJob>, Arc<Membership>)>,
+    moves: Sender<MoveTask>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -57,6 +57,7 @@ impl Group {
         let (checks, check_jobs) = unbounded();
         let (saves, save_jobs) = unbounded();
         let (moves, move_jobs) = unbounded();
+        let (copies, copy_jobs) = unbounded();
         let writers: Vec<Arc<Queue>> = (0..plan.writers.max(1)).map(|_| Arc::default()).collect();
         let staged = writers.iter().map(|_| Jobs::default()).collect();
         let (devices, threads) = (BTreeSet::new(), Vec::new());
@@ -77,7 +78,12 @@ impl Group {
             })?;
             let to_hash = Arc::clone(&group.to_hash);
             group.spawn(plan, format!("disk{disk}-hash"), move |inbox| check_lanes::hash(&to_hash, inbox))?;
-            group.spawn(plan, format!("disk{disk}-move"), move |inbox| relocate::run(&move_jobs, inbox))?;
+            group.spawn(plan, format!("disk{disk}-copy"), move |inbox| {
+                relocate::run(&copy_jobs, None, inbox)
+            })?;
+            group.spawn(plan, format!("disk{disk}-move"), move |inbox| {
+                relocate::run(&move_jobs, Some(&copies), inbox);
+            })?;
             group.spawn(plan, format!("disk{disk}-save"), move |inbox| save::run(&save_jobs, inbox))
         });
         match started {

@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::message::NetEvent;
 use crate::move_error::MoveError;
 use crate::times::TimesKey;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -80,6 +80,8 @@ pub(crate) struct Relocated {
     pub(crate) claim: Arc<Claim>,
     /// Number of the device of the new place.
     pub(crate) device: u64,
+    /// True if files were copied, so that none is in common with another torrent any more.
+    pub(crate) were_copied: bool,
     /// The new resume data; `None` if there is none, or it could not be saved.
     pub(crate) resume: Option<Arc<Resume>>,
     /// Key of the times under the old record; `None` if that is still the record.
@@ -119,13 +121,31 @@ impl From<StepError> for MoveError {
     }
 }
 
-/// Carries out moves, one at a time, until the channel closes.
-pub(super) fn run(tasks: &Receiver<(Box<MoveJob>, Arc<Membership>)>, inbox: &Inbox<NetEvent>) {
+/// A move, and the membership of its torrent.
+pub(super) type MoveTask = (Box<MoveJob>, Arc<Membership>);
+
+/// Carries out moves, one at a time, until the channel closes. Those that copy files go to `copies`, if there is such a
+/// channel: new names do not wait for them.
+pub(super) fn run(tasks: &Receiver<MoveTask>, copies: Option<&Sender<MoveTask>>, inbox: &Inbox<NetEvent>) {
     while let Ok((job, member)) = tasks.recv() {
+        let copies = copies.filter(|_| must_copy(&job, member.store()));
+        let Some((job, member)) = (match copies {
+            // Returned if the thread that copies has ended.
+            Some(copies) => copies.send((job, member)).err().map(|refused| refused.0),
+            None => Some((job, member)),
+        }) else {
+            continue;
+        };
         let result = relocate(&job, member.store(), inbox);
         inbox.push(NetEvent::Relocated { torrent: job.torrent, result: result.map(Box::new) });
         drop(member);
     }
+}
+
+/// Returns true if a move copies files. Errors are found again by the move itself.
+fn must_copy(job: &MoveJob, store: &Arc<TorrentStore>) -> bool {
+    let plan = job.change.apply(store).ok().and_then(|to| Relocation::plan(store, &to).ok());
+    plan.is_some_and(|plan| plan.must_copy().unwrap_or(false))
 }
 
 fn relocate(
@@ -161,8 +181,8 @@ fn relocate_to(
 ) -> Result<Relocated, MoveError> {
     let claim = job.claims.claim(store, to)?;
     let old_times = times_key(job);
-    let resume = match attempt(job, to, store, inbox) {
-        Ok(resume) => resume,
+    let (resume, were_copied) = match attempt(job, to, store, inbox) {
+        Ok(done) => done,
         Err(error) => {
             claim.end();
             return Err(error);
@@ -170,19 +190,20 @@ fn relocate_to(
     };
     job.claim.end();
     let old_times = old_times.filter(|old| times_key(job).is_some_and(|now| now != *old));
-    Ok(Relocated { claim, device: store.device(), resume: resume.map(Arc::new), old_times })
+    Ok(Relocated { claim, device: store.device(), were_copied, resume: resume.map(Arc::new), old_times })
 }
 
 fn times_key(job: &MoveJob) -> Option<TimesKey> {
     job.ledger.as_ref().map(|ledger| ledger.record().times_key())
 }
 
+/// Returns the new resume data, if there is any, and true if files were copied.
 fn attempt(
     job: &MoveJob,
     to: &Place,
     store: &Arc<TorrentStore>,
     inbox: &Inbox<NetEvent>,
-) -> Result<Option<Resume>, MoveError> {
+) -> Result<(Option<Resume>, bool), MoveError> {
     if job.ledger.as_ref().is_some_and(|ledger| ledger.is_moving()) {
         // A failed move that could not be undone: only the next start finds its files.
         return Err(MoveError::Torn);
@@ -222,7 +243,7 @@ fn attempt(
         tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
         None
     });
-    Ok(resume)
+    Ok((resume, must_copy))
 }
 
 /// Copies what has to be copied, and gives the files their new names. After an error they have their old ones, unless the

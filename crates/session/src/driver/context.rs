@@ -72,6 +72,10 @@ impl Context {
         self.engine.resume_data_if_changed(self.now, torrent)
     }
 
+    pub(super) fn unshare_pieces(&mut self, torrent: TorrentId) {
+        self.engine.unshare_pieces(self.now, torrent, &mut self.out);
+    }
+
     /// Records that pieces of two torrents are the same file on disk.
     pub(super) fn share_pieces(&mut self, common: &[CommonPieces]) {
         self.engine.share_pieces(self.now, common, &mut self.out);

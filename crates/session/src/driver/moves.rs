@@ -177,6 +177,10 @@ impl Driver {
             Ok(moved) => {
                 let device = moved.device;
                 self.times.remove(moved.old_times);
+                if moved.were_copied {
+                    entry.clear_routes();
+                    self.cx.unshare_pieces(torrent);
+                }
                 entry.set_moved(moved);
                 let dir = entry.store().dir();
                 if entry.moves_mut().home.as_ref() == Some(&dir) {
