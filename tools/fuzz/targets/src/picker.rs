@@ -211,14 +211,15 @@ impl Model {
         assert_eq!(free.sum::<u32>(), 0, "not the end yet");
     }
 
-    /// Checks that the first new piece is the rarest of its priority, or in sequential mode the first.
+    /// Checks that the first new piece is the rarest of its priority, or in sequential mode the first of the highest one.
     fn check_order(&self, blocks: &[Block], has: &Pieces) {
         let Some(new) = blocks.iter().map(|block| block.piece).find(|piece| self.is_fresh(*piece)) else {
             return;
         };
         let fresh = || self.needed().filter(|piece| self.is_fresh(*piece) && has.contains(*piece));
         if self.sequential {
-            assert_eq!(Some(new), fresh().next());
+            let highest = fresh().map(|piece| self.wants[piece as usize]).max();
+            assert_eq!(Some(new), fresh().find(|piece| Some(self.wants[*piece as usize]) == highest));
         } else if self.have.len() as u32 >= RANDOM_FIRST {
             let priority = self.wants[new as usize];
             let alike = fresh().filter(|piece| self.wants[*piece as usize] == priority);

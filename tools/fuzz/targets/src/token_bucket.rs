@@ -76,7 +76,8 @@ fn check_promise(now: Instant, lack: u128, at: Instant, limit: Option<u64>) {
 }
 
 fn burst(limit: u64) -> u128 {
-    u128::from(limit / 4).max(BLOCK.into())
+    // A block and what belongs to it fit at any limit.
+    u128::from(limit / 4).max(17 * 1024)
 }
 
 fn any_limit(u: &mut Unstructured<'_>) -> Result<Option<u64>> {

@@ -15,7 +15,7 @@ mod ends;
 mod partial;
 mod rarity;
 fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
-    priorities.is_none_or(|all| all[piece as usize].is_wanted())
+    priorities.is_none_or(|all| all.get(piece as usize).is_some_and(|priority| priority.is_wanted()))
 }
 
 #[cfg(test)]
@@ -299,8 +299,9 @@ impl Picker {
             && blocks.len() == self.layout.block_count(piece)
             && !blocks.is_empty()
             && !blocks.is_full();
-        let is_free = self.needs(piece) && !self.is_barred(piece) && !self.partials.contains_key(&piece);
-        if !fits || !is_free || blocks.count() == 0 {
+        // An unknown piece has no priority.
+        let is_free = || self.needs(piece) && !self.is_barred(piece) && !self.partials.contains_key(&piece);
+        if !fits || !is_free() || blocks.count() == 0 {
             return;
         }
         self.open(piece);

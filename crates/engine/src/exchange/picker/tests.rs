@@ -340,6 +340,7 @@ fn restored_blocks_are_not_requested_and_convict_no_peer() {
     );
     picker.restore(0, &bits(3, &[1]));
     picker.restore(3, &bits(1, &[]));
+    picker.restore(9, &bits(3, &[0]));
     assert_eq!(picker.partial_count(), 0);
 }
 
