@@ -24,6 +24,8 @@ struct Page {
     record: Record,
     /// Move that is under way.
     moving: Option<Moving>,
+    /// True if that was torn: it has failed, and could not be undone.
+    is_torn: bool,
     /// Folders with a record that leads to this one.
     moved_from: Vec<PathBuf>,
     /// Mount point of the file system with the files; `None` for the root file system, or if unknown.
@@ -32,7 +34,13 @@ struct Page {
 
 impl Ledger {
     pub(crate) fn new(record: Record) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Page { record, moving: None, moved_from: Vec::new(), mount: None })))
+        Arc::new(Self(Mutex::new(Page {
+            record,
+            moving: None,
+            is_torn: false,
+            moved_from: Vec::new(),
+            mount: None,
+        })))
     }
 
     /// Loads the data; `None` if there is none.
@@ -69,31 +77,41 @@ impl Ledger {
         self.page().mount = mount;
     }
 
-    /// Records the stage of a move, and makes that durable. `None` if no move is under way any more.
-    pub(crate) fn save_stage(&self, resume: &mut Resume, moving: Option<Moving>) -> Result<(), ResumeError> {
+    /// Sets the stage of a move for all later saves; `None` if no move is under way any more.
+    pub(crate) fn set_stage(&self, moving: Option<Moving>) {
         self.page().moving = moving;
+    }
+
+    /// Saves the data with the stage of a move, and makes that durable.
+    pub(crate) fn save_stage(&self, resume: &mut Resume) -> Result<(), ResumeError> {
         self.save(resume)?;
         self.sync()
     }
 
-    /// Ends a move, and makes that durable. From then on the record is `to`. The earlier record, if it is another, leads
-    /// there.
+    /// Ends a move for all later saves: from then on the record is `to`. Returns the earlier record, if it is another.
+    pub(crate) fn set_moved(&self, to: Record) -> Option<Record> {
+        let mut page = self.page();
+        page.moving = None;
+        let from = std::mem::replace(&mut page.record, to);
+        if page.record == from {
+            return None;
+        }
+        let to = page.record.dir().to_owned();
+        page.moved_from.retain(|dir| *dir != to);
+        page.moved_from.push(from.dir().to_owned());
+        let excess = page.moved_from.len().saturating_sub(MAX_MOVED_FROM);
+        page.moved_from.drain(..excess);
+        Some(from)
+    }
+
+    /// Ends a move, and makes that durable. The earlier record, if it is another, leads to the new one.
     pub(crate) fn save_moved(&self, resume: &mut Resume, to: Record) -> Result<(), ResumeError> {
-        let from = {
-            let mut page = self.page();
-            page.moving = None;
-            let from = std::mem::replace(&mut page.record, to);
-            if page.record == from {
-                None
-            } else {
-                let to = page.record.dir().to_owned();
-                page.moved_from.retain(|dir| *dir != to);
-                page.moved_from.push(from.dir().to_owned());
-                let excess = page.moved_from.len().saturating_sub(MAX_MOVED_FROM);
-                page.moved_from.drain(..excess);
-                Some(from)
-            }
-        };
+        let from = self.set_moved(to);
+        self.save_led_to(resume, from)
+    }
+
+    /// Saves the data, makes that durable, and lets an earlier record lead there.
+    pub(crate) fn save_led_to(&self, resume: &mut Resume, from: Option<Record>) -> Result<(), ResumeError> {
         self.save(resume)?;
         if let Some(from) = from {
             // After a crash between the two, the record that is left ends the move again.
@@ -103,25 +121,26 @@ impl Ledger {
         self.sync()
     }
 
-    /// Records another download folder of files that lie in their folder for incomplete ones, and makes that durable. From
-    /// then on the record is `to`, and the earlier one is removed.
-    pub(crate) fn save_home(&self, resume: &mut Resume, to: Record) -> Result<(), ResumeError> {
-        let from = {
-            let mut page = self.page();
-            page.moving = None;
-            std::mem::replace(&mut page.record, to)
-        };
+    /// Saves the data of files that lie in their folder for incomplete ones and have another download folder now, makes that
+    /// durable, and removes the earlier record.
+    pub(crate) fn save_home(&self, resume: &mut Resume, from: Option<Record>) -> Result<(), ResumeError> {
+        self.page().moved_from.retain(|dir| Some(dir.as_path()) != from.as_ref().map(Record::dir));
         self.save(resume)?;
         self.sync()?;
-        if self.record() != from {
+        if let Some(from) = from {
             from.remove()?;
         }
         self.sync()
     }
 
-    /// Returns true if a move is under way, or was torn.
-    pub(crate) fn is_moving(&self) -> bool {
-        self.page().moving.is_some()
+    /// Records that the move under way has failed and could not be undone. Only the next start finds its files.
+    pub(crate) fn set_torn(&self) {
+        self.page().is_torn = true;
+    }
+
+    /// Returns true if a move was torn.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.page().is_torn
     }
 
     /// Records that the files, which have these stamps, are being deleted, and makes that durable.

@@ -8,7 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileNames, HandleCache, Place, StoreOptions, TorrentStore, recover_move};
+use ztor_storage::{
+    FileNames, HandleCache, Place, StorageError, StoreOptions, TorrentStore, is_mount_point, mount_point_of,
+    recover_move,
+};
 
 /// Maximum number of moves that are followed to the current folder.
 const MAX_MOVES: usize = 16;
@@ -66,11 +69,20 @@ pub(crate) fn locate(
         ledger.set_moved_from(resume.moved_from.clone());
     }
     if let Some(moving) = resume.moving.take() {
+        if requested.is_read_only {
+            return Err(StorageError::HalfMoved { path: resume.dir }.into());
+        }
+        if moving.switching.is_some() {
+            // Without a drive, its files would seem to be moved or never there.
+            expect_mount(resume.mount.as_deref(), &resume.dir)?;
+            expect_mount(moving.mount.as_deref(), &moving.to.dir)?;
+        }
         let from = Place { dir: resume.dir.clone(), names: resume.names.clone() };
         let place = recover_move(meta, &from, &moving)?;
         let is_complete = moving.switching.is_some();
         tracing::info!(dir = %place.dir.display(), is_complete, "ended an interrupted move");
         let to = if place.dir == from.dir { record.clone() } else { record.in_folder(&place.dir) };
+        ledger.set_mount(mount_point_of(&place.dir));
         Place { dir: resume.dir, names: resume.names } = place;
         if let Err(error) = ledger.save_moved(&mut resume, to) {
             // The next start does the same again.
@@ -79,6 +91,14 @@ pub(crate) fn locate(
     }
     let place = Place { dir: resume.dir.clone(), names: resume.names.clone() };
     Ok(Located { place, ledger: Some(ledger), resume: Some(resume) })
+}
+
+/// Fails if a folder was below a mount point where nothing is mounted now.
+fn expect_mount(mount: Option<&Path>, dir: &Path) -> Result<(), AddError> {
+    match mount.is_none_or(is_mount_point) {
+        true => Ok(()),
+        false => Err(StorageError::FolderGone { path: dir.to_owned() }.into()),
+    }
 }
 
 /// Returns the record of a torrent, and its data if that can be used. A record may lead to another folder.
@@ -126,6 +146,7 @@ fn complete_deletion(
     resume: &Resume,
     handles: &Arc<HandleCache>,
 ) -> Result<Located, AddError> {
+    expect_mount(resume.mount.as_deref(), &resume.dir)?;
     let place = Place { dir: resume.dir.clone(), names: resume.names.clone() };
     let options = StoreOptions::default();
     let store = TorrentStore::open_at(Arc::clone(meta), &place, None, options, Arc::clone(handles))?;

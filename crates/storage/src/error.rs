@@ -32,6 +32,16 @@ pub enum StorageError {
         /// The download folder.
         path: PathBuf,
     },
+    /// A move of the files was interrupted, and has to be completed first.
+    #[error(
+        "cannot use the files of {}: some are in their new place, as a move was interrupted; start ztor again, and not \
+         read-only, to complete it",
+        path.display()
+    )]
+    HalfMoved {
+        /// The download folder.
+        path: PathBuf,
+    },
     /// Another program removed, replaced or truncated a file that this store had open.
     #[error(
         "cannot use the file {}: another program removed or truncated it; put it back or check the torrent again",
@@ -248,6 +258,7 @@ impl StorageError {
         match self {
             Self::Io { path, .. }
             | Self::FolderGone { path }
+            | Self::HalfMoved { path }
             | Self::FileGone { path }
             | Self::FileChanged { path }
             | Self::Symlink { path }

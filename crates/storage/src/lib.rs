@@ -71,7 +71,7 @@ pub use mount::{is_mount_point, mount_point_of};
 pub use moving::{MovedFile, Place};
 pub use names::{as_found, namings};
 pub use store::{
-    Allocation, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, Relocation, ShareFiles,
-    StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
+    Allocation, Arrangement, DeletedFiles, FileContent, FileSlice, FileStamp, FileUse, MoveError, Relocation,
+    ShareFiles, StoreOptions, TorrentStore, UnfinishedPiece, recover_move,
 };
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

@@ -25,6 +25,8 @@ impl Place {
 pub struct Moving {
     /// The new place of the files.
     pub to: Place,
+    /// Mount point of the file system with the new place; `None` for the root file system, or if unknown.
+    pub mount: Option<PathBuf>,
     /// Files of which some may have their new names already; `None` while files are copied.
     pub switching: Option<Vec<MovedFile>>,
 }

@@ -284,9 +284,12 @@ impl Resume {
         if !self.names.is_original() {
             put("names", Tree::Bytes(self.names.to_bytes()));
         }
-        if let Some(Moving { to, switching }) = &self.moving {
+        if let Some(Moving { to, mount, switching }) = &self.moving {
             put("moving dir", bytes_of(&to.dir));
             put("moving names", Tree::Bytes(to.names.to_bytes()));
+            if let Some(mount) = mount {
+                put("moving mount", bytes_of(mount));
+            }
             if let Some(files) = switching {
                 put("moving files", Tree::Bytes(moving::encode_files(files)));
             }
@@ -358,7 +361,8 @@ impl Resume {
                     moving::decode_files(files)
                         .ok_or_else(|| corrupt(path, "the files of a move are damaged"))
                 });
-                Some(Moving { to, switching: switching.transpose()? })
+                let mount = optional(b"moving mount").map(path_of);
+                Some(Moving { to, mount, switching: switching.transpose()? })
             }
             _ => None,
         };

@@ -21,6 +21,7 @@ fn sample(torrent: &Fixture) -> Resume {
         names: names(torrent, "new name"),
         moving: Some(Moving {
             to: Place { dir: "/elsewhere".into(), names: names(torrent, "x/y") },
+            mount: Some("/mnt/new".into()),
             switching: Some(vec![
                 MovedFile { file: Some(1), has_suffix: true, is_copied: false },
                 MovedFile { file: None, has_suffix: false, is_copied: true },
@@ -98,7 +99,7 @@ fn verify_with_another_torrent_folder_or_size_is_a_mismatch() {
     let other = Fixture::of_lengths(Kind::V1, 16384, &[9, 9, 9, 9]);
     refused(Resume { names: names(&other, "x"), ..good.clone() });
     let to = Place { dir: "/x".into(), names: names(&other, "x") };
-    refused(Resume { moving: Some(Moving { to, switching: None }), ..good.clone() });
+    refused(Resume { moving: Some(Moving { to, mount: None, switching: None }), ..good.clone() });
     let unfinished = |pieces: &[(u32, &[u8])]| {
         let piece = |&(piece, blocks): &(u32, &[u8])| UnfinishedPiece { piece, blocks: blocks.to_vec() };
         Resume { unfinished: pieces.iter().map(piece).collect(), ..good.clone() }

@@ -88,6 +88,13 @@ struct Home {
     names: Arc<FileNames>,
 }
 
+/// Guard of a thread that may change the place of the files ([`TorrentStore::arrange`]).
+#[derive(Debug)]
+pub struct Arrangement<'a> {
+    _staying: RwLockWriteGuard<'a, ()>,
+    _still: MutexGuard<'a, ()>,
+}
+
 /// Use of the disk by a [`TorrentStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreOptions {
@@ -233,7 +240,15 @@ impl TorrentStore {
         self.arranging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does the same for work that takes long, as a check, and that changes no record. Any number of threads may have it.
+    /// Waits until no other thread keeps the files in their place, and makes all wait until the guard is dropped. For the
+    /// time from the first new name of a [`Relocation`] to the record of its end.
+    pub fn arrange(&self) -> Arrangement<'_> {
+        // In this order: saves do not wait for a check.
+        let staying = self.staying.write().unwrap_or_else(PoisonError::into_inner);
+        Arrangement { _staying: staying, _still: self.keep_place() }
+    }
+
+    /// Does the same as [`keep_place`](Self::keep_place) for work that takes long, as a check, and that changes no record. Any number of threads may have it.
     pub fn keep_place_for_long(&self) -> RwLockReadGuard<'_, ()> {
         self.staying.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,7 +31,10 @@ impl Router<'_> {
                 }
             }
         }
+        let partners = self.sharing.partners_of(id);
         self.sharing.remove(id);
+        // Some may be fetched by another of the rest.
+        partners.into_iter().for_each(|partner| self.compare_common(partner));
     }
 
     /// Passes on the changes of a torrent's common pieces.

@@ -121,6 +121,9 @@ fn plan(job: &CheckJob) -> Result<Plan, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
+    if job.ledger.as_ref().is_some_and(|ledger| ledger.is_torn()) {
+        return Err(StorageError::HalfMoved { path: job.store.dir() });
+    }
     await_folder(job)?;
     let layout = &job.store.meta().layout;
     let piece_count = layout.piece_count();

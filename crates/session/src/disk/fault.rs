@@ -10,7 +10,7 @@ pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 /// Converts a storage error for the engine.
 pub(crate) fn fault(error: &StorageError) -> DiskFault {
     let kind = match error {
-        StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
+        StorageError::InTheWay { .. } | StorageError::HalfMoved { .. } => DiskFaultKind::InTheWay,
         StorageError::FolderGone { .. } => DiskFaultKind::Gone,
         StorageError::FileGone { .. }
         | StorageError::FileChanged { .. }

@@ -186,7 +186,7 @@ impl Group {
     }
 
     pub(super) fn relocate(&self, job: MoveJob, member: Arc<Membership>) {
-        let _ = self.moves.send((Box::new(job), member));
+        let _ = self.moves.send((Box::new(job), Arc::downgrade(&member)));
     }
 
     pub(super) fn save(&self, task: SaveTask) {

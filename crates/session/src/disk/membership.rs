@@ -9,7 +9,7 @@ use crate::presence::Seat;
 use crate::reply::{Answer, answer};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ztor_engine::DiskId;
-use ztor_storage::{DeletedFiles, TorrentStore};
+use ztor_storage::{DeletedFiles, StorageError, TorrentStore};
 
 /// Membership of a torrent in the group of one disk.
 ///
@@ -87,6 +87,9 @@ pub(crate) fn delete(store: &TorrentStore, ledger: Option<&Ledger>) -> Result<De
     let _still = store.keep_place();
     let refused = |error| RemoveError::Disk(fault(&error));
     store.require_writable().map_err(refused)?;
+    if ledger.is_some_and(Ledger::is_torn) {
+        return Err(refused(StorageError::HalfMoved { path: store.dir() }));
+    }
     if let Some(ledger) = ledger {
         // By the stamps, the next start knows the files that it may delete.
         let stamps = store.fingerprint().map_err(refused)?;

@@ -12,10 +12,10 @@ use crate::times::TimesKey;
 use crossbeam_channel::{Receiver, Sender};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::{Moving, Resume, ResumeError};
-use ztor_storage::{NameError, Place, Relocation, StorageError, TorrentStore, mount_point_of};
+use ztor_storage::{FileStamp, NameError, Place, Relocation, StorageError, TorrentStore, mount_point_of};
 
 /// Maximum number of folders that are tried in a folder where something is in the way.
 const MAX_FOLDERS: u32 = 1000;
@@ -121,21 +121,21 @@ impl From<StepError> for MoveError {
     }
 }
 
-/// A move, and the membership of its torrent.
-pub(super) type MoveTask = (Box<MoveJob>, Arc<Membership>);
+/// A move, and the membership of its torrent. A removed torrent does not wait for the moves before it.
+pub(super) type MoveTask = (Box<MoveJob>, Weak<Membership>);
 
 /// Carries out moves, one at a time, until the channel closes. Those that copy files go to `copies`, if there is such a
 /// channel: new names do not wait for them.
 pub(super) fn run(tasks: &Receiver<MoveTask>, copies: Option<&Sender<MoveTask>>, inbox: &Inbox<NetEvent>) {
-    while let Ok((job, member)) = tasks.recv() {
+    while let Ok((job, task)) = tasks.recv() {
+        let Some(member) = task.upgrade() else { continue };
         let copies = copies.filter(|_| must_copy(&job, member.store()));
-        let Some((job, member)) = (match copies {
+        let job = match copies {
             // Returned if the thread that copies has ended.
-            Some(copies) => copies.send((job, member)).err().map(|refused| refused.0),
-            None => Some((job, member)),
-        }) else {
-            continue;
+            Some(copies) => copies.send((job, task)).err().map(|refused| refused.0.0),
+            None => Some(job),
         };
+        let Some(job) = job else { continue };
         let result = relocate(&job, member.store(), inbox);
         inbox.push(NetEvent::Relocated { torrent: job.torrent, result: result.map(Box::new) });
         drop(member);
@@ -204,8 +204,7 @@ fn attempt(
     store: &Arc<TorrentStore>,
     inbox: &Inbox<NetEvent>,
 ) -> Result<(Option<Resume>, bool), MoveError> {
-    if job.ledger.as_ref().is_some_and(|ledger| ledger.is_moving()) {
-        // A failed move that could not be undone: only the next start finds its files.
+    if job.ledger.as_ref().is_some_and(|ledger| ledger.is_torn()) {
         return Err(MoveError::Torn);
     }
     let mut plan = Relocation::plan(store, to)?;
@@ -213,11 +212,37 @@ fn attempt(
         Ok(must_copy) => must_copy,
         Err(error) => return Err(StepError::from(error).into()),
     };
+    let mount = mount_point_of(&to.dir);
+    let moving = |switching| Some(Moving { to: to.clone(), mount: mount.clone(), switching });
     loop {
-        match move_files(job, to, store, &mut plan, must_copy, inbox) {
-            Ok(()) => break,
+        let copied = match must_copy {
+            true => copy(job, store, &mut plan, moving(None), inbox),
+            false => Ok(()),
+        };
+        // Up to the record of the new place: a save must not mix the old and the new.
+        let arrangement = store.arrange();
+        let is_stopped = copied.is_ok() && job.stop.load(Ordering::Relaxed);
+        let ready = if is_stopped { Err(StorageError::Stopped.into()) } else { copied };
+        let switched = ready
+            .and_then(|()| plan.switch(&arrangement, |files| save_stage(job, store, moving(Some(files)))));
+        match switched {
+            Ok(()) => {
+                // While the record says that the move is switching: after a crash, the next start removes the originals.
+                if let Err(error) = plan.clean_up() {
+                    tracing::warn!(%error, "cannot remove the original of a file that was copied to its new folder");
+                }
+                let resume = save_moved(job, store, must_copy).unwrap_or_else(|error| {
+                    // The old record says that the move is switching, and so the next start finds the files.
+                    tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
+                    None
+                });
+                return Ok((resume, must_copy));
+            }
             // The next start completes it.
-            Err(_) if plan.is_torn() => return Err(MoveError::Torn),
+            Err(_) if plan.is_torn() => {
+                job.ledger.iter().for_each(|ledger| ledger.set_torn());
+                return Err(MoveError::Torn);
+            }
             // Two mounts of one file system.
             Err(StepError::Storage(error)) if error.is_cross_device() && !must_copy => {
                 must_copy = true;
@@ -225,61 +250,42 @@ fn attempt(
             }
             Err(error) => {
                 plan.abandon();
-                let _still = store.keep_place();
-                if let Err(StepError::Storage(error)) = save_stage(job, store, None) {
+                if let Err(error) = save_stage(job, store, None) {
                     // The next start undoes it again.
+                    let error = MoveError::from(error);
                     tracing::warn!(%error, "cannot record that a move was given up");
                 }
                 return Err(error.into());
             }
         }
     }
-    // While the record still says that the move is switching: after a crash, the next start removes the originals.
-    if let Err(error) = plan.clean_up() {
-        tracing::warn!(%error, "cannot remove the original of a file that was copied to its new folder");
-    }
-    let resume = save_moved(job, store, must_copy).unwrap_or_else(|error| {
-        // The record says that the move is switching, and so the next start finds the files.
-        tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
-        None
-    });
-    Ok((resume, must_copy))
 }
 
-/// Copies what has to be copied, and gives the files their new names. After an error they have their old ones, unless the
-/// plan is torn.
-fn move_files(
+/// Copies the files, while they are read and written.
+fn copy(
     job: &MoveJob,
-    to: &Place,
     store: &TorrentStore,
     plan: &mut Relocation,
-    must_copy: bool,
+    moving: Option<Moving>,
     inbox: &Inbox<NetEvent>,
 ) -> Result<(), StepError> {
-    let moving = |switching| Some(Moving { to: to.clone(), switching });
-    if must_copy {
-        {
-            let _still = store.keep_place();
-            save_stage(job, store, moving(None))?;
+    {
+        let _still = store.keep_place();
+        save_stage(job, store, moving)?;
+    }
+    let mut shown = 0;
+    let progress = |done: u64, total: u64| {
+        // About 200 steps suffice for a progress bar.
+        let step = (total / 200).max(1);
+        if done / step > shown {
+            shown = done / step;
+            let progress = NetEvent::RelocationProgress { torrent: job.torrent, done, total };
+            inbox.push(progress);
         }
-        let mut shown = 0;
-        let progress = |done: u64, total: u64| {
-            // About 200 steps suffice for a progress bar.
-            let step = (total / 200).max(1);
-            if done / step > shown {
-                shown = done / step;
-                let progress = NetEvent::RelocationProgress { torrent: job.torrent, done, total };
-                inbox.push(progress);
-            }
-        };
-        plan.copy(progress, &job.stop)?;
-        // The stamps of the copies become those of the record: they must not hide a change of the originals.
-        expect_unchanged(job, store)?;
-    }
-    if job.stop.load(Ordering::Relaxed) {
-        return Err(StorageError::Stopped.into());
-    }
-    plan.switch(|files| save_stage(job, store, moving(Some(files))))
+    };
+    plan.copy(progress, &job.stop)?;
+    // The stamps of the copies become those of the record: they must not hide a change of the originals.
+    expect_unchanged(job, store)
 }
 
 /// Fails if another program has changed a file since it was looked at last.
@@ -301,42 +307,55 @@ fn expect_unchanged(job: &MoveJob, store: &TorrentStore) -> Result<(), StepError
 /// Records the stage of a move. The caller keeps the files in their place.
 fn save_stage(job: &MoveJob, store: &TorrentStore, moving: Option<Moving>) -> Result<(), StepError> {
     let Some(ledger) = &job.ledger else { return Ok(()) };
+    // First, so that later saves have the right stage whatever fails here.
+    ledger.set_stage(moving);
     let mut resume = content(ledger, store)?;
-    ledger.save_stage(&mut resume, moving)?;
+    ledger.save_stage(&mut resume)?;
     replaced(&job.looks);
     Ok(())
 }
 
-/// Records the new place of the files.
+/// Records the new place of the files. The caller keeps them there. Later saves have the new place also after an error.
 fn save_moved(job: &MoveJob, store: &TorrentStore, were_copied: bool) -> Result<Option<Resume>, StepError> {
-    let _still = store.keep_place();
-    if were_copied {
-        // Their file system may not keep the time as it was.
-        let stamps = store.fingerprint()?;
-        if let Some(look) = &mut *job.looks.lock().unwrap_or_else(PoisonError::into_inner) {
-            look.stamps.clone_from(&stamps);
-        }
-    }
-    let Some(ledger) = &job.ledger else { return Ok(None) };
-    let mut resume = content(ledger, store)?;
-    ledger.set_mount(mount_point_of(&resume.dir));
-    if let Some(look) =
-        job.looks.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|_| were_copied)
-    {
-        resume.stamps.clone_from(&look.stamps);
-    }
+    let Some(ledger) = &job.ledger else { return adopt_stamps(job, store, were_copied).map(|_| None) };
+    let dir = store.dir();
+    ledger.set_mount(mount_point_of(&dir));
+    let recorded = content(ledger, store);
     let record = ledger.record();
-    match (job.rule, &job.change) {
-        (MoveRule::SameRecord, _) => ledger.save_moved(&mut resume, record)?,
+    let from = ledger.set_moved(match (job.rule, &job.change) {
+        (MoveRule::SameRecord, _) => record,
         // The files stay in their folder for incomplete ones.
-        (_, PlaceChange::Home(home)) => ledger.save_home(&mut resume, record.in_folder(home))?,
-        _ => {
-            let to = record.in_folder(&resume.dir);
-            ledger.save_moved(&mut resume, to)?;
-        }
+        (_, PlaceChange::Home(home)) => record.in_folder(home),
+        _ => record.in_folder(&dir),
+    });
+    let stamps = adopt_stamps(job, store, were_copied)?;
+    let mut resume = recorded?;
+    if let Some(stamps) = stamps {
+        resume.stamps = stamps;
+    }
+    match job.change {
+        PlaceChange::Home(_) => ledger.save_home(&mut resume, from)?,
+        _ => ledger.save_led_to(&mut resume, from)?,
     }
     replaced(&job.looks);
     Ok(Some(resume))
+}
+
+/// Takes the stamps of copies as those of the files: their file system may not keep the times as they were. `None` if no
+/// file was copied.
+fn adopt_stamps(
+    job: &MoveJob,
+    store: &TorrentStore,
+    were_copied: bool,
+) -> Result<Option<Vec<FileStamp>>, StepError> {
+    if !were_copied {
+        return Ok(None);
+    }
+    let stamps = store.fingerprint()?;
+    if let Some(look) = &mut *job.looks.lock().unwrap_or_else(PoisonError::into_inner) {
+        look.stamps.clone_from(&stamps);
+    }
+    Ok(Some(stamps))
 }
 
 /// Returns what is recorded of the torrent, in its current place.
@@ -345,7 +364,7 @@ fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
     let layout = &store.meta().layout;
     let nothing = || {
         let have = vec![0; (layout.piece_count() as usize).div_ceil(8)];
-        let stamps = vec![ztor_storage::FileStamp::ABSENT; layout.files().len()];
+        let stamps = vec![FileStamp::ABSENT; layout.files().len()];
         Resume { have, stamps, ..Resume::new(store.meta().info_hashes, dir.clone()) }
     };
     let recorded = ledger.load()?.unwrap_or_else(nothing);

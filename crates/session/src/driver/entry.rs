@@ -352,11 +352,6 @@ impl Entry {
         self.routes.insert(pieces.start, (pieces.end - pieces.start, first));
     }
 
-    /// Ends what [`set_route`](Self::set_route) has set.
-    pub(super) fn clear_routes(&mut self) {
-        self.routes.clear();
-    }
-
     /// Returns the torrent and piece that choose the thread for writes to a piece.
     pub(super) fn route_of(&self, id: TorrentId, piece: u32) -> (TorrentId, u32) {
         let before = self.routes.range(..=piece).next_back();

@@ -178,7 +178,6 @@ impl Driver {
                 let device = moved.device;
                 self.times.remove(moved.old_times);
                 if moved.were_copied {
-                    entry.clear_routes();
                     self.cx.unshare_pieces(torrent);
                 }
                 entry.set_moved(moved);

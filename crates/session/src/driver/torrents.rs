@@ -19,6 +19,8 @@ use ztor_engine::{
 /// Files of all torrents.
 pub(super) struct Torrents {
     table: SecondaryMap<TorrentId, Entry>,
+    /// Torrents by the addresses of their stores.
+    by_store: HashMap<usize, TorrentId>,
     /// Time of the next retry of any torrent.
     retry_at: Instant,
     /// Files in common with torrents that are not in the table yet.
@@ -27,11 +29,17 @@ pub(super) struct Torrents {
 
 impl Torrents {
     pub(super) fn new() -> Self {
-        Self { table: SecondaryMap::new(), retry_at: Instant::FAR_FUTURE, unlinked: Vec::new() }
+        Self {
+            table: SecondaryMap::new(),
+            by_store: HashMap::new(),
+            retry_at: Instant::FAR_FUTURE,
+            unlinked: Vec::new(),
+        }
     }
 
     /// Adds a torrent, and checks its files.
     pub(super) fn insert(&mut self, id: TorrentId, new: NewTorrent, member: Arc<Membership>, disks: &Disks) {
+        self.by_store.insert(Arc::as_ptr(&new.store).addr(), id);
         self.table.insert(id, Entry::new(id, new, member));
         self.check(id, disks);
     }
@@ -43,11 +51,9 @@ impl Torrents {
         if self.unlinked.is_empty() {
             return Vec::new();
         }
-        let by_store: HashMap<_, _> =
-            self.table.iter().map(|(id, entry)| (Arc::as_ptr(entry.store()), id)).collect();
         let mut linked = Vec::new();
         for (id, link) in std::mem::take(&mut self.unlinked) {
-            match (by_store.get(&link.other.as_ptr()).copied(), self.table.contains_key(id)) {
+            match (self.by_store.get(&link.other.as_ptr().addr()).copied(), self.table.contains_key(id)) {
                 (_, false) => {}
                 // It was refused or removed.
                 (None, true) if link.other.strong_count() == 0 => {}
@@ -76,6 +82,7 @@ impl Torrents {
     pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
         self.unlinked.retain(|(of, _)| *of != id);
         if let Some(entry) = self.table.remove(id) {
+            self.by_store.remove(&Arc::as_ptr(entry.store()).addr());
             entry.into_members().for_each(|member| disks.leave(id, member));
         }
     }

@@ -119,32 +119,37 @@ fn pause_and_removal_of_one_torrent_leave_its_pieces_to_the_other() {
 #[test]
 fn move_of_one_torrent_to_another_disk_during_a_joint_download_lets_both_complete() {
     let Some(target) = file_systems().into_iter().nth(1) else { return };
-    let tmp = tempfile::tempdir().unwrap();
-    let (one, two) = (tmp.path().join("one"), tmp.path().join("two"));
-    let (x, yy) = (album(&one, "x", Version::V2), album(&two, "yy", Version::V2));
-    let first = incomplete_seed(&one, "x", &x, |_| false);
-    let second = incomplete_seed(&two, "yy", &yy, |_| false);
-    let leech = session(None, |c| c.settings.limits = RateLimits { down: Some(2 << 20), up: None });
-    let add = |meta: &Arc<Metainfo>, seed: &Client| {
-        let add = AddTorrent::new(Arc::clone(meta), tmp.path().join("dst"));
-        add.peers(vec![seed.local_addr()]).share_files(ShareFiles::HardLink)
-    };
-    let torrents = [leech.add(add(&x, &first)).wait().unwrap(), leech.add(add(&yy, &second)).wait().unwrap()];
-    while torrents.iter().any(|torrent| downloaded(torrent) < 10 * PIECE as u64) {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    for moves in [0, 1] {
+        let tmp = tempfile::tempdir().unwrap();
+        let (one, two) = (tmp.path().join("one"), tmp.path().join("two"));
+        let (x, yy) = (album(&one, "x", Version::V2), album(&two, "yy", Version::V2));
+        let first = incomplete_seed(&one, "x", &x, |_| false);
+        let second = incomplete_seed(&two, "yy", &yy, |_| false);
+        let leech = session(None, |c| c.settings.limits = RateLimits { down: Some(2 << 20), up: None });
+        let add = |meta: &Arc<Metainfo>, seed: &Client| {
+            let add = AddTorrent::new(Arc::clone(meta), tmp.path().join("dst"));
+            add.peers(vec![seed.local_addr()]).share_files(ShareFiles::HardLink)
+        };
+        let torrents =
+            [leech.add(add(&x, &first)).wait().unwrap(), leech.add(add(&yy, &second)).wait().unwrap()];
+        while torrents.iter().any(|torrent| downloaded(torrent) < 10 * PIECE as u64) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        torrents[moves].move_to(target.path()).wait_for(LIMIT).unwrap();
+        leech.set_settings(&Settings::default()).wait().unwrap();
+        torrents.iter().for_each(|torrent| torrent.finished().wait_for(LIMIT).unwrap());
+        let place =
+            |torrent| if torrent == moves { target.path().to_owned() } else { tmp.path().join("dst") };
+        for path in [place(0).join("x/common"), place(1).join("yy/common")] {
+            assert!(std::fs::read(&path).unwrap() == noise(1, COMMON * PIECE), "{}", path.display());
+        }
+        for torrent in torrents {
+            torrent.recheck().wait().unwrap();
+            torrent.finished().wait_for(LIMIT).unwrap();
+            assert_eq!(torrent.status().unwrap().left_bytes, 0);
+        }
+        assert!(leech.shutdown(LIMIT) && first.shutdown(LIMIT) && second.shutdown(LIMIT));
     }
-    torrents[0].move_to(target.path()).wait_for(LIMIT).unwrap();
-    leech.set_settings(&Settings::default()).wait().unwrap();
-    torrents.iter().for_each(|torrent| torrent.finished().wait_for(LIMIT).unwrap());
-    for path in [target.path().join("x/common"), tmp.path().join("dst/yy/common")] {
-        assert!(std::fs::read(&path).unwrap() == noise(1, COMMON * PIECE), "{}", path.display());
-    }
-    for torrent in torrents {
-        torrent.recheck().wait().unwrap();
-        torrent.finished().wait_for(LIMIT).unwrap();
-        assert_eq!(torrent.status().unwrap().left_bytes, 0);
-    }
-    assert!(leech.shutdown(LIMIT) && first.shutdown(LIMIT) && second.shutdown(LIMIT));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::places::Places;
 
-use super::{Home, TorrentStore, flag};
+use super::{Arrangement, Home, TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::file_names::{FileNames, NameError, with_suffix};
 use crate::in_the_way::InTheWay;
@@ -196,19 +196,17 @@ impl Relocation {
     }
 
     /// Gives the files their new place. Reads and writes wait meanwhile. `commit` records that the move is switching with
-    /// these files, before the first of them changes its name.
+    /// these files, before the first of them changes its name. The caller keeps the arrangement until the new place is recorded.
     ///
     /// # Errors
     /// Those of `commit`, and any error of the disk; the files are in their old place then, unless
     /// [`is_torn`](Self::is_torn). Call [`abandon`](Self::abandon).
     pub fn switch<E: From<StorageError>>(
         &mut self,
+        _arrangement: &Arrangement<'_>,
         commit: impl FnOnce(Vec<MovedFile>) -> Result<(), E>,
     ) -> Result<(), E> {
         let store = Arc::clone(&self.store);
-        // In this order: saves do not wait for a check.
-        let _staying = store.staying.write().unwrap_or_else(PoisonError::into_inner);
-        let _still = store.keep_place();
         let places = store.places_mut();
         let never = AtomicBool::new(false);
         let changed = store.changes.take();

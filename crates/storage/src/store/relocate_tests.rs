@@ -66,11 +66,11 @@ fn relocate(store: &Arc<TorrentStore>, to: &Place, copies: bool, record: &mut Op
     let mut plan = Relocation::plan(store, to).unwrap();
     plan.copies_all = copies;
     if plan.must_copy().unwrap() {
-        *record = Some(Moving { to: to.clone(), switching: None });
+        *record = Some(Moving { to: to.clone(), mount: None, switching: None });
         plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
     }
-    let committed: Result<(), StorageError> = plan.switch(|files| {
-        *record = Some(Moving { to: to.clone(), switching: Some(files) });
+    let committed: Result<(), StorageError> = plan.switch(&store.arrange(), |files| {
+        *record = Some(Moving { to: to.clone(), mount: None, switching: Some(files) });
         Ok(())
     });
     committed.unwrap();
@@ -145,7 +145,7 @@ fn switch_that_fails_half_way_gives_all_files_their_old_names() {
         plan.copies_all = copies;
         plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
         let taken = to.dir.join("torrent/z");
-        let done = plan.switch(|_| {
+        let done = plan.switch(&store.arrange(), |_| {
             std::fs::create_dir_all(taken.parent().unwrap()).unwrap();
             std::fs::write(&taken, b"mine").unwrap();
             Ok::<(), StorageError>(())
@@ -172,7 +172,7 @@ fn copy_while_pieces_are_written_brings_the_copies_up_to_date() {
     let during = |_, _| write(&torrent, &store, pieces.next().into_iter());
     plan.copy(during, &AtomicBool::new(false)).unwrap();
     write(&torrent, &store, pieces);
-    plan.switch(|_| Ok::<(), StorageError>(())).unwrap();
+    plan.switch(&store.arrange(), |_| Ok::<(), StorageError>(())).unwrap();
     plan.clean_up().unwrap();
     assert_eq!(whole(&torrent, &store).len(), torrent.pieces().len());
     assert!(!torrent.dir.path().join("old/torrent").exists());
@@ -268,12 +268,12 @@ fn switch_of_files_that_cannot_be_renamed_changes_nothing_and_succeeds_once_they
     let mut plan = Relocation::plan(&store, &to).unwrap();
     plan.is_blind = true;
     assert!(!plan.must_copy().unwrap());
-    let error = plan.switch(|_| Ok::<(), StorageError>(())).unwrap_err();
+    let error = plan.switch(&store.arrange(), |_| Ok::<(), StorageError>(())).unwrap_err();
     assert!(error.is_cross_device() && !plan.is_torn());
     assert_eq!(tree(torrent.dir.path()), before);
     plan.copy_all_files();
     plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
-    plan.switch(|_| Ok::<(), StorageError>(())).unwrap();
+    plan.switch(&store.arrange(), |_| Ok::<(), StorageError>(())).unwrap();
     plan.clean_up().unwrap();
     assert_eq!(whole(&torrent, &store), pieces);
     assert_eq!((tree(torrent.dir.path()).len(), tree(other.path()).len()), (0, before.len()));
@@ -288,7 +288,7 @@ fn recover_move_of_files_that_cannot_be_renamed_copies_them() {
     let mut plan = Relocation::plan(&store, &Place::new(other.path())).unwrap();
     plan.is_blind = true;
     let mut files = Vec::new();
-    let noted = plan.switch(|moved| {
+    let noted = plan.switch(&store.arrange(), |moved| {
         files = moved;
         Ok::<(), StorageError>(())
     });
@@ -296,7 +296,7 @@ fn recover_move_of_files_that_cannot_be_renamed_copies_them() {
     drop(plan);
     let from = store.place();
     drop(store);
-    let moving = Moving { to: Place::new(other.path()), switching: Some(files) };
+    let moving = Moving { to: Place::new(other.path()), mount: None, switching: Some(files) };
     for crashes in 0..20 {
         LEFT_HERE.set(crashes);
         let ended = catch_unwind(AssertUnwindSafe(|| recover_move(&torrent.meta, &from, &moving).unwrap()));
@@ -319,8 +319,8 @@ fn recover_move_with_a_file_of_another_program_in_the_way_keeps_both() {
     let from = store.place();
     let to = Place { dir: torrent.dir.path().join("new"), names };
     let mut plan = Relocation::plan(&store, &to).unwrap();
-    let mut moving = Moving { to: to.clone(), switching: None };
-    let failed = plan.switch(|files| {
+    let mut moving = Moving { to: to.clone(), mount: None, switching: None };
+    let failed = plan.switch(&store.arrange(), |files| {
         moving.switching = Some(files);
         Err(StorageError::Stopped)
     });
@@ -336,6 +336,33 @@ fn recover_move_with_a_file_of_another_program_in_the_way_keeps_both() {
     assert_eq!(recover_move(&torrent.meta, &from, &moving).unwrap(), to);
     assert!(taken.exists());
     assert_eq!(std::fs::read(&foreign).unwrap(), b"mine", "it has the name, and not the suffix");
+}
+
+#[test]
+fn recover_move_of_a_move_that_was_completed_removes_nothing() {
+    for copies in [false, true] {
+        let torrent = torrent();
+        let store = downloaded(&torrent, FileNames::default());
+        let from = store.place();
+        let to = Place { dir: torrent.dir.path().join("new"), names: renamed(&torrent) };
+        let mut plan = Relocation::plan(&store, &to).unwrap();
+        plan.copies_all = copies;
+        plan.copy(|_, _| {}, &AtomicBool::new(false)).unwrap();
+        let mut moving = Moving { to: to.clone(), mount: None, switching: None };
+        let switched: Result<(), StorageError> = plan.switch(&store.arrange(), |files| {
+            moving.switching = Some(files);
+            Ok(())
+        });
+        switched.unwrap();
+        plan.clean_up().unwrap();
+        let after = tree(torrent.dir.path());
+        assert_eq!(after.len(), 3);
+        // The record may have the new place already.
+        for place in [&to, &from] {
+            assert_eq!(recover_move(&torrent.meta, place, &moving).unwrap(), to);
+            assert_eq!(tree(torrent.dir.path()), after, "copies: {copies}");
+        }
+    }
 }
 
 #[test]

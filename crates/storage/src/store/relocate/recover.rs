@@ -1,7 +1,9 @@
 //! The end of a move that a crash has interrupted.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -74,6 +76,10 @@ impl Recovery<'_> {
         let mut folders = BTreeSet::new();
         for file in files {
             let Some((item, [old, new])) = self.paths(*file) else { continue };
+            if self.from.dir.join(&old) == self.to.dir.join(&new) {
+                // It is where it belongs, and the only one.
+                continue;
+            }
             add_folders(&old, &mut folders);
             match file.is_copied {
                 true => self.use_copy(item, &old, &new)?,
@@ -163,11 +169,12 @@ impl Recovery<'_> {
         StorageError::InTheWay { path: self.to.dir.join(new), why: InTheWay::Exists }
     }
 
-    /// Returns true if two files have the same content.
+    /// Returns true if two files have the same content, and are not one.
     fn is_same(&self, old: &Path, new: &Path) -> Result<bool, StorageError> {
         let (old, new) = (self.from_root.open(old, How::Read), self.to_root.open(new, How::Read));
         let (Ok(old), Ok(new)) = (old, new) else { return Ok(false) };
-        if old.len != new.len {
+        let id = |file: &File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
+        if old.len != new.len || id(&old.file) == id(&new.file) {
             return Ok(false);
         }
         let (old, new) = (std::io::BufReader::new(old.file), std::io::BufReader::new(new.file));
