@@ -223,6 +223,7 @@ fn attempt(
         let arrangement = store.arrange();
         let is_stopped = copied.is_ok() && job.stop.load(Ordering::Relaxed);
         let ready = if is_stopped { Err(StorageError::Stopped.into()) } else { copied };
+        let originals = if must_copy { store.fingerprint().ok() } else { None };
         let switched = ready
             .and_then(|()| plan.switch(&arrangement, |files| save_stage(job, store, moving(Some(files)))));
         match switched {
@@ -231,7 +232,7 @@ fn attempt(
                 if let Err(error) = plan.clean_up() {
                     tracing::warn!(%error, "cannot remove the original of a file that was copied to its new folder");
                 }
-                let resume = save_moved(job, store, must_copy).unwrap_or_else(|error| {
+                let resume = save_moved(job, store, must_copy, originals).unwrap_or_else(|error| {
                     // The old record says that the move is switching, and so the next start finds the files.
                     tracing::warn!(error = %MoveError::from(error), "cannot record the new folder of a torrent");
                     None
@@ -316,7 +317,14 @@ fn save_stage(job: &MoveJob, store: &TorrentStore, moving: Option<Moving>) -> Re
 }
 
 /// Records the new place of the files. The caller keeps them there. Later saves have the new place also after an error.
-fn save_moved(job: &MoveJob, store: &TorrentStore, were_copied: bool) -> Result<Option<Resume>, StepError> {
+///
+/// `originals` are the stamps of the files before they were copied; `None` if they were not, or if unknown.
+fn save_moved(
+    job: &MoveJob,
+    store: &TorrentStore,
+    were_copied: bool,
+    originals: Option<Vec<FileStamp>>,
+) -> Result<Option<Resume>, StepError> {
     let Some(ledger) = &job.ledger else { return adopt_stamps(job, store, were_copied).map(|_| None) };
     let dir = store.dir();
     ledger.set_mount(mount_point_of(&dir));
@@ -330,8 +338,14 @@ fn save_moved(job: &MoveJob, store: &TorrentStore, were_copied: bool) -> Result<
     });
     let stamps = adopt_stamps(job, store, were_copied)?;
     let mut resume = recorded?;
-    if let Some(stamps) = stamps {
-        resume.stamps = stamps;
+    for (file, recorded) in resume.stamps.iter_mut().enumerate() {
+        // A file that was written since the record keeps its old stamp, so that a start by this record hashes it.
+        let original = originals.as_ref().and_then(|stamps| stamps.get(file));
+        if let Some(copy) =
+            stamps.as_ref().and_then(|stamps| stamps.get(file)).filter(|_| original == Some(recorded))
+        {
+            *recorded = *copy;
+        }
     }
     match job.change {
         PlaceChange::Home(_) => ledger.save_home(&mut resume, from)?,
@@ -367,8 +381,16 @@ fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
         let stamps = vec![FileStamp::ABSENT; layout.files().len()];
         Resume { have, stamps, ..Resume::new(store.meta().info_hashes, dir.clone()) }
     };
-    let recorded = ledger.load()?.unwrap_or_else(nothing);
-    Ok(Resume { dir, names, own: store.own_files(), ..recorded })
+    let mut recorded = ledger.load()?.unwrap_or_else(nothing);
+    let own = store.own_files();
+    for (stamp, _) in
+        recorded.stamps.iter_mut().zip(&own).filter(|(stamp, own)| **own && **stamp == FileStamp::ABSENT)
+    {
+        // Created since the record: no stamp of a file that exists, so that it is hashed, and not that of a missing file,
+        // which would make it another program's.
+        *stamp = FileStamp::default();
+    }
+    Ok(Resume { dir, names, own, ..recorded })
 }
 
 /// Marks the record as replaced, so that the next save does not take it as its own.

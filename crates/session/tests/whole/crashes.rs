@@ -2,13 +2,13 @@
 //! finds all files in one place.
 
 use crate::common::{LIMIT, session};
-use crate::moving::{album, file_systems, start_of, tree};
+use crate::moving::{album, file_systems, start_of, tree, until};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use ztor_session::{AddError, AddTorrent, Metainfo, TorrentHandle};
+use ztor_session::{AddError, AddTorrent, Metainfo, RateLimits, TorrentHandle};
 
 /// Variables of the process that is killed: the action, the folders, and the number of changes before the end.
 const ACTION: &str = "ZTOR_TEST_CRASH_ACTION";
@@ -67,6 +67,22 @@ impl Run {
     }
 }
 
+/// Runs a download, and moves its files when some data is there.
+fn move_download(meta: &Arc<Metainfo>, dir: &Path, target: &Path, changes: u32) {
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent::new(Arc::clone(meta), dir.join("src")).read_only(true)).wait().unwrap();
+    seed.started();
+    let limits = RateLimits { down: Some(1 << 20), up: None };
+    let leech = session(Some(&dir.join("state")), |c| c.settings.limits = limits);
+    let add = AddTorrent::new(Arc::clone(meta), dir.join("old")).peers(vec![seed.local_addr()]);
+    let torrent = leech.add(add).wait().unwrap();
+    until(&torrent, "some data", |t| t.status().unwrap().have_bytes > 100_000);
+    ztor_storage::crash_after(changes);
+    torrent.move_to(target).wait_for(LIMIT).unwrap();
+    torrent.finished().wait_for(LIMIT).unwrap();
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
 /// Body of the process that is killed. Does nothing in an ordinary run of the tests.
 #[test]
 fn killed_process() {
@@ -74,10 +90,14 @@ fn killed_process() {
     let folder = |name: &str| PathBuf::from(std::env::var(name).unwrap());
     let (dir, target) = (folder(FOLDER), folder(TARGET));
     let meta = album(tempfile::tempdir().unwrap().path());
+    let changes: u32 = std::env::var(CHANGES).unwrap().parse().unwrap();
+    if action == "move download" {
+        return move_download(&meta, &dir, &target, changes);
+    }
     let client = session(Some(&dir.join("state")), |_| {});
     let torrent = client.add(AddTorrent::new(meta, dir.join("old"))).wait().unwrap();
     assert!(start_of(&client).1);
-    ztor_storage::crash_after(std::env::var(CHANGES).unwrap().parse().unwrap());
+    ztor_storage::crash_after(changes);
     act(&action, &torrent, &target);
     if action == "recheck" {
         assert!(start_of(&client).1);
@@ -134,6 +154,36 @@ fn crash_at_any_step_of_a_move_leaves_all_files_in_one_place() {
             assert_eq!(tree(&run.old()).len() + tree(&run.target).len(), 4, "{label}");
         });
         assert!(crashes > 8, "{crashes} crashes");
+    }
+}
+
+#[test]
+fn crash_at_any_step_of_a_move_during_a_download_loses_no_piece() {
+    for target in file_systems() {
+        for changes in 0.. {
+            let tmp = tempfile::tempdir().unwrap();
+            let meta = album(&tmp.path().join("src"));
+            let target = target.path().join(changes.to_string());
+            let run = Run { tmp, target, meta, content: BTreeMap::new() };
+            let label = format!("{changes} changes");
+            let is_over = run.act("move download", changes);
+            let client = session(Some(&run.state()), |_| {});
+            let torrent = client.add(run.add()).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
+            start_of(&client);
+            let believed = torrent.status().unwrap().have_bytes;
+            assert!(believed > 0, "{label}: the record is lost");
+            torrent.recheck().wait().unwrap();
+            start_of(&client);
+            let found = torrent.status().unwrap().have_bytes;
+            assert!(found >= believed, "{label}: {found} of {believed} bytes are there");
+            assert!(client.shutdown(LIMIT));
+            let (old, new) = (tree(&run.old()), tree(&run.target));
+            assert!(old.is_empty() || new.is_empty(), "{label}: {:?} and {:?}", old.keys(), new.keys());
+            if is_over {
+                assert!(changes > 5, "too few changes");
+                break;
+            }
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn file_systems() -> Vec<tempfile::TempDir> {
     dirs
 }
 
-fn until(torrent: &TorrentHandle, what: &str, done: impl Fn(&TorrentHandle) -> bool) {
+pub(crate) fn until(torrent: &TorrentHandle, what: &str, done: impl Fn(&TorrentHandle) -> bool) {
     let end = Instant::now() + LIMIT;
     while !done(torrent) {
         assert!(Instant::now() < end, "{what}: not within {LIMIT:?}; {:?}", torrent.status());
