@@ -74,12 +74,21 @@ impl Disks {
         Ok(Self { plan, groups, ending: Vec::new(), ended })
     }
 
-    /// Assigns a torrent to the threads of its device.
-    pub(crate) fn join(&mut self, store: Arc<TorrentStore>, device: u64) -> Arc<Membership> {
+    /// Returns the disk whose threads serve a device. Devices share threads if there are too many.
+    pub(crate) fn disk_of(&mut self, device: u64) -> DiskId {
         let disk = self.of_device(device).or_else(|| self.idle()).or_else(|| self.start_group());
         let disk = disk.unwrap_or_else(|| self.least_used());
         if let Some(group) = self.group_mut(disk) {
-            group.join(device);
+            group.serve(device);
+        }
+        disk
+    }
+
+    /// Assigns a torrent to the threads of its device.
+    pub(crate) fn join(&mut self, store: Arc<TorrentStore>, device: u64) -> Arc<Membership> {
+        let disk = self.disk_of(device);
+        if let Some(group) = self.group_mut(disk) {
+            group.join();
         }
         Membership::new(disk, store, &self.plan.inbox)
     }
@@ -164,11 +173,6 @@ impl Disks {
         if let Some(group) = self.group(member.disk()) {
             group.relocate(job, Arc::clone(member));
         }
-    }
-
-    /// Returns true if the threads of `disk` serve a device.
-    pub(crate) fn serves(&self, disk: DiskId, device: u64) -> bool {
-        self.group(disk).is_some_and(|group| group.serves(device))
     }
 
     /// Changes which files of a torrent are wanted. [`NetEvent::WantedSet`] follows.

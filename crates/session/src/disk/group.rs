@@ -129,9 +129,13 @@ impl Group {
         self.torrents
     }
 
-    /// Adds a torrent of a device.
-    pub(super) fn join(&mut self, device: u64) {
+    /// Adds a device.
+    pub(super) fn serve(&mut self, device: u64) {
         self.devices.insert(device);
+    }
+
+    /// Adds a torrent.
+    pub(super) fn join(&mut self) {
         self.torrents += 1;
     }
 

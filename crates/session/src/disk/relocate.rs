@@ -144,8 +144,12 @@ pub(super) fn run(tasks: &Receiver<MoveTask>, copies: Option<&Sender<MoveTask>>,
 
 /// Returns true if a move copies files. Errors are found again by the move itself.
 fn must_copy(job: &MoveJob, store: &Arc<TorrentStore>) -> bool {
-    let plan = job.change.apply(store).ok().and_then(|to| Relocation::plan(store, &to).ok());
-    plan.is_some_and(|plan| plan.must_copy().unwrap_or(false))
+    let Ok(to) = job.change.apply(store) else { return false };
+    match Relocation::plan(store, &to) {
+        Ok(plan) => plan.must_copy().unwrap_or(false),
+        // If something is in the way, the files may go to another folder there.
+        Err(_) => job.rule == MoveRule::NewFolder && mount_point_of(&to.dir) != mount_point_of(&store.dir()),
+    }
 }
 
 fn relocate(

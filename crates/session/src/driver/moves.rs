@@ -248,13 +248,14 @@ impl Driver {
     fn change_disk(&mut self, torrent: TorrentId, device: u64) {
         let Some(entry) = self.torrents.get_mut(torrent) else { return };
         let old = Arc::clone(entry.member());
-        if self.disks.serves(old.disk(), device) {
+        let disk = self.disks.disk_of(device);
+        if disk == old.disk() {
             return;
         }
         let in_progress = self.cx.engine().piece_map(torrent).map(|map| map.partial).unwrap_or_default();
         let mut in_progress: BTreeSet<u32> = in_progress.into_iter().map(|piece| piece.piece).collect();
-        // A device has one membership of a torrent: when that ends, its threads forget all pieces of the torrent.
-        let new = match entry.take_back(|member| self.disks.serves(member.disk(), device)) {
+        // A disk has one membership of a torrent: when that ends, its threads forget all pieces of the torrent.
+        let new = match entry.take_back(|member| member.disk() == disk) {
             Some((member, pieces)) => {
                 in_progress.retain(|piece| !pieces.contains(piece));
                 member
