@@ -39,11 +39,19 @@ impl Groups {
         parent: Option<LimitGroup>,
         limit: Option<u64>,
     ) {
-        if let Some(known) = self.0.get_mut(&group) {
-            known.parent = parent;
-            known.bucket.set_limit(now, limit);
-        } else if self.0.len() < MAX_GROUPS {
-            self.0.insert(group, Group { parent, bucket: Bucket::new(limit, now) });
+        let is_new = match self.0.get_mut(&group) {
+            Some(known) => {
+                known.bucket.set_limit(now, limit);
+                std::mem::replace(&mut known.parent, parent) != parent
+            }
+            None => true,
+        };
+        if is_new && self.0.len() < MAX_GROUPS {
+            self.0.entry(group).or_insert_with(|| Group { parent, bucket: Bucket::new(limit, now) });
+        }
+        if is_new {
+            // Torrents have these limits now, and had others before.
+            self.each(Some(group), &mut Bucket::is_lowered);
         }
     }
 

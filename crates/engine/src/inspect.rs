@@ -94,6 +94,9 @@ pub struct PeerView {
     pub asked: Vec<(Block, bool)>,
     /// Number of these requests that were not given back.
     pub outstanding: usize,
+    /// Bytes of requests for which tokens of the limits are taken, also of those that were cancelled when a limit was
+    /// lowered and may still be answered.
+    pub paid_bytes: u64,
     /// Number of the peer's requests that wait to be served.
     pub upload_queue: usize,
     /// Piece data on its way to the peer's socket, in bytes.

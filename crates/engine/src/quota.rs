@@ -83,6 +83,7 @@ impl Quota {
     pub(crate) fn limits_changed(&mut self, now: Instant) {
         self.down.waiters.at = now;
         self.up.waiters.at = now;
+        self.down.has_changed = true;
     }
 }
 
@@ -177,6 +178,8 @@ pub(crate) struct Flow {
     /// True if only their own limits apply to peers in the local network.
     spares_local: bool,
     waiters: QuotaQueue,
+    /// True if a limit may have been lowered since the last [`take_changed`](Self::take_changed).
+    has_changed: bool,
 }
 
 impl Flow {
@@ -187,7 +190,35 @@ impl Flow {
             counts_overhead: config.limits_count_overhead,
             spares_local: config.limits_spare_local,
             waiters: QuotaQueue::default(),
+            has_changed: false,
         }
+    }
+
+    /// Returns true if a limit may have been lowered since the last call.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
+    /// Records that a torrent has joined a group.
+    pub(crate) fn joined(&mut self, group: Option<LimitGroup>) {
+        self.groups.each(group, &mut Bucket::is_lowered);
+    }
+
+    /// Counts bytes that were requested before limits were lowered.
+    pub(crate) fn count_requested(&mut self, line: &mut Line<'_>, bytes: u64) {
+        self.each(line, |bucket| bucket.count_requested(bytes));
+    }
+
+    /// Returns the part of these requested bytes that fits into one second of all lowered limits.
+    pub(crate) fn share_of_requested(&mut self, line: &mut Line<'_>, bytes: u64) -> u64 {
+        let mut share = bytes;
+        self.each(line, |bucket| share = share.min(bucket.share_of_requested(bytes)));
+        share
+    }
+
+    /// Ends the count.
+    pub(crate) fn forget_requested(&mut self, line: &mut Line<'_>) {
+        self.each(line, Bucket::forget_requested);
     }
 
     /// Changes the limit, in bytes per second; `None` removes it.

@@ -67,6 +67,8 @@ pub struct Bucket {
     /// arrived and could not be refused is paid for before anything else passes.
     level: i128,
     at: Instant,
+    /// Bytes that were requested when the limit was lowered, as far as they are counted; `None` if it was not.
+    lowered: Option<u64>,
 }
 
 const SCALE: i128 = 1_000_000;
@@ -74,7 +76,7 @@ const SCALE: i128 = 1_000_000;
 impl Bucket {
     /// Creates an empty bucket: the first byte waits for its tokens, so a restart gives no free burst.
     pub fn new(limit: Option<u64>, now: Instant) -> Self {
-        Self { limit, level: 0, at: now }
+        Self { limit, level: 0, at: now, lowered: None }
     }
 
     /// Returns the limit in bytes per second; `None` if unlimited.
@@ -85,8 +87,36 @@ impl Bucket {
     /// Changes the limit. Saved tokens stay, up to the new burst.
     pub fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
         self.refill(now);
+        if limit.unwrap_or(u64::MAX) < self.limit.unwrap_or(u64::MAX) {
+            self.is_lowered();
+        }
         self.limit = limit;
         self.refill(now);
+    }
+
+    /// Begins the count of what was requested before the limit was lowered, or before it applied.
+    pub(crate) fn is_lowered(&mut self) {
+        self.lowered = Some(0);
+    }
+
+    /// Counts bytes that were requested before the limit was lowered.
+    pub(crate) fn count_requested(&mut self, bytes: u64) {
+        if let Some(requested) = &mut self.lowered {
+            *requested = requested.saturating_add(bytes);
+        }
+    }
+
+    /// Returns the part of these requested bytes that fits into one second of a lowered limit, if that is divided in
+    /// proportion; all of them if the limit was not lowered.
+    pub(crate) fn share_of_requested(&self, bytes: u64) -> u64 {
+        let Some((limit, requested)) = self.limit.zip(self.lowered) else { return bytes };
+        let share = u128::from(bytes) * u128::from(limit) / u128::from(requested.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX).min(bytes)
+    }
+
+    /// Ends the count.
+    pub(crate) fn forget_requested(&mut self) {
+        self.lowered = None;
     }
 
     /// Returns true if `bytes` may pass now. Takes no tokens.

@@ -362,6 +362,7 @@ fn peer_view(peer: &Peer, is_dirty: bool) -> PeerView {
         is_interested: trade.is_interested(),
         asked: download.asked().collect(),
         outstanding: download.outstanding(),
+        paid_bytes: download.paid_bytes(),
         upload_queue: upload.queue_len(),
         in_flight_bytes: upload.in_flight_bytes(),
         waits_for_upload_quota: upload.waits_for_quota(),

@@ -283,6 +283,5 @@ impl Audit {
 
 /// Returns the bytes that have arrived or are outstanding.
 fn claimed(view: &ztor_engine::inspect::TorrentView, downloaded: u64) -> u64 {
-    let outstanding = view.peers.iter().flat_map(|peer| &peer.asked).filter(|(_, released)| !released);
-    downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>()
+    downloaded + view.peers.iter().map(|peer| peer.paid_bytes).sum::<u64>()
 }

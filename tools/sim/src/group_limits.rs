@@ -20,7 +20,7 @@ const LINE: u64 = 2 * 1024 * 1024;
 /// Number of changes of groups and limits.
 const CHANGES: usize = 6;
 /// Time after a change in which requests made before it still arrive.
-const SETTLE: Duration = Duration::from_secs(16);
+const SETTLE: Duration = Duration::from_secs(1);
 /// Number of seconds measured after each change.
 const SPAN_S: usize = 6;
 const KIB: u64 = 1024;

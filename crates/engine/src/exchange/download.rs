@@ -50,6 +50,8 @@ pub(crate) struct Asked {
     at: Instant,
     /// True if it was given back to the picker. It is still accepted if it arrives.
     pub(super) is_released: bool,
+    /// True if the tokens for it were not refunded when it was released.
+    pub(super) is_paid: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +99,12 @@ impl Download {
     /// Returns the requested blocks, each with true if it was released since.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (Block, bool)> + '_ {
         self.asked.iter().map(|asked| (asked.block, asked.is_released))
+    }
+
+    /// Returns the bytes of requests, released ones included, for which tokens are taken and not refunded.
+    pub(crate) fn paid_bytes(&self) -> u64 {
+        let paid = self.asked.iter().filter(|asked| !asked.is_released || asked.is_paid);
+        paid.map(|asked| u64::from(asked.block.len)).sum()
     }
 
     pub(crate) fn is_snubbed(&self) -> bool {
@@ -182,7 +190,7 @@ impl Download {
 
     /// Notes a request.
     pub(super) fn ask(&mut self, now: Instant, block: Block) {
-        self.asked.push_back(Asked { block, at: now, is_released: false });
+        self.asked.push_back(Asked { block, at: now, is_released: false, is_paid: false });
         self.outstanding += 1;
         // Released entries are kept only so that late blocks are recognised.
         if self.asked.len() > 2 * MAX_REQUESTS
@@ -208,6 +216,17 @@ impl Download {
     /// Notes that a request was cancelled. The block may have been sent already, and is then still accepted.
     pub(super) fn cancelled(&mut self, asked: Asked) {
         self.asked.push_back(Asked { is_released: true, ..asked });
+    }
+
+    /// Does the same without a refund of the tokens.
+    pub(super) fn cancelled_and_paid(&mut self, asked: Asked) {
+        self.cancelled(Asked { is_paid: true, ..asked });
+    }
+
+    /// Returns the last `count` outstanding requests, the newest first.
+    pub(super) fn newest(&self, count: usize) -> Vec<Block> {
+        let outstanding = self.asked.iter().rev().filter(|asked| !asked.is_released);
+        outstanding.take(count).map(|asked| asked.block).collect()
     }
 
     /// Releases all outstanding requests, and returns them.

@@ -78,7 +78,7 @@ impl Exchange {
             let is_too_many = trade.unasked_blocks > MAX_UNASKED_BLOCKS;
             return if is_too_many { Err(Misbehaviour::Unasked) } else { Ok(None) };
         };
-        if asked.is_released {
+        if asked.is_released && !asked.is_paid {
             // Its tokens were refunded when it was released.
             cx.quota.down_mut().owe(cx.now, &mut self.limits.down(&mut trade.limits), len);
         }
@@ -122,6 +122,37 @@ impl Exchange {
                 cx.dirty.mark_peer(key);
             }
         });
+    }
+
+    /// Counts what was requested from a peer, as a limit was lowered.
+    pub(crate) fn count_requests(&mut self, cx: &mut Cx<'_>, trade: &mut Trade) {
+        let bytes = requested_bytes(trade);
+        cx.quota.down_mut().count_requested(&mut self.limits.down(&mut trade.limits), bytes);
+    }
+
+    /// Cancels the newest requests to a peer, as far as they do not fit into one second of the lowered limits.
+    pub(crate) fn trim_requests(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        let bytes = requested_bytes(trade);
+        let line = &mut self.limits.down(&mut trade.limits);
+        let kept = cx.quota.down_mut().share_of_requested(line, bytes) / u64::from(BLOCK_LEN);
+        // The next requests follow the answer to the last one.
+        let excess = trade.download.outstanding().saturating_sub((kept as usize).max(1));
+        for block in trade.download.newest(excess) {
+            let Some(asked) = trade.download.answered(block) else { continue };
+            self.picker.release(block, key, cx.rng);
+            cx.out.send(key, &Message::Cancel(block));
+            // What arrives nevertheless was paid for by the limit before.
+            trade.download.cancelled_and_paid(asked);
+        }
+        if excess > 0 {
+            cx.dirty.mark_peer(key);
+            self.freed_blocks(cx);
+        }
+    }
+
+    /// Ends the count of requests.
+    pub(crate) fn forget_requests(&mut self, cx: &mut Cx<'_>, trade: &mut Trade) {
+        cx.quota.down_mut().forget_requested(&mut self.limits.down(&mut trade.limits));
     }
 
     /// Handles the refusal of a requested block.
@@ -199,6 +230,10 @@ impl Exchange {
             cx.quota.up_mut().on_peer_gone(key);
         }
     }
+}
+
+fn requested_bytes(trade: &Trade) -> u64 {
+    trade.download().outstanding() as u64 * u64::from(BLOCK_LEN)
 }
 
 /// Takes tokens for up to `room` blocks. Returns the number of blocks. If tokens are short, each peer gets a few in turn,

@@ -90,6 +90,7 @@ impl Router<'_> {
             Command::SetTorrentGroup { torrent: id, group } => {
                 if let Some(torrent) = self.torrents.get_mut(id) {
                     torrent.exchange_mut().limits_mut().set_group(group);
+                    cx.quota.down_mut().joined(group);
                     cx.quota.limits_changed(cx.now);
                 }
             }

@@ -8,7 +8,7 @@ use crate::cx::Cx;
 use crate::dial::{for_call, holepunch};
 use crate::discovery::pex;
 use crate::event::CloseCause;
-use crate::exchange::{Source, wake_idle};
+use crate::exchange::{Exchange, Source, Trade, wake_idle};
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::peer::{ConnState, Peer};
 use crate::quota::{Flow, Quota};
@@ -24,6 +24,7 @@ impl Router<'_> {
     /// Ends a turn: decides once for all events since the last one.
     pub(crate) fn settle(&mut self) {
         self.send_away();
+        self.trim_requests();
         self.timers.handle_timeout(self.cx.now, self.cx.dirty);
         self.dialer.set_out(self.cx.network.is_out());
         self.trackers.settle(&mut self.cx, self.torrents);
@@ -53,6 +54,26 @@ impl Router<'_> {
                 peer.conn_mut().sent(self.cx.now);
             }
         }
+    }
+
+    /// Cancels requests that were made before limits were lowered, as far as their answers would exceed those for longer
+    /// than a second. The limits govern requests: what was requested comes as fast as peers send it.
+    fn trim_requests(&mut self) {
+        if !self.cx.quota.down_mut().take_changed() {
+            return;
+        }
+        let asked = self.peers.iter().filter(|peer| peer.trade().download().outstanding() > 1);
+        let keys: Vec<PeerKey> = asked.map(Peer::key).collect();
+        let mut with_each = |act: fn(&mut Exchange, &mut Cx<'_>, PeerKey, &mut Trade)| {
+            for key in &keys {
+                if let Some((cx, torrent, peer)) = self.enter(*key) {
+                    act(torrent.exchange_mut(), cx, *key, peer.trade_mut());
+                }
+            }
+        };
+        with_each(|exchange, cx, _, trade| exchange.count_requests(cx, trade));
+        with_each(|exchange, cx, key, trade| exchange.trim_requests(cx, key, trade));
+        with_each(|exchange, cx, _, trade| exchange.forget_requests(cx, trade));
     }
 
     /// Settles peers that wait for tokens in one direction, a few blocks each in turn, while tokens last.

@@ -383,3 +383,30 @@ fn writes_of_a_torrent_that_moves_in_the_same_turn_name_the_disk_they_are_counte
     node.rig.handle(Event::Disk { torrent: id, event });
     assert_eq!(node.rig.engine.disk_backlog(), 0);
 }
+
+#[test]
+fn lowered_limit_cancels_requests_beyond_one_second_and_a_raised_one_none() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    let mut said = scripted.say(&Message::HaveAll);
+    said.extend(scripted.say(&Message::Unchoke));
+    let requests = |said: &[Message]| said.iter().filter(|m| matches!(m, Message::Request(_))).count();
+    let cancels = |said: &[Message]| said.iter().filter(|m| matches!(m, Message::Cancel(_))).count();
+    let asked = requests(&said);
+    assert!(asked > 3, "{asked} requests");
+    let limit = |scripted: &mut Scripted, down: Option<u64>| {
+        scripted.rig.handle(Event::Command(Command::SetLimits { down, up: None }));
+        cancels(&scripted.settle())
+    };
+    assert_eq!(limit(&mut scripted, Some(1 << 30)), 0, "all fit into it");
+    assert_eq!(limit(&mut scripted, Some(2 * 16_384)), asked - 2);
+    assert_eq!(limit(&mut scripted, Some(1 << 20)), 0, "raised");
+    let group = LimitGroup(7);
+    let limits = GroupLimits { parent: None, down: Some(16_384), up: None };
+    scripted.rig.handle(Event::Command(Command::SetGroupLimits { group, limits }));
+    let torrent = scripted.id;
+    scripted.settle();
+    let has_two = scripted.rig.engine.inspect(torrent).unwrap().peers[0].outstanding;
+    assert!(has_two >= 2);
+    scripted.rig.handle(Event::Command(Command::SetTorrentGroup { torrent, group: Some(group) }));
+    assert_eq!(cancels(&scripted.settle()), has_two - 1, "it has joined a group with a limit");
+}
