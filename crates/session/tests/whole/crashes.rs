@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use ztor_session::{AddError, AddTorrent, Metainfo, RateLimits, TorrentHandle};
+use ztor_storage::StorageError;
+use ztor_storage::resume::Resume;
 
 /// Variables of the process that is killed: the action, the folders, and the number of changes before the end.
 const ACTION: &str = "ZTOR_TEST_CRASH_ACTION";
@@ -265,5 +267,37 @@ fn files_put_back_after_a_removal_that_crashed_are_not_deleted() {
             assert_eq!(tree(&run.old()).len(), 1, "the files that are as they were are deleted");
             return;
         }
+    }
+}
+
+#[test]
+fn move_that_crashed_is_not_completed_without_its_drive() {
+    let target = tempfile::tempdir().unwrap();
+    for changes in 0.. {
+        let run = Run::new(&target.path().join(changes.to_string()));
+        assert!(!run.act("move", changes), "no crash while the files got their new names");
+        let records = std::fs::read_dir(run.state().join("resume")).unwrap();
+        let records =
+            records.map(|entry| entry.unwrap().path()).map(|path| (Resume::load(&path).unwrap(), path));
+        let is_switching = |resume: &Resume| resume.moving.as_ref().is_some_and(|m| m.switching.is_some());
+        let Some((resume, path)) = records.into_iter().find(|(resume, _)| is_switching(resume)) else {
+            continue;
+        };
+        let record_of = |mount: Option<&str>| {
+            let mut resume = resume.clone();
+            resume.moving.iter_mut().for_each(|moving| moving.mount = mount.map(PathBuf::from));
+            resume.save(&path).unwrap();
+        };
+        let files = || (tree(&run.old()), tree(&run.target));
+        let before = files();
+        record_of(Some("/missing"));
+        let client = session(Some(&run.state()), |_| {});
+        let added = client.add(run.add()).wait();
+        assert!(matches!(added, Err(AddError::Storage(StorageError::FolderGone { .. }))), "{added:?}");
+        assert!(client.shutdown(LIMIT));
+        assert_eq!(files(), before);
+        record_of(None);
+        expect_whole(&run, "with its drive");
+        return;
     }
 }

@@ -366,6 +366,29 @@ fn recover_move_of_a_move_that_was_completed_removes_nothing() {
 }
 
 #[test]
+fn arrange_waits_for_long_work_and_saves_do_not() {
+    let torrent = torrent();
+    let store = downloaded(&torrent, FileNames::default());
+    let long = store.keep_place_for_long();
+    let is_arranged = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let arranging = scope.spawn(|| {
+            let _arrangement = store.arrange();
+            is_arranged.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        // A save, also while a move waits.
+        for _ in 0..100 {
+            drop(store.keep_place());
+            std::thread::yield_now();
+        }
+        assert!(!is_arranged.load(std::sync::atomic::Ordering::SeqCst));
+        drop(long);
+        arranging.join().unwrap();
+    });
+    drop(store.arrange());
+}
+
+#[test]
 fn complete_names_removes_the_suffix_of_whole_files_only() {
     let torrent = torrent();
     let mut names = FileNames::default();
