@@ -83,7 +83,7 @@ impl Manager {
     /// Manages a torrent.
     ///
     /// # Errors
-    /// It is managed already, the category does not exist, or there are too many torrents.
+    /// The manager has the torrent already, the category does not exist, or there are too many torrents.
     pub fn add(&mut self, torrent: TorrentHandle, new: NewTorrent) -> Result<(), TorrentError> {
         let key = key_of(torrent.id());
         let mode = if new.is_paused { Mode::Paused } else { Mode::Queue };

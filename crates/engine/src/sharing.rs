@@ -11,11 +11,11 @@ use std::ops::Range;
 /// Change of a piece in one torrent that concerns the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShareNews {
-    /// It is fetched.
+    /// The torrent fetches the piece.
     Opened,
-    /// It is not fetched any more.
+    /// The torrent does not fetch the piece any more.
     Closed,
-    /// It is verified.
+    /// The piece matches its hash.
     Verified,
 }
 

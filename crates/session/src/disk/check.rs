@@ -262,8 +262,8 @@ fn unfinished_of(job: &CheckJob) -> Vec<UnfinishedPiece> {
 }
 
 /// Refuses another download folder than before, unless it has files as they were saved last: a drive may return with
-/// another number, and an empty mount point is a folder too. Only a check of all data, which the user requests, begins
-/// anew in a folder without its drive.
+/// another number, and an empty mount point is a folder too. Only a check of all data, which the user requests, uses a
+/// folder without its drive.
 fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
     let mount = job.resume.as_ref().and_then(|resume| resume.mount.as_deref());
     let is_unmounted = mount.is_some_and(|mount| !is_mount_point(mount)) && !job.distrust;
