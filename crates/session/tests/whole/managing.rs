@@ -219,3 +219,14 @@ fn statistics_are_kept_over_restarts() {
     assert_eq!(times(&torrent), before, "a pause does not count");
     assert!(again.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
+
+#[test]
+fn export_returns_a_torrent_file_with_the_same_torrent() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = album(tmp.path());
+    let client = session(None, |_| {});
+    let torrent = client.add(AddTorrent::new(Arc::clone(&meta), tmp.path())).wait().unwrap();
+    let exported = Metainfo::from_bytes(&torrent.export().wait().unwrap()).unwrap();
+    assert_eq!((exported.info_hashes, &exported.name), (meta.info_hashes, &meta.name));
+    assert!(client.shutdown(LIMIT));
+}
