@@ -42,7 +42,7 @@ pub(crate) use membership::{Deletion, Membership, delete};
 use queue::Job;
 pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;
-pub(crate) use relocate::{MoveJob, MoveRule, PlaceChange, Relocated};
+pub(crate) use relocate::{MoveJob, PlaceChange, Relocated};
 use save::SaveTask;
 pub(crate) use save::{Looks, Occasion, SaveJob};
 

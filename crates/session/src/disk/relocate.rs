@@ -24,7 +24,6 @@ const MAX_FOLDERS: u32 = 1000;
 pub(crate) struct MoveJob {
     pub(crate) torrent: TorrentId,
     pub(crate) change: PlaceChange,
-    pub(crate) rule: MoveRule,
     /// Record of the resume data; `None` keeps none.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) looks: Looks,
@@ -42,6 +41,8 @@ pub(crate) enum PlaceChange {
     Home(PathBuf),
     /// All files go to another folder.
     Folder(PathBuf),
+    /// The same, or to a new numbered folder in it if something is in the way.
+    Trash(PathBuf),
     /// A file has a new path below the folder.
     File { file: usize, path: PathBuf },
     /// The files in a folder below that of the torrent go to another one.
@@ -55,23 +56,16 @@ impl PlaceChange {
         let meta = store.meta();
         match self {
             Self::Home(_) => {}
-            Self::Folder(dir) => place.dir.clone_from(dir),
+            Self::Folder(dir) | Self::Trash(dir) => place.dir.clone_from(dir),
             Self::File { file, path } => place.names.rename_file(meta, *file, path)?,
             Self::Names { from, to } => place.names.rename_folder(meta, from, to)?,
         }
         Ok(place)
     }
-}
 
-/// Kind of a move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MoveRule {
-    /// The record stays that of the same folder.
-    SameRecord,
-    /// The record is that of the new folder afterwards, and the earlier one leads there.
-    NewRecord,
-    /// The same, and the files go to a new numbered folder in the new one if something is in the way.
-    NewFolder,
+    fn is_to_trash(&self) -> bool {
+        matches!(self, Self::Trash(_))
+    }
 }
 
 /// Result of a move.
@@ -148,7 +142,7 @@ fn must_copy(job: &MoveJob, store: &Arc<TorrentStore>) -> bool {
     match Relocation::plan(store, &to) {
         Ok(plan) => plan.must_copy().unwrap_or(false),
         // If something is in the way, the files may go to another folder there.
-        Err(_) => job.rule == MoveRule::NewFolder && mount_point_of(&to.dir) != mount_point_of(&store.dir()),
+        Err(_) => job.change.is_to_trash() && mount_point_of(&to.dir) != mount_point_of(&store.dir()),
     }
 }
 
@@ -161,7 +155,7 @@ fn relocate(
     let mut to = first.clone();
     for number in 2..=MAX_FOLDERS {
         match relocate_to(job, &to, store, inbox) {
-            Err(error) if job.rule == MoveRule::NewFolder && is_in_the_way(&error) => {
+            Err(error) if job.change.is_to_trash() && is_in_the_way(&error) => {
                 to.dir = first.dir.join(number.to_string());
             }
             done => return done,
@@ -334,11 +328,11 @@ fn save_moved(
     ledger.set_mount(mount_point_of(&dir));
     let recorded = content(ledger, store);
     let record = ledger.record();
-    let from = ledger.set_moved(match (job.rule, &job.change) {
-        (MoveRule::SameRecord, _) => record,
+    let from = ledger.set_moved(match &job.change {
+        PlaceChange::File { .. } | PlaceChange::Names { .. } => record,
         // The files stay in their folder for incomplete ones.
-        (_, PlaceChange::Home(home)) => record.in_folder(home),
-        _ => record.in_folder(&dir),
+        PlaceChange::Home(home) => record.in_folder(home),
+        PlaceChange::Folder(_) | PlaceChange::Trash(_) => record.in_folder(&dir),
     });
     let stamps = adopt_stamps(job, store, were_copied)?;
     let mut resume = recorded?;

@@ -5,7 +5,7 @@ use super::moves::{Draining, Moves, moves_of};
 use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::claims::{Claim, Claims};
-use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, MoveRule, PlaceChange, Relocated};
+use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, PlaceChange, Relocated};
 use crate::handle::{PriorityError, RemoveError};
 use crate::ledger::Ledger;
 use crate::message::NewTorrent;
@@ -306,10 +306,10 @@ impl Entry {
     }
 
     /// Creates a move of the files.
-    pub(super) fn move_job(&self, change: PlaceChange, rule: MoveRule, stop: Arc<AtomicBool>) -> MoveJob {
+    pub(super) fn move_job(&self, change: PlaceChange, stop: Arc<AtomicBool>) -> MoveJob {
         let (ledger, looks) = (self.ledger.clone(), Arc::clone(&self.looks));
         let (claims, claim) = (Arc::clone(&self.claims), Arc::clone(&self.claim));
-        MoveJob { torrent: self.id, change, rule, ledger, looks, claims, claim, stop }
+        MoveJob { torrent: self.id, change, ledger, looks, claims, claim, stop }
     }
 
     /// Records that the files have moved.

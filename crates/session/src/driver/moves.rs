@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::entry::Entry;
-use crate::disk::{MoveRule, Occasion, PlaceChange, Relocated};
+use crate::disk::{Occasion, PlaceChange, Relocated};
 use crate::move_error::MoveError;
 use crate::reply::{Answer, AskError, answer};
 use crate::snapshot::SessionEvent;
@@ -100,7 +100,8 @@ impl Moves {
                 self.home = Some(dir.clone());
                 PlaceChange::Home(dir.clone())
             }
-            Target::Folder(dir) | Target::Trash(dir) => PlaceChange::Folder(dir.clone()),
+            Target::Folder(dir) => PlaceChange::Folder(dir.clone()),
+            Target::Trash(dir) => PlaceChange::Trash(dir.clone()),
             Target::Home => PlaceChange::Folder(self.home.clone().unwrap_or_else(|| here.to_owned())),
             Target::RenameFile { file, path } => PlaceChange::File { file: *file, path: path.clone() },
             Target::RenameFolder { from, to } => PlaceChange::Names { from: from.clone(), to: to.clone() },
@@ -150,14 +151,9 @@ impl Driver {
     fn begin_move(&mut self, torrent: TorrentId, request: Request) {
         let Some(entry) = self.torrents.get_mut(torrent) else { return };
         let stop = Arc::<AtomicBool>::default();
-        let rule = match request.target {
-            Target::Folder(_) | Target::Home => MoveRule::NewRecord,
-            Target::Trash(_) => MoveRule::NewFolder,
-            Target::RenameFile { .. } | Target::RenameFolder { .. } => MoveRule::SameRecord,
-        };
         let here = entry.store().dir();
         let change = entry.moves_mut().change_of(&request.target, &here);
-        let job = entry.move_job(change, rule, Arc::clone(&stop));
+        let job = entry.move_job(change, Arc::clone(&stop));
         entry.moves_mut().current = Some(Current { request, stop });
         self.disks.relocate(job, entry.member());
         self.show_progress(torrent, Some(MoveProgress { done_bytes: 0, total_bytes: 0 }));

@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
+use ztor_metainfo::Layout;
+
 use super::places::Places;
 
 use super::{Arrangement, Home, TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
-use crate::file_names::{FileNames, NameError, with_suffix};
+use crate::file_names::{NameError, with_suffix};
 use crate::in_the_way::InTheWay;
 use crate::moving::{MovedFile, Place};
 use crate::root::{How, Root};
@@ -73,6 +75,14 @@ enum Item {
     PartFile,
 }
 
+impl Item {
+    /// Returns true for a symbolic link in the torrent (BEP 47).
+    fn is_link(self, layout: &Layout) -> bool {
+        let Self::File(file) = self else { return false };
+        layout.files().get(file).is_some_and(|file| file.symlink.is_some())
+    }
+}
+
 impl Relocation {
     /// Plans a move, and checks that no file is in the way. Changes nothing on disk.
     ///
@@ -126,16 +136,6 @@ impl Relocation {
             Some(file) => Err(NameError::Taken { path: self.new_path(Item::File(file)) }),
             None => Ok(()),
         }
-    }
-
-    /// Returns the new place.
-    pub fn place(&self) -> Place {
-        Place { dir: self.to.root.dir().to_owned(), names: FileNames::clone(&self.to.names) }
-    }
-
-    /// Returns true if nothing changes.
-    pub fn is_void(&self) -> bool {
-        self.from.root.dir() == self.to.root.dir() && self.from.names == self.to.names
     }
 
     /// Returns true if a file has to be copied, as its new place is on another file system.
@@ -290,8 +290,7 @@ impl Relocation {
 
     fn is_ours(&self, item: Item) -> bool {
         let Item::File(file) = item else { return true };
-        let is_link = self.store.layout().files().get(file).is_some_and(|file| file.symlink.is_some());
-        is_link
+        item.is_link(self.store.layout())
             || self.store.has_flag(file, flag::OWN)
             || self.store.layout().pieces_of(file).any(|piece| self.store.is_verified(piece))
     }
@@ -370,12 +369,7 @@ impl Relocation {
         self.begun.insert(item);
         let from = self.old_path(item);
         let (from, to) = ((&*self.from.root, from.as_path()), self.temporary_path(item));
-        let is_link = match item {
-            Item::File(file) => {
-                self.store.layout().files().get(file).is_some_and(|file| file.symlink.is_some())
-            }
-            Item::PartFile => false,
-        };
+        let is_link = item.is_link(self.store.layout());
         let len = copy_file(from, (&self.to.root, &to), is_link, progress, stop)?;
         self.copied.insert(item, len);
         Ok(())

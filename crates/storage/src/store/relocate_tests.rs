@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
 
 use super::*;
+use crate::FileNames;
 use crate::crash::LEFT_HERE;
 use crate::moving::Moving;
 use crate::testing::{Fixture, Kind};

@@ -147,10 +147,7 @@ impl Recovery<'_> {
             return Ok(());
         }
         let temporary = temporary(&self.parts, new, item);
-        let is_link = match item {
-            Item::File(file) => self.meta.layout.files().get(file).is_some_and(|file| file.symlink.is_some()),
-            Item::PartFile => false,
-        };
+        let is_link = item.is_link(&self.meta.layout);
         let (from, to) = ((&*self.from_root, old), (&*self.to_root, temporary.as_path()));
         copy_file(from, to, is_link, &mut |_| {}, &AtomicBool::new(false))?;
         self.take_name(&temporary, new)?;
