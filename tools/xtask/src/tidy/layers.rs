@@ -69,9 +69,22 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-metainfo",
     ]),
     entry("ztor-session", (Layer::Runtime, 0), Kind::Open),
-    entry("ztor-daemon", (Layer::Runtime, 1), Kind::Open).only(&["ztor-base", "ztor-policy", "ztor-session"]),
+    // Front ends depend on nothing else of the daemon.
+    entry("ztor-api", (Layer::Runtime, 0), Kind::Pure).only(&[]),
+    entry("ztor-client", (Layer::Runtime, 1), Kind::Open).only(&["ztor-api"]),
+    entry("ztor-daemon", (Layer::Runtime, 1), Kind::Open).only(&[
+        "ztor-base",
+        "ztor-policy",
+        "ztor-session",
+        "ztor-api",
+    ]),
     // Applications reach the engine and the peer protocol through the session.
-    entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&["ztor-base", "ztor-tracker"]),
+    entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&[
+        "ztor-base",
+        "ztor-tracker",
+        "ztor-daemon",
+        "ztor-api",
+    ]),
     entry("ztor", (Layer::Application, 1), Kind::Open).only(&[
         "ztor-base",
         "ztor-bencode",
@@ -80,6 +93,8 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-storage",
         "ztor-session",
         "ztor-daemon",
+        "ztor-api",
+        "ztor-client",
         "ztor-server",
     ]),
     entry("ztor-sim", (Layer::Tools, 0), Kind::Open),

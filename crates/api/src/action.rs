@@ -1,0 +1,201 @@
+//! Actions on torrents.
+
+use crate::detail::FilePriority;
+use crate::goals::Goals;
+use crate::problem::Problem;
+use crate::torrent::Limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Request of an action on torrents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRequest {
+    /// Terms that select torrents; one that matches is enough. An exact name; a name with `*`, `?` or `[...]` as a glob;
+    /// an info-hash or its first characters, at least six; or a term with a prefix: `id:`, `name:`, `hash:`, `category:`
+    /// (with those below it), `tag:`, `state:`; or `all`. A term that matches nothing is an error, and so is a hash
+    /// prefix that matches several.
+    pub torrents: Vec<String>,
+    /// Action.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// An action on torrents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Action {
+    /// Starts torrents, as the queue allows; those whose goal was reached continue.
+    Start {
+        /// True to start them whatever the queue and the schedule say.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Stops torrents.
+    Stop,
+    /// Hashes all data on disk.
+    Recheck,
+    /// Announces to trackers, DHT and the local network now, as far as intervals allow.
+    Reannounce,
+    /// Removes torrents.
+    Remove {
+        /// What happens to their data.
+        #[serde(default)]
+        data: DataChoice,
+    },
+    /// Moves the files to another download folder.
+    Move {
+        /// The folder, an absolute path.
+        dir: String,
+    },
+    /// Gives a file or a folder another path below the download folder.
+    RenamePath {
+        /// Path below the download folder, as it is now.
+        from: String,
+        /// New path below the download folder.
+        to: String,
+    },
+    /// Gives a torrent another name in lists. Files keep theirs.
+    Rename {
+        /// New name; the empty string is the name of the torrent file.
+        name: String,
+    },
+    /// Sets the rate limits of each torrent.
+    SetLimits(Limits),
+    /// Sets the goals of each torrent.
+    SetGoals(Goals),
+    /// Sets the category.
+    SetCategory {
+        /// Path of an existing category; `null` for none.
+        category: Option<String>,
+    },
+    /// Adds tags, which need not exist.
+    AddTags {
+        /// Tags.
+        tags: Vec<String>,
+    },
+    /// Takes tags away.
+    RemoveTags {
+        /// Tags.
+        tags: Vec<String>,
+    },
+    /// Moves downloads in the queue.
+    Queue {
+        /// Target.
+        to: QueueMove,
+    },
+    /// Fetches the pieces in order, or the rare ones first.
+    SetSequential {
+        /// True for the order of the data.
+        on: bool,
+    },
+    /// Fetches the first and last pieces of files before others, or like them.
+    SetEndsFirst {
+        /// True for the ends first.
+        on: bool,
+    },
+    /// Sets the priorities of files. Others keep theirs.
+    SetFilePriorities {
+        /// Priorities by the index of the file.
+        files: BTreeMap<usize, FilePriority>,
+    },
+    /// Changes the trackers.
+    EditTrackers(TrackerChange),
+    /// Adds addresses of peers.
+    AddPeers {
+        /// Addresses, `IP:PORT`.
+        peers: Vec<String>,
+    },
+    /// Starts torrents that a fault has stopped, with a check of their files.
+    Retry,
+}
+
+/// What happens to the data of a torrent that is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataChoice {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is deleted, except files that are not known to be the torrent's.
+    Delete,
+    /// It is moved to the trash folder of the settings.
+    Trash,
+}
+
+/// Target of a move in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueMove {
+    /// Before all others.
+    Top,
+    /// One place up.
+    Up,
+    /// One place down.
+    Down,
+    /// Behind all others.
+    Bottom,
+}
+
+/// Change of the trackers of a torrent: first removals, then replacements and additions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrackerChange {
+    /// Announce URLs in place of all present ones, tier by tier; `null` leaves them.
+    pub set: Option<Vec<Vec<String>>>,
+    /// Announce URLs to remove.
+    pub remove: Vec<String>,
+    /// Announce URLs to add, each as a tier of its own at the end.
+    pub add: Vec<String>,
+    /// Announce URLs to replace, by the new ones.
+    pub replace: BTreeMap<String, String>,
+}
+
+/// Answer to an [`ActionRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// Ids of the torrents for which it is done.
+    pub done: Vec<u64>,
+    /// Torrents for which it failed.
+    pub failed: Vec<Failed>,
+}
+
+/// A torrent for which an action failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// Id of the torrent.
+    pub id: u64,
+    /// Reason.
+    pub problem: Problem,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_a_flat_form() {
+        let text = r#"{"torrents":["id:1"],"action":"remove","data":"delete"}"#;
+        let request: ActionRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(request.action, Action::Remove { data: DataChoice::Delete });
+        assert_eq!(serde_json::to_string(&request).unwrap(), text);
+        let text = r#"{"torrents":["all"],"action":"set_limits","down_per_s":5,"up_per_s":null}"#;
+        let request: ActionRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(request.action, Action::SetLimits(Limits { down_per_s: Some(5), up_per_s: None }));
+        assert_eq!(serde_json::to_string(&request).unwrap(), text);
+    }
+
+    #[test]
+    fn actions_with_unknown_names_or_fields_are_refused() {
+        for text in [
+            r#"{"torrents":["all"],"action":"melt"}"#,
+            r#"{"torrents":["all"],"action":"start","fast":true}"#,
+            r#"{"torrents":["all"],"action":"set_limits","down":5}"#,
+            r#"{"action":"stop"}"#,
+        ] {
+            assert!(serde_json::from_str::<ActionRequest>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Torrents to add.
+
+use crate::detail::FilePriority;
+use crate::goals::Goals;
+use crate::problem::Problem;
+use crate::torrent::Limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Request to add torrents.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddRequest {
+    /// Torrents.
+    pub sources: Vec<AddSource>,
+    /// Options of all of them.
+    #[serde(default)]
+    pub options: AddOptions,
+}
+
+/// A torrent to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddSource {
+    /// Content of a torrent file, in base64.
+    Torrent(String),
+    /// Magnet link, or info-hash in hexadecimal or base32.
+    Magnet(String),
+    /// HTTP or HTTPS URL of a torrent file, which the daemon fetches.
+    Url(String),
+}
+
+/// Options of torrents that are added. `null` takes what the category or the settings say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddOptions {
+    /// Download folder, an absolute path.
+    pub dir: Option<String>,
+    /// Path of a category, which need not exist.
+    pub category: Option<String>,
+    /// Tags, which need not exist.
+    pub tags: Vec<String>,
+    /// True to leave the torrents stopped.
+    pub paused: Option<bool>,
+    /// Name in lists; for one torrent only.
+    pub name: Option<String>,
+    /// Rate limits of each torrent.
+    pub limits: Limits,
+    /// Goals of each torrent.
+    pub goals: Goals,
+    /// True to fetch the pieces in order.
+    pub sequential: Option<bool>,
+    /// True to fetch the ends of files first.
+    pub ends_first: Option<bool>,
+    /// Priorities of files.
+    pub files: FileChoice,
+    /// True to put the torrents at the top of the queue.
+    pub to_top: Option<bool>,
+    /// Addresses of peers, `IP:PORT`.
+    pub peers: Vec<String>,
+    /// True to replace existing files that are not the torrent's.
+    pub overwrite: bool,
+    /// Announce URLs in addition to those of the torrent.
+    pub trackers: Vec<String>,
+}
+
+/// Choice of files, by their index. Others are downloaded with normal priority.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FileChoice(pub BTreeMap<usize, FilePriority>);
+
+/// Answer to an [`AddRequest`]: one entry for each source, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AddResult {
+    /// Results.
+    pub results: Vec<Added>,
+}
+
+/// Result of adding one torrent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Added {
+    /// It was added.
+    Added {
+        /// Its id.
+        id: u64,
+        /// Its info-hash.
+        hash: String,
+        /// Its name.
+        name: String,
+    },
+    /// The daemon has it already. New trackers and tags were added to it.
+    Duplicate {
+        /// Its id.
+        id: u64,
+        /// Its info-hash.
+        hash: String,
+        /// Its name.
+        name: String,
+    },
+    /// It was not added.
+    Failed {
+        /// Reason.
+        problem: Problem,
+    },
+}

@@ -1,0 +1,141 @@
+//! Details of a torrent.
+
+use crate::goals::Goals;
+use crate::torrent::Torrent;
+use serde::{Deserialize, Serialize};
+
+/// A torrent in detail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Detail {
+    /// Its row.
+    #[serde(flatten)]
+    pub torrent: Torrent,
+    /// Goals of the torrent alone.
+    pub goals: Goals,
+    /// Magnet link.
+    pub magnet: String,
+    /// Comment in the torrent file.
+    pub comment: Option<String>,
+    /// Program that has created the torrent file.
+    pub created_by: Option<String>,
+    /// Time at which the torrent file was created.
+    pub created_unix_s: Option<i64>,
+    /// Length of a piece in bytes; `null` while the metadata is unknown.
+    pub piece_bytes: Option<u32>,
+    /// Number of pieces; `null` while the metadata is unknown.
+    pub pieces: Option<u32>,
+    /// Number of pieces that are present.
+    pub have_pieces: u32,
+    /// Number of files without pads; `null` while the metadata is unknown.
+    pub files: Option<usize>,
+    /// Bytes received in vain in this session.
+    pub wasted_bytes: u64,
+    /// Number of known addresses of peers.
+    pub known_peers: u32,
+}
+
+/// A file of a torrent. Pads are left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// Index in the torrent, pads included.
+    pub index: usize,
+    /// Path below the download folder, as it is now.
+    pub path: String,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// Bytes of the file in pieces that are present.
+    pub have_bytes: u64,
+    /// Priority.
+    pub priority: FilePriority,
+}
+
+/// Priority of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilePriority {
+    /// The file is not downloaded.
+    Skip,
+    /// Low.
+    Low,
+    /// Normal.
+    Normal,
+    /// High.
+    High,
+}
+
+/// A connected peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Remote address, `IP:PORT`.
+    pub addr: String,
+    /// Client name that the peer claims, unfiltered; `null` if it has sent none.
+    pub client: Option<String>,
+    /// True if the peer has opened the connection.
+    pub is_incoming: bool,
+    /// Transport: `tcp` or `utp`.
+    pub transport: String,
+    /// True if the stream is encrypted.
+    pub is_encrypted: bool,
+    /// Sources of its address: `user`, `tracker`, `local`, `incoming`, `dht`, `pex`, `hole_punch`.
+    pub sources: Vec<String>,
+    /// Part of the pieces that the peer has, from 0 to 1.
+    pub progress: f64,
+    /// Rate of piece data from the peer.
+    pub down_per_s: u64,
+    /// Rate of piece data to the peer.
+    pub up_per_s: u64,
+    /// Piece data from the peer over this connection.
+    pub downloaded_bytes: u64,
+    /// Piece data to the peer over this connection.
+    pub uploaded_bytes: u64,
+    /// True if the peer chokes us.
+    pub chokes_us: bool,
+    /// True if we choke the peer.
+    pub we_choke: bool,
+    /// True if the peer is interested in our pieces.
+    pub is_interested: bool,
+    /// True if we are interested in its pieces.
+    pub we_are_interested: bool,
+    /// True if the peer has let requests wait for long.
+    pub is_snubbed: bool,
+    /// Time since the connection was opened.
+    pub connected_s: u64,
+}
+
+/// A tracker of a torrent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tracker {
+    /// Announce URL without passkeys.
+    pub url: String,
+    /// Tier (BEP 12), from 0.
+    pub tier: usize,
+    /// State: `idle`, `announcing`, `working` or `failing`.
+    pub state: String,
+    /// Last failure or warning in plain words; `null` if there is neither.
+    pub message: Option<String>,
+    /// Time until the next announce; `null` if unknown.
+    pub announces_in_s: Option<u64>,
+    /// Number of failures in a row.
+    pub fails: u32,
+    /// Number of addresses in the last reply; `null` without a reply.
+    pub peers: Option<usize>,
+    /// Number of seeders; `null` if unknown.
+    pub seeders: Option<u32>,
+    /// Number of leechers; `null` if unknown.
+    pub leechers: Option<u32>,
+    /// Number of completed downloads; `null` if unknown.
+    pub downloads: Option<u32>,
+}
+
+/// Pieces of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// Number of pieces.
+    pub count: u32,
+    /// Pieces that are present, one bit each, the highest bit of the first byte first, in base64.
+    pub have: String,
+    /// Number of connected peers with each piece, at most 255, one byte each, in base64.
+    pub availability: String,
+    /// Indexes of the pieces in progress.
+    pub partial: Vec<u32>,
+}

@@ -1,0 +1,40 @@
+//! Types that front ends exchange with a daemon, as JSON.
+//!
+//! Each type is defined once: the daemon answers with it, the server sends it, and clients read it. Unknown fields are
+//! ignored in answers, so that an older client can talk to a newer daemon, and refused in requests, so that a
+//! misspelled one has no silent effect.
+//!
+//! Units are in the names of fields: `_bytes`, `_per_s` (bytes per second), `_s` (seconds) and `_unix_s` (seconds since
+//! 1970). Absent values are `null`.
+#![forbid(unsafe_code)]
+
+mod action;
+mod add;
+mod detail;
+mod goals;
+mod labels;
+mod list;
+mod live;
+mod problem;
+mod settings;
+mod state;
+mod statistics;
+mod torrent;
+mod watch;
+
+pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
+pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added, FileChoice};
+pub use detail::{Detail, File, FilePriority, Peer, Pieces, Tracker};
+pub use goals::{Goal, GoalAction, Goals};
+pub use labels::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
+pub use list::{Counts, List, ListQuery, Removed, Sort, SortKey};
+pub use live::{LiveRequest, LiveUpdate};
+pub use problem::{Problem, ProblemKind};
+pub use settings::{Setting, SettingChange, SettingKind, SettingSource, SettingValue};
+pub use state::{Fault, FaultKind, State};
+pub use statistics::{Daemon, Statistics};
+pub use torrent::{Limits, Moving, Torrent};
+pub use watch::{WatchFolder, WatchFolderEdit, WatchLoaded, WatchProblem};
+
+/// Path of the version of the API in this crate, before each route.
+pub const BASE: &str = "/api/v1";
