@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ztor_daemon::policy::State;
+use ztor_daemon::policy::{State, TorrentKey};
 use ztor_daemon::{Manager, NewTorrent};
 use ztor_metainfo::Metainfo;
 use ztor_session::{
@@ -72,6 +72,11 @@ pub(crate) enum Next {
     Metadata(TorrentId, Arc<Metainfo>),
     /// The run is over.
     End(anyhow::Result<Exit>),
+}
+
+/// Returns the key for the policy, which lasts for this run only.
+fn key_of(torrent: TorrentId) -> TorrentKey {
+    TorrentKey::new(torrent.as_u64())
 }
 
 /// Result of waiting for an event of the session.
@@ -182,7 +187,7 @@ impl Runner {
 
     /// Lets the policy decide when a torrent runs.
     fn manage(&mut self, torrent: &TorrentHandle) -> anyhow::Result<()> {
-        let managed = self.manager.add(torrent.clone(), NewTorrent::default());
+        let managed = self.manager.add(key_of(torrent.id()), torrent.clone(), NewTorrent::default());
         managed.context("cannot manage the torrent")
     }
 
@@ -485,8 +490,9 @@ impl Runner {
         if seed.time.is_some_and(|time| all_done.elapsed() >= time) {
             return true;
         }
-        let has_reached =
-            |torrent: &Torrent| matches!(self.manager.state_of(torrent.id), Some(State::GoalReached { .. }));
+        let has_reached = |torrent: &Torrent| {
+            matches!(self.manager.state_of(key_of(torrent.id)), Some(State::GoalReached { .. }))
+        };
         let mut done = self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done));
         seed.ratio && done.all(has_reached)
     }

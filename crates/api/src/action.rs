@@ -157,6 +157,8 @@ pub struct TrackerChange {
 pub struct ActionResult {
     /// Ids of the torrents for which it is done.
     pub done: Vec<u64>,
+    /// Ids of the torrents for which it goes on in the background, such as a move to another disk.
+    pub under_way: Vec<u64>,
     /// Torrents for which it failed.
     pub failed: Vec<Failed>,
 }

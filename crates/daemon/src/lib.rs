@@ -1,5 +1,7 @@
 //! Management of the torrents of a session, for programs that keep them for long.
 //!
+//! [`Daemon`] is the whole: a session, its torrents, categories, tags, the queue, and the database that outlives the process.
+//!
 //! [`Manager`] carries out the decisions of [`ztor_policy`]: which torrents run, when they are done, and which limits
 //! apply. It has no thread: its owner calls [`Manager::turn`] a few times a second.
 //!
@@ -15,7 +17,7 @@
 //! rules.goals.ratio = policy::Goal::At(policy::Ratio::from_thousandths(1500));
 //! let mut manager = Manager::new(rules, Settings::default());
 //! let torrent = session.add(AddTorrent::new(meta, "downloads").paused(true)).wait()?;
-//! manager.add(torrent, Default::default())?;
+//! manager.add(policy::TorrentKey::new(1), torrent, Default::default())?;
 //! loop {
 //!     for event in manager.turn(&session) {
 //!         println!("{event:?}");
@@ -27,8 +29,20 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod core;
+mod daemon;
+mod error;
 mod facts;
+mod goals;
 mod manager;
+mod record;
+mod select;
+mod store;
 
+pub use daemon::{Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, parse_torrent};
+pub use error::DaemonError;
 pub use manager::{Event, Manager, NewTorrent};
+pub use record::{FileOptions, Folder, Share};
+pub use select::SelectError;
+pub use store::{Salvage, Store, StoreError};
 pub use ztor_policy as policy;

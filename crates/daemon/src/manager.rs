@@ -2,14 +2,15 @@
 
 use crate::clock::PolicyClock;
 use crate::facts::facts_of;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use ztor_policy::{
     CategoryId, Config, Effect, Facts, GoalKind, Goals, Limits, Mode, Phase, Policy, Saved, StopReason,
     TorrentError, TorrentKey,
 };
 use ztor_session::{
-    GroupLimits, LimitGroup, RateLimits, Session, Settings, Snapshot, TorrentHandle, TorrentId,
+    Change, GroupLimits, LimitGroup, RateLimits, Session, Settings, Snapshot, TorrentHandle, TorrentId,
+    TorrentStatus,
 };
 
 /// Manager of the torrents of a session.
@@ -17,12 +18,15 @@ use ztor_session::{
 /// Torrents that it manages begin [paused](field@ztor_session::AddTorrent::paused): the policy starts them. If no rule can
 /// hold them back, they may as well run from the beginning. Acts of the user go through
 /// [`policy_mut`](Self::policy_mut), not through the handles of torrents.
+///
+/// The caller chooses the keys of torrents, which may outlive the session; ids of the session do not.
 #[derive(Debug)]
 pub struct Manager {
     policy: Policy,
     clock: PolicyClock,
     settings: Settings,
     torrents: BTreeMap<TorrentKey, TorrentHandle>,
+    keys: HashMap<TorrentId, TorrentKey>,
     /// Status as it was reported to the policy last.
     seen: Arc<Snapshot>,
     /// True until the limits of the session are those of the policy.
@@ -39,6 +43,8 @@ pub struct NewTorrent {
     pub category: Option<CategoryId>,
     /// True to leave it paused until the user resumes it.
     pub is_paused: bool,
+    /// True for the top of the queue, false for its end; `None` for what the policy says.
+    pub at_top: Option<bool>,
 }
 
 /// A decision of the policy that was carried out.
@@ -46,17 +52,21 @@ pub struct NewTorrent {
 #[non_exhaustive]
 pub enum Event {
     /// A torrent was started.
-    Started(TorrentId),
+    Started(TorrentKey),
     /// A torrent was stopped, for this reason.
-    Stopped(TorrentId, StopReason),
+    Stopped(TorrentKey, StopReason),
     /// A torrent has reached a goal. The event of its action follows.
-    GoalReached(TorrentId, GoalKind),
+    GoalReached(TorrentKey, GoalKind),
     /// The policy requests something of a torrent that the session cannot do, by its name. The torrent goes on as it was.
-    NotSupported(TorrentId, &'static str),
+    NotSupported(TorrentKey, &'static str),
+    /// The session has a new status of a torrent.
+    Changed(TorrentKey),
+    /// A torrent has left the session, and is not managed any more.
+    Gone(TorrentKey),
     /// A torrent was removed, with its data if `with_data` is true.
     Removed {
         /// The torrent.
-        torrent: TorrentId,
+        torrent: TorrentKey,
         /// True if its data is deleted.
         with_data: bool,
     },
@@ -76,25 +86,75 @@ impl Manager {
     }
 
     fn with(policy: Policy, settings: Settings) -> Self {
-        let (torrents, seen) = (BTreeMap::new(), Arc::default());
-        Self { policy, clock: PolicyClock::start(), settings, torrents, seen, is_new: true }
+        Self {
+            policy,
+            clock: PolicyClock::start(),
+            settings,
+            torrents: BTreeMap::new(),
+            keys: HashMap::new(),
+            seen: Arc::default(),
+            is_new: true,
+        }
     }
 
     /// Manages a torrent.
     ///
     /// # Errors
-    /// The manager has the torrent already, the category does not exist, or there are too many torrents.
-    pub fn add(&mut self, torrent: TorrentHandle, new: NewTorrent) -> Result<(), TorrentError> {
-        let key = key_of(torrent.id());
+    /// The manager has a torrent with this key, the category does not exist, or there are too many torrents.
+    pub fn add(
+        &mut self,
+        key: TorrentKey,
+        torrent: TorrentHandle,
+        new: NewTorrent,
+    ) -> Result<(), TorrentError> {
         let mode = if new.is_paused { Mode::Paused } else { Mode::Queue };
-        let (goals, category) = (new.goals, new.category);
+        let (goals, category, at_top) = (new.goals, new.category, new.at_top);
         let facts = torrent.status().map_or_else(|| Facts::new(Phase::Metadata), |status| facts_of(&status));
         self.policy.add(
             key,
-            ztor_policy::NewTorrent { mode, category, goals, ..ztor_policy::NewTorrent::new(facts) },
+            ztor_policy::NewTorrent { mode, category, goals, at_top, ..ztor_policy::NewTorrent::new(facts) },
         )?;
+        self.keys.insert(torrent.id(), key);
         self.torrents.insert(key, torrent);
         Ok(())
+    }
+
+    /// Gives a torrent of the policy, as after a restart, its torrent in the session. Does nothing if the policy does not
+    /// know the key.
+    pub fn attach(&mut self, key: TorrentKey, torrent: TorrentHandle) {
+        let facts = torrent.status().map_or_else(|| Facts::new(Phase::Metadata), |status| facts_of(&status));
+        if self.policy.update(key, facts) {
+            self.keys.insert(torrent.id(), key);
+            self.torrents.insert(key, torrent);
+        }
+    }
+
+    /// Reports that a torrent of the policy cannot be loaded into the session.
+    pub fn set_failed(&mut self, key: TorrentKey) {
+        self.policy.update(key, Facts::new(Phase::Fault));
+    }
+
+    /// Forgets a torrent, which stays in the session.
+    pub fn forget(&mut self, key: TorrentKey) {
+        self.policy.remove(key);
+        if let Some(torrent) = self.torrents.remove(&key) {
+            self.keys.remove(&torrent.id());
+        }
+    }
+
+    /// Returns the torrent in the session; `None` if it is not loaded, or not managed.
+    pub fn torrent(&self, key: TorrentKey) -> Option<&TorrentHandle> {
+        self.torrents.get(&key)
+    }
+
+    /// Returns the key of a torrent of the session; `None` if it is not managed.
+    pub fn key_of(&self, torrent: TorrentId) -> Option<TorrentKey> {
+        self.keys.get(&torrent).copied()
+    }
+
+    /// Returns the status of a torrent as of the last turn; `None` if it is not loaded.
+    pub fn status(&self, key: TorrentKey) -> Option<&TorrentStatus> {
+        self.seen.torrent(self.torrents.get(&key)?.id())
     }
 
     /// Returns the policy.
@@ -108,8 +168,13 @@ impl Manager {
     }
 
     /// Returns the state of a torrent by the policy; `None` if it is not managed.
-    pub fn state_of(&self, torrent: TorrentId) -> Option<ztor_policy::State> {
-        self.policy.state_of(key_of(torrent))
+    pub fn state_of(&self, torrent: TorrentKey) -> Option<ztor_policy::State> {
+        self.policy.state_of(torrent)
+    }
+
+    /// Returns true if the alternative limits are in force by the user's choice.
+    pub fn is_alternative(&self) -> bool {
+        self.policy.alternative() == ztor_policy::Alternative::On
     }
 
     /// Changes the settings of the session, apart from its limits.
@@ -121,37 +186,38 @@ impl Manager {
     /// Reports changes to the policy, and carries out its decisions. Requests to the session are sent, and not waited
     /// for. Call it a few times a second.
     pub fn turn(&mut self, session: &Session) -> Vec<Event> {
-        self.report(session.snapshot());
+        let mut events = self.report(session.snapshot());
         let mut effects = Vec::new();
         self.policy.settle(self.clock.now(), &mut effects);
-        effects.into_iter().filter_map(|effect| self.carry_out(session, effect)).collect()
+        events.extend(effects.into_iter().filter_map(|effect| self.carry_out(session, effect)));
+        events
     }
 
     /// Reports the torrents whose status has changed.
-    fn report(&mut self, snapshot: Arc<Snapshot>) {
-        if Arc::ptr_eq(&snapshot, &self.seen) {
-            return;
-        }
-        let mut gone: Vec<TorrentKey> = Vec::new();
-        for key in self.torrents.keys() {
-            let id = TorrentId::from_u64(key.as_u64());
-            match (snapshot.torrent(id), self.seen.torrent(id)) {
-                // Unchanged torrents are shared by the two snapshots.
-                (Some(now), Some(before)) if std::ptr::eq(now, before) => {}
-                (Some(now), _) => drop(self.policy.update(*key, facts_of(now))),
-                (None, Some(_)) => gone.push(*key),
-                (None, None) => {}
+    fn report(&mut self, snapshot: Arc<Snapshot>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for change in snapshot.changes_since(&self.seen) {
+            match change {
+                Change::Status(status) => {
+                    if let Some(key) = self.keys.get(&status.id) {
+                        self.policy.update(*key, facts_of(status));
+                        events.push(Event::Changed(*key));
+                    }
+                }
+                Change::Gone(id) => {
+                    if let Some(key) = self.keys.get(&id).copied() {
+                        events.push(Event::Gone(key));
+                    }
+                }
             }
         }
-        for key in gone {
-            self.forget(key);
+        for event in &events {
+            if let Event::Gone(key) = event {
+                self.forget(*key);
+            }
         }
         self.seen = snapshot;
-    }
-
-    fn forget(&mut self, key: TorrentKey) {
-        self.policy.remove(key);
-        self.torrents.remove(&key);
+        events
     }
 
     fn carry_out(&mut self, session: &Session, effect: Effect) -> Option<Event> {
@@ -180,31 +246,28 @@ impl Manager {
                 drop(session.remove_group(group_of(category)));
                 None
             }
-            Effect::GoalReached { torrent, goal } => Some(Event::GoalReached(handle(torrent)?.id(), goal)),
+            Effect::GoalReached { torrent, goal } => Some(Event::GoalReached(torrent, goal)),
             Effect::Stop(torrent, reason) => {
                 let handle = handle(torrent)?;
                 // Also after a fault and for a check, which go on: the policy decides when it starts again.
                 drop(handle.pause());
-                Some(Event::Stopped(handle.id(), reason))
+                Some(Event::Stopped(torrent, reason))
             }
             Effect::Start(torrent) => {
                 let handle = handle(torrent)?;
                 drop(handle.resume());
-                Some(Event::Started(handle.id()))
+                Some(Event::Started(torrent))
             }
             Effect::Remove { torrent, with_data } => {
                 let handle = handle(torrent)?;
-                let id = handle.id();
                 match with_data {
                     true => drop(handle.remove_with_data()),
                     false => drop(handle.remove()),
                 }
                 self.forget(torrent);
-                Some(Event::Removed { torrent: id, with_data })
+                Some(Event::Removed { torrent, with_data })
             }
-            Effect::SuperSeed(torrent) => {
-                Some(Event::NotSupported(handle(torrent)?.id(), "super seeding (BEP 16)"))
-            }
+            Effect::SuperSeed(torrent) => Some(Event::NotSupported(torrent, "super seeding (BEP 16)")),
             // The session reads one torrent at a time from each disk.
             Effect::StartCheck(_) | Effect::HoldCheck(_) => None,
         }
@@ -214,10 +277,6 @@ impl Manager {
 fn without_check_limit(mut config: Config) -> Config {
     config.queue.checks = None;
     config
-}
-
-fn key_of(torrent: TorrentId) -> TorrentKey {
-    TorrentKey::new(torrent.as_u64())
 }
 
 fn group_of(category: CategoryId) -> LimitGroup {

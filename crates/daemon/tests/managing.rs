@@ -49,6 +49,10 @@ fn until(
     }
 }
 
+fn key(torrent: &TorrentHandle) -> policy::TorrentKey {
+    policy::TorrentKey::new(torrent.id().as_u64())
+}
+
 fn is_paused(torrent: &TorrentHandle) -> bool {
     torrent.status().is_some_and(|status| status.state == TorrentState::Paused)
 }
@@ -67,16 +71,15 @@ fn queue_runs_one_download_after_the_other_and_the_user_can_change_the_order() {
         seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
         let add = AddTorrent::new(meta, tmp.path().join("dst")).peers(vec![seed.local_addr()]).paused(true);
         let handle = leech.add(add).wait().unwrap();
-        manager.add(handle.clone(), NewTorrent::default()).unwrap();
+        manager.add(key(&handle), handle.clone(), NewTorrent::default()).unwrap();
         torrents.push(handle);
     }
-    let [a, b, c] = [0, 1, 2].map(|n| torrents[n].id());
+    let [a, b, c] = [0, 1, 2].map(|n| key(&torrents[n]));
     until(&mut manager, &leech, "the first runs", |manager, _| {
         matches!(manager.state_of(a), Some(State::Running { .. }))
     });
     assert!(torrents[1..].iter().all(|torrent| torrent.status().unwrap().state != TorrentState::Downloading));
-    let last = policy::TorrentKey::new(c.as_u64());
-    manager.policy_mut().move_to(&[last], policy::Move::To(1));
+    manager.policy_mut().move_to(&[c], policy::Move::To(1));
     let mut running_at_once = 0;
     let events = until(&mut manager, &leech, "all are done", |_, _| {
         let running = torrents.iter().filter(|torrent| {
@@ -111,7 +114,7 @@ fn torrent_at_its_ratio_is_removed_and_the_limits_of_its_category_hold() {
     let handle = seed.add(add).wait().unwrap();
     let mut new = NewTorrent::default();
     new.category = Some(category);
-    manager.add(handle.clone(), new).unwrap();
+    manager.add(key(&handle), handle.clone(), new).unwrap();
     until(&mut manager, &seed, "seeds", |_, _| {
         handle.status().is_some_and(|status| status.state == TorrentState::Seeding)
     });
@@ -126,8 +129,8 @@ fn torrent_at_its_ratio_is_removed_and_the_limits_of_its_category_hold() {
     let events = until(&mut manager, &seed, "removed", |_, events| {
         events.iter().any(|event| matches!(event, Event::Removed { with_data: false, .. }))
     });
-    assert!(events.contains(&Event::GoalReached(handle.id(), GoalKind::Ratio)), "{events:?}");
-    assert_eq!(manager.state_of(handle.id()), None);
+    assert!(events.contains(&Event::GoalReached(key(&handle), GoalKind::Ratio)), "{events:?}");
+    assert_eq!(manager.state_of(key(&handle)), None);
     fetched.finished().wait_for(LIMIT).unwrap();
     assert!(source.join("data").exists());
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
@@ -142,16 +145,16 @@ fn alternative_limits_and_a_pause_of_the_user_take_effect_with_the_next_turn() {
     let config = policy::Config { alternative, ..policy::Config::default() };
     let mut manager = Manager::new(config, Settings::default());
     let handle = client.add(AddTorrent::new(meta, tmp.path().join("src")).paused(true)).wait().unwrap();
-    manager.add(handle.clone(), NewTorrent::default()).unwrap();
+    manager.add(key(&handle), handle.clone(), NewTorrent::default()).unwrap();
     until(&mut manager, &client, "seeds", |_, _| {
         handle.status().is_some_and(|status| status.state == TorrentState::Seeding)
     });
     manager.policy_mut().set_alternative(Alternative::On);
-    let key = policy::TorrentKey::new(handle.id().as_u64());
-    manager.policy_mut().pause(key);
+    let torrent = key(&handle);
+    manager.policy_mut().pause(torrent);
     until(&mut manager, &client, "paused", |_, _| is_paused(&handle));
-    assert_eq!(manager.state_of(handle.id()), Some(State::Paused));
-    manager.policy_mut().resume(key);
+    assert_eq!(manager.state_of(torrent), Some(State::Paused));
+    manager.policy_mut().resume(torrent);
     until(&mut manager, &client, "resumed", |_, _| !is_paused(&handle));
     assert!(client.shutdown(LIMIT));
 }

@@ -1,4 +1,4 @@
-//! The tracker, over HTTP and UDP, and files over HTTP.
+//! Servers of ztor: the API of the daemon, and the tracker over HTTP and UDP with files over HTTP.
 //!
 //! A [`tracker::TrackerServer`] runs on its own thread, so that callers need no async runtime. In addition to announces
 //! and scrapes it serves the given [`files::Files`], such as the torrent of `ztor share`.
@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod files;
 mod guard;
 mod route;

@@ -79,7 +79,7 @@ pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};
 pub use scrape::{ScrapeError, scrape};
 pub use session::{End, Session};
-pub use snapshot::{SessionEvent, Snapshot, Torrents};
+pub use snapshot::{Change, SessionEvent, Snapshot, Torrents};
 pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
 pub use statistics::TorrentStatistics;
@@ -97,7 +97,7 @@ pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{
     Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,
 };
-pub use ztor_tracker::ScrapeEntry;
+pub use ztor_tracker::{ScrapeEntry, redact as redact_url};
 pub use ztor_wire::mse::Method;
 
 /// The programs in the README, compiled as documentation tests.

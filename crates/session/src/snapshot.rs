@@ -29,6 +29,43 @@ impl Snapshot {
     }
 }
 
+/// A difference between two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// The status of a torrent, which is new or has changed.
+    Status(&'a TorrentStatus),
+    /// A torrent that does not exist any more.
+    Gone(TorrentId),
+}
+
+impl Snapshot {
+    /// Returns what has changed since an earlier snapshot of the same session, in order of the ids. Unchanged torrents
+    /// cost a comparison of two pointers.
+    pub fn changes_since<'a>(&'a self, earlier: &'a Snapshot) -> impl Iterator<Item = Change<'a>> {
+        let (mut now, mut before) = (self.torrents.0.iter().peekable(), earlier.torrents.0.iter().peekable());
+        let is_same = Arc::ptr_eq;
+        std::iter::from_fn(move || {
+            loop {
+                match (now.peek(), before.peek()) {
+                    (None, None) => return None,
+                    (Some(new), Some(old)) if new.id == old.id => {
+                        let is_changed = !is_same(new, old);
+                        let (new, _) = (now.next()?, before.next());
+                        if is_changed {
+                            return Some(Change::Status(new));
+                        }
+                    }
+                    (Some(new), Some(old)) if new.id > old.id => {
+                        return Some(Change::Gone(before.next()?.id));
+                    }
+                    (Some(_), _) => return Some(Change::Status(now.next()?)),
+                    (None, Some(_)) => return Some(Change::Gone(before.next()?.id)),
+                }
+            }
+        })
+    }
+}
+
 impl Torrents {
     /// Iterates over the torrents in order of their ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &TorrentStatus> + DoubleEndedIterator + Clone {
@@ -292,5 +329,13 @@ mod tests {
         assert_eq!(before.torrents.len(), 3, "a snapshot does not change");
         assert_eq!(viewer.snapshot().torrent(id(3)), None);
         assert!(Arc::ptr_eq(&viewer.snapshot(), &viewer.snapshot()), "nothing happened");
+        let after = viewer.snapshot();
+        let changes = after.changes_since(&before).map(|change| match change {
+            Change::Status(status) => (status.id, true),
+            Change::Gone(gone) => (gone, false),
+        });
+        assert_eq!(changes.collect::<Vec<_>>(), [(id(3), false), (id(4), true), (id(5), true)]);
+        assert_eq!(after.changes_since(&after).next(), None);
+        assert_eq!(Snapshot::default().changes_since(&after).count(), 3);
     }
 }

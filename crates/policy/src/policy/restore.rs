@@ -10,18 +10,31 @@ use crate::torrent::Torrent;
 impl Policy {
     /// Returns everything that outlives a restart, except the configuration.
     pub fn saved(&self) -> Saved {
+        Saved {
+            torrents: self.torrents.iter().map(|(key, torrent)| self.save(*key, torrent)).collect(),
+            queue: self.queue().collect(),
+            ..self.saved_labels()
+        }
+    }
+
+    /// Returns what outlives a restart of one torrent; `None` if it is unknown. For drivers that save each change.
+    pub fn saved_torrent(&self, key: TorrentKey) -> Option<SavedTorrent> {
+        Some(self.save(key, self.torrents.get(&key)?))
+    }
+
+    /// Returns what outlives a restart, without torrents and queue: categories, tags and the choice of limits.
+    pub fn saved_labels(&self) -> Saved {
         let category = |id| {
             let path = self.categories.path(id)?;
             let settings = self.categories.settings(id)?.clone();
             Some(SavedCategory { id, path, settings })
         };
         Saved {
-            torrents: self.torrents.iter().map(|(key, torrent)| self.save(*key, torrent)).collect(),
-            queue: self.queue().collect(),
             categories: self.categories.ids().into_iter().filter_map(category).collect(),
             last_category: self.categories.last_id(),
             tags: self.tags.names().map(str::to_owned).collect(),
             alternative: self.alternative,
+            ..Saved::default()
         }
     }
 

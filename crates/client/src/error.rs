@@ -1,0 +1,63 @@
+//! Errors of requests to a daemon.
+
+use crate::target::Target;
+use std::path::PathBuf;
+use thiserror::Error;
+use ztor_api::Problem;
+
+/// Reason why a request has no result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No daemon listens on the local socket.
+    #[error("no daemon listens on {}; start one with `ztor daemon`", path.display())]
+    NoDaemon {
+        /// Path of the socket.
+        path: PathBuf,
+    },
+    /// The connection has failed.
+    #[error("cannot reach the daemon at {target}: {reason}")]
+    Connection {
+        /// The daemon, without credentials.
+        target: String,
+        /// Cause in plain words.
+        reason: String,
+    },
+    /// The daemon refuses the request.
+    #[error("{0}")]
+    Refused(Problem),
+    /// The answer is not one of a daemon of ztor.
+    #[error(
+        "the server answered with HTTP status {0}, and is not a ztor daemon, or a proxy in front of one failed"
+    )]
+    Status(u16),
+    /// The answer cannot be read.
+    #[error("cannot read the answer of the daemon: {0}")]
+    Answer(String),
+    /// The target cannot be used.
+    #[error("cannot use the daemon's address {target}: {reason}")]
+    BadTarget {
+        /// The address, without credentials.
+        target: String,
+        /// Reason.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    pub(crate) fn of(error: reqwest::Error, target: &Target) -> Self {
+        if let Target::Socket(path) = target
+            && error.is_connect()
+        {
+            return Self::NoDaemon { path: path.clone() };
+        }
+        // The innermost cause says most.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let reason = cause.to_string();
+        Self::Connection { target: target.to_string(), reason }
+    }
+}

@@ -1,0 +1,210 @@
+//! Torrents of the daemon as front ends see them: what was saved, what the policy decided, and what the session reports.
+//!
+//! One revision counts all changes. Each torrent has the revision of its last change, and removed ones leave an entry in
+//! a bounded list, so that a front end can ask for what has changed since its last answer.
+
+mod entry;
+mod list;
+mod view;
+
+use crate::manager::{Event, Manager};
+use crate::record::Record;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use ztor_api::Removed;
+use ztor_base::SwarmId;
+use ztor_policy::TorrentKey;
+use ztor_session::{InfoHashes, Session, TorrentHandle};
+
+pub(crate) use entry::{Entry, Load};
+pub(crate) use list::{ListError, has_tag, is_in_category};
+pub(crate) use view::View;
+
+/// Maximum number of removals that are remembered. A front end that is further behind gets the whole list.
+const MAX_REMOVED: usize = 10_000;
+
+/// Torrents, policy and revision.
+#[derive(Debug)]
+pub(crate) struct Core {
+    manager: Manager,
+    entries: BTreeMap<TorrentKey, Entry>,
+    by_swarm: HashMap<SwarmId, TorrentKey>,
+    revision: u64,
+    removed: VecDeque<Removed>,
+    /// Revision before the oldest removal in the list.
+    removed_since: u64,
+    next_id: u64,
+}
+
+impl Core {
+    /// Creates the state of a daemon with the torrents of its database.
+    pub(crate) fn new(
+        manager: Manager,
+        records: Vec<(TorrentKey, InfoHashes, Record)>,
+        next_id: u64,
+    ) -> Self {
+        let mut core = Self {
+            manager,
+            entries: BTreeMap::new(),
+            by_swarm: HashMap::new(),
+            // A front end that kept a revision over a restart of the daemon is not to take it for one of this run.
+            revision: 1,
+            removed: VecDeque::new(),
+            removed_since: 1,
+            next_id,
+        };
+        for (key, hashes, record) in records {
+            core.insert(key, hashes, record);
+        }
+        core
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Returns the manager, for acts of the user. [`refresh`](Self::refresh) follows.
+    pub(crate) fn manager_mut(&mut self) -> &mut Manager {
+        &mut self.manager
+    }
+
+    /// Returns the revision of the last change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = TorrentKey> {
+        self.entries.keys().copied()
+    }
+
+    pub(crate) fn entry(&self, key: TorrentKey) -> Option<&Entry> {
+        self.entries.get(&key)
+    }
+
+    /// Returns a torrent to change. [`touch`](Self::touch) follows.
+    pub(crate) fn entry_mut(&mut self, key: TorrentKey) -> Option<&mut Entry> {
+        self.entries.get_mut(&key)
+    }
+
+    /// Returns the torrent in the session; `None` if it is not loaded.
+    pub(crate) fn handle(&self, key: TorrentKey) -> Option<TorrentHandle> {
+        self.manager.torrent(key).cloned()
+    }
+
+    /// Returns the torrent with one of these hashes.
+    pub(crate) fn find(&self, hashes: &InfoHashes) -> Option<TorrentKey> {
+        hashes.swarm_ids().find_map(|id| self.by_swarm.get(&id).copied())
+    }
+
+    /// Returns what front ends see of a torrent.
+    pub(crate) fn view(&self, key: TorrentKey) -> Option<View<'_>> {
+        Some(View::new(key, self.entries.get(&key)?, &self.manager))
+    }
+
+    fn views(&self) -> impl Iterator<Item = View<'_>> {
+        self.entries.iter().map(|(key, entry)| View::new(*key, entry, &self.manager))
+    }
+
+    /// Takes a new id.
+    pub(crate) fn take_id(&mut self) -> TorrentKey {
+        let key = TorrentKey::new(self.next_id);
+        self.next_id += 1;
+        key
+    }
+
+    /// Returns the next id that will be taken.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Adds a torrent, which is not loaded yet.
+    pub(crate) fn insert(&mut self, key: TorrentKey, hashes: InfoHashes, record: Record) {
+        self.revision += 1;
+        for swarm in hashes.swarm_ids() {
+            self.by_swarm.entry(swarm).or_insert(key);
+        }
+        self.entries.insert(key, Entry::new(hashes, record, self.revision));
+    }
+
+    /// Learns the hashes of the metadata of a magnet link, which may be more than those in the link.
+    pub(crate) fn set_hashes(&mut self, key: TorrentKey, hashes: InfoHashes) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.set_hashes(hashes);
+            for swarm in hashes.swarm_ids() {
+                self.by_swarm.entry(swarm).or_insert(key);
+            }
+        }
+    }
+
+    /// Records a change of a torrent that front ends see.
+    pub(crate) fn touch(&mut self, key: TorrentKey) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            self.revision += 1;
+            entry.set_revision(self.revision);
+        }
+    }
+
+    /// Records a change that front ends see, which is not of a torrent.
+    pub(crate) fn touch_whole(&mut self) {
+        self.revision += 1;
+    }
+
+    /// Forgets a torrent. Does nothing if it is unknown.
+    pub(crate) fn remove(&mut self, key: TorrentKey) {
+        self.manager.forget(key);
+        let Some(entry) = self.entries.remove(&key) else { return };
+        for swarm in entry.hashes().swarm_ids() {
+            if self.by_swarm.get(&swarm) == Some(&key) {
+                self.by_swarm.remove(&swarm);
+            }
+        }
+        self.revision += 1;
+        let hash = entry.hashes().to_string();
+        self.removed.push_back(Removed { id: key.as_u64(), hash, revision: self.revision });
+        if self.removed.len() > MAX_REMOVED
+            && let Some(oldest) = self.removed.pop_front()
+        {
+            self.removed_since = oldest.revision;
+        }
+    }
+
+    /// Returns the torrents that were removed after a revision; `None` if that is too long ago, or of another run.
+    fn removed_after(&self, revision: u64) -> Option<Vec<Removed>> {
+        if revision < self.removed_since || revision > self.revision {
+            return None;
+        }
+        let at = self.removed.partition_point(|removed| removed.revision <= revision);
+        Some(self.removed.range(at..).cloned().collect())
+    }
+
+    /// Takes a turn of the manager, and records what has changed. Returns its events. Torrents that have left the session
+    /// stay, for their owner to handle.
+    pub(crate) fn turn(&mut self, session: &Session) -> Vec<Event> {
+        let events = self.manager.turn(session);
+        let mut has_policy_news = false;
+        for event in &events {
+            match event {
+                Event::Changed(key) => self.touch(*key),
+                _ => has_policy_news = true,
+            }
+        }
+        if has_policy_news {
+            self.refresh();
+        }
+        events
+    }
+
+    /// Records a change of the torrents whose state or position in the queue has changed.
+    pub(crate) fn refresh(&mut self) {
+        for (key, entry) in &mut self.entries {
+            let policy = self.manager.policy();
+            if entry.see(policy.state_of(*key), policy.position(*key)) {
+                self.revision += 1;
+                entry.set_revision(self.revision);
+            }
+        }
+    }
+}

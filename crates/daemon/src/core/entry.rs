@@ -1,0 +1,101 @@
+//! A torrent of the daemon.
+
+use crate::record::Record;
+use std::time::{Duration, Instant};
+use ztor_api::Fault;
+use ztor_policy::State;
+use ztor_session::InfoHashes;
+
+/// A torrent of the daemon.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    hashes: InfoHashes,
+    record: Record,
+    load: Load,
+    revision: u64,
+    /// State and position in the queue when front ends were last told of a change.
+    seen: (Option<State>, Option<usize>),
+}
+
+/// Progress of loading a torrent into the session.
+#[derive(Debug)]
+pub(crate) enum Load {
+    /// It waits to be loaded, or is being loaded.
+    Pending,
+    /// It is being loaded again after a failure.
+    Again {
+        /// Pause before this attempt.
+        pause: Duration,
+    },
+    /// The session has it.
+    Loaded,
+    /// It could not be loaded.
+    Failed {
+        /// Reason for front ends.
+        fault: Fault,
+        /// Time of the next attempt; `None` if only the user can help.
+        retry_at: Option<Instant>,
+        /// Pause before that attempt.
+        pause: Duration,
+    },
+    /// It is being removed.
+    Leaving,
+}
+
+impl Load {
+    /// Returns the pause before the present or last attempt; 0 for the first.
+    pub(crate) fn pause(&self) -> Duration {
+        match self {
+            Self::Failed { pause, .. } | Self::Again { pause } => *pause,
+            Self::Pending | Self::Loaded | Self::Leaving => Duration::ZERO,
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(hashes: InfoHashes, record: Record, revision: u64) -> Self {
+        Self { hashes, record, load: Load::Pending, revision, seen: (None, None) }
+    }
+
+    pub(crate) fn hashes(&self) -> &InfoHashes {
+        &self.hashes
+    }
+
+    pub(super) fn set_hashes(&mut self, hashes: InfoHashes) {
+        self.hashes = hashes;
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    pub(crate) fn set_load(&mut self, load: Load) {
+        self.load = load;
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.load, Load::Leaving)
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(super) fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+
+    /// Records state and position. Returns true if they differ from those before.
+    pub(super) fn see(&mut self, state: Option<State>, position: Option<usize>) -> bool {
+        let now = (state, position);
+        std::mem::replace(&mut self.seen, now) != now
+    }
+}

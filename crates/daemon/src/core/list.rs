@@ -1,0 +1,233 @@
+//! Lists: filter, search, sort and window.
+
+use super::{Core, View};
+use crate::select::{SelectError, Terms};
+use std::cmp::{Ordering, Reverse};
+use thiserror::Error;
+use ztor_api::{Counts, List, ListQuery, Sort, SortKey, State};
+
+/// Reason why a query cannot be answered.
+#[derive(Debug, Error)]
+pub(crate) enum ListError {
+    /// A state has an unknown name.
+    #[error("unknown state {found:?}; use active, or one of {known}")]
+    State {
+        /// Name that was given.
+        found: String,
+        /// Names of the states.
+        known: String,
+    },
+    /// A term of the selection cannot be used.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+}
+
+/// Conditions of a query, parsed.
+struct Filter<'q> {
+    terms: Option<Terms>,
+    states: Vec<State>,
+    is_active: bool,
+    query: &'q ListQuery,
+    words: Vec<String>,
+}
+
+impl<'q> Filter<'q> {
+    fn of(query: &'q ListQuery) -> Result<Self, ListError> {
+        let mut states = Vec::new();
+        let mut is_active = false;
+        for name in &query.state {
+            match State::from_name(name) {
+                Some(state) => states.push(state),
+                None if name == "active" => is_active = true,
+                None => {
+                    let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
+                    let found = name.chars().take(40).collect();
+                    return Err(ListError::State { found, known: known.join(", ") });
+                }
+            }
+        }
+        let terms = match query.select.is_empty() {
+            true => None,
+            false => Some(Terms::parse(&query.select)?),
+        };
+        let search = query.search.as_deref().unwrap_or_default().to_lowercase();
+        let words = search.split_whitespace().map(str::to_owned).collect();
+        Ok(Self { terms, states, is_active, query, words })
+    }
+
+    fn matches(&self, view: &View<'_>) -> bool {
+        let has_state = self.query.state.is_empty()
+            || self.states.contains(&view.state())
+            || self.is_active && view.is_active();
+        has_state
+            && self.terms.as_ref().is_none_or(|terms| terms.matches(view))
+            && is_one_of(&self.query.category, |wanted| is_in_category(view, wanted))
+            && is_one_of(&self.query.tag, |wanted| has_tag(view, wanted))
+            && is_one_of(&self.query.tracker, |wanted| view.tracker().unwrap_or_default() == wanted)
+            && self.has_words(view)
+    }
+
+    fn has_words(&self, view: &View<'_>) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
+        let name = view.name().to_lowercase();
+        self.words.iter().all(|word| name.contains(word.as_str()))
+    }
+}
+
+fn is_one_of(values: &[String], mut matches: impl FnMut(&str) -> bool) -> bool {
+    values.is_empty() || values.iter().any(|value| matches(value))
+}
+
+/// Returns true if the torrent is in the category or below it; the empty string is no category.
+pub(crate) fn is_in_category(view: &View<'_>, wanted: &str) -> bool {
+    match view.category() {
+        None => wanted.is_empty(),
+        Some(category) => {
+            !wanted.is_empty()
+                && category.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+    }
+}
+
+/// Returns true if the torrent has the tag; the empty string is no tag.
+pub(crate) fn has_tag(view: &View<'_>, wanted: &str) -> bool {
+    let mut tags = view.tags().peekable();
+    if wanted.is_empty() { tags.peek().is_none() } else { tags.any(|tag| tag == wanted) }
+}
+
+/// A value to sort by.
+#[derive(PartialEq, PartialOrd)]
+enum Value<'a> {
+    Number(u64),
+    Real(f64),
+    Text(&'a str),
+    Owned(String),
+    /// Behind all numbers, in either direction.
+    Missing,
+}
+
+impl<'a> Value<'a> {
+    fn of(key: SortKey, view: &View<'a>) -> Self {
+        let number = |value: Option<u64>| value.map_or(Self::Missing, Self::Number);
+        let record = view.entry().record();
+        let status = view.status();
+        match key {
+            SortKey::Name => Self::Owned(view.name().to_lowercase()),
+            SortKey::State => {
+                let state = view.state();
+                Self::Number(State::ALL.iter().position(|known| *known == state).unwrap_or(99) as u64)
+            }
+            SortKey::Progress => Self::Real(view.progress()),
+            SortKey::Size => Self::Number(view.size_bytes()),
+            SortKey::Down => Self::Number(status.map_or(0, |status| status.down_per_s)),
+            SortKey::Up => Self::Number(status.map_or(0, |status| status.up_per_s)),
+            SortKey::Downloaded => Self::Number(status.map_or(0, |status| status.downloaded_bytes)),
+            SortKey::Uploaded => Self::Number(status.map_or(0, |status| status.uploaded_bytes)),
+            SortKey::Ratio => number(view.ratio().map(|ratio| u64::from(ratio.as_thousandths()))),
+            SortKey::Eta => number(view.eta_s()),
+            SortKey::Peers => Self::Number(status.map_or(0, |status| u64::from(status.peers))),
+            SortKey::Seeds => Self::Number(status.map_or(0, |status| u64::from(status.seeds))),
+            SortKey::Queue => number(view.queue_position().map(|position| position as u64)),
+            SortKey::Category => view.category().map_or(Self::Missing, Self::Owned),
+            SortKey::Added => Self::Number(record.added_unix_s),
+            SortKey::Finished => number(record.finished_unix_s),
+            SortKey::Tracker => view.tracker().map_or(Self::Missing, Self::Text),
+            SortKey::Dir => Self::Owned(record.dir.to_string_lossy().into_owned()),
+            _ => Self::Number(view.key().as_u64()),
+        }
+    }
+
+    fn cmp(&self, other: &Self, is_descending: bool) -> Ordering {
+        match (self, other) {
+            (Self::Missing, Self::Missing) => Ordering::Equal,
+            (Self::Missing, _) => Ordering::Greater,
+            (_, Self::Missing) => Ordering::Less,
+            _ => {
+                let order = self.partial_cmp(other).unwrap_or(Ordering::Equal);
+                if is_descending { order.reverse() } else { order }
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Answers a query.
+    pub(crate) fn list(&self, query: &ListQuery) -> Result<List, ListError> {
+        let filter = Filter::of(query)?;
+        let removed = query.since.and_then(|since| self.removed_after(since));
+        // A revision that is too old, or of another run, gets everything.
+        let since = removed.is_some().then_some(query.since).flatten();
+        let matching: Vec<View<'_>> = self.views().filter(|view| filter.matches(view)).collect();
+        let total = matching.len();
+        let window = window_of(matching, query);
+        let is_news = |view: &View<'_>| since.is_none_or(|since| view.entry().revision() > since);
+        Ok(List {
+            revision: self.revision,
+            total,
+            torrents: window.into_iter().filter(is_news).map(View::to_row).collect(),
+            removed,
+            counts: query.counts.then(|| self.counts()),
+        })
+    }
+
+    /// Returns the ids of the window of a query, in order.
+    pub(crate) fn order(&self, query: &ListQuery) -> Result<Vec<u64>, ListError> {
+        let filter = Filter::of(query)?;
+        let matching = self.views().filter(|view| filter.matches(view)).collect();
+        Ok(window_of(matching, query).iter().map(|view| view.key().as_u64()).collect())
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts { all: self.len(), ..Counts::default() };
+        let add = |map: &mut std::collections::BTreeMap<String, usize>, key: &str| match map.get_mut(key) {
+            Some(count) => *count += 1,
+            None => drop(map.insert(key.to_owned(), 1)),
+        };
+        for view in self.views() {
+            counts.active += usize::from(view.is_active());
+            add(&mut counts.states, view.state().name());
+            add(&mut counts.categories, view.category().as_deref().unwrap_or_default());
+            add(&mut counts.trackers, view.tracker().unwrap_or_default());
+            add(&mut counts.dirs, &view.entry().record().dir.to_string_lossy());
+            let mut tags = view.tags().peekable();
+            if tags.peek().is_none() {
+                add(&mut counts.tags, "");
+            }
+            tags.for_each(|tag| add(&mut counts.tags, tag));
+        }
+        counts
+    }
+}
+
+/// Sorts, and returns the window.
+fn window_of<'a>(views: Vec<View<'a>>, query: &ListQuery) -> Vec<View<'a>> {
+    let sorted = sort(views, &query.sort);
+    let limit = query.limit.unwrap_or(usize::MAX);
+    sorted.into_iter().skip(query.offset).take(limit).collect()
+}
+
+fn sort<'a>(views: Vec<View<'a>>, order: &[Sort]) -> Vec<View<'a>> {
+    match order {
+        // They are in order of their ids already.
+        [] => views,
+        [Sort { key: SortKey::Id, is_descending: true }, ..] => {
+            let mut views = views;
+            views.sort_by_key(|view| Reverse(view.key()));
+            views
+        }
+        _ => {
+            let keys =
+                |view: &View<'a>| order.iter().map(|sort| Value::of(sort.key, view)).collect::<Vec<_>>();
+            let mut keyed: Vec<(Vec<Value<'a>>, View<'a>)> =
+                views.into_iter().map(|view| (keys(&view), view)).collect();
+            keyed.sort_by(|(a, _), (b, _)| {
+                let pairs = a.iter().zip(b).zip(order);
+                let orders = pairs.map(|((a, b), sort)| a.cmp(b, sort.is_descending));
+                orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            });
+            keyed.into_iter().map(|(_, view)| view).collect()
+        }
+    }
+}

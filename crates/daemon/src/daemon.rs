@@ -1,0 +1,200 @@
+//! The daemon: a session, its torrents, and the state that outlives the process.
+//!
+//! One thread takes turns a few times a second and whenever the session reports something. Verbs of front ends lock the
+//! core briefly, request what they need of the session, and wait for the answers and for the commit without the lock.
+//!
+//! Modules: `start` and `load` bring back the torrents of the last run, `turn` is the thread, `saving` queues rows for the
+//! database, and the others are the verbs: `add`, `act`, `files`, `trackers`, `labels`, `details`.
+
+mod act;
+mod add;
+mod config;
+mod details;
+mod files;
+mod labels;
+mod load;
+mod removal;
+mod saving;
+mod start;
+mod trackers;
+mod turn;
+
+use crate::core::Core;
+use crate::error::DaemonError;
+use crate::store::Store;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use ztor_api::{List, ListQuery, Statistics};
+use ztor_policy::TorrentKey;
+use ztor_session::{End, Session, TorrentHandle};
+
+pub use add::{NewContent, parse as parse_torrent};
+pub use config::{DaemonConfig, Options};
+pub use start::{DaemonStartError, Started};
+
+use saving::Saver;
+
+/// A running daemon. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Daemon(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    session: Session,
+    store: Arc<Store>,
+    core: Mutex<Core>,
+    options: Mutex<Options>,
+    /// Revision of the last turn or verb.
+    news: watch::Sender<u64>,
+    saver: Saver,
+    runtime: Handle,
+    started: Instant,
+    is_ending: AtomicBool,
+    turns: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Daemon {
+    /// Answers a query of the list of torrents.
+    ///
+    /// # Errors
+    /// A term, a state or a sort key is unknown.
+    pub fn list(&self, query: &ListQuery) -> Result<List, DaemonError> {
+        self.core().list(query).map_err(bad_query)
+    }
+
+    /// Returns the ids of the window of a query, in order.
+    ///
+    /// # Errors
+    /// A term, a state or a sort key is unknown.
+    pub fn order(&self, query: &ListQuery) -> Result<Vec<u64>, DaemonError> {
+        self.core().order(query).map_err(bad_query)
+    }
+
+    /// Subscribes to the revision, which grows with each change that front ends see.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.0.news.subscribe()
+    }
+
+    /// Returns the session.
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// Returns the state database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Returns the options for new torrents.
+    pub fn options(&self) -> Options {
+        self.0.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns statistics of the whole.
+    pub fn statistics(&self) -> Statistics {
+        let snapshot = self.0.session.snapshot();
+        let core = self.core();
+        let mut statistics = Statistics {
+            revision: core.revision(),
+            torrents: core.len(),
+            alternative_limits: core.manager().is_alternative(),
+            ..Statistics::default()
+        };
+        drop(core);
+        for status in snapshot.torrents.iter() {
+            statistics.active += usize::from(status.down_per_s > 0 || status.up_per_s > 0);
+            statistics.down_per_s += status.down_per_s;
+            statistics.up_per_s += status.up_per_s;
+            statistics.session_downloaded_bytes += status.session_downloaded_bytes;
+            statistics.session_uploaded_bytes += status.session_uploaded_bytes;
+            statistics.downloaded_bytes = statistics.downloaded_bytes.saturating_add(status.downloaded_bytes);
+            statistics.uploaded_bytes = statistics.uploaded_bytes.saturating_add(status.uploaded_bytes);
+            statistics.peers += u64::from(status.peers);
+        }
+        statistics.free_bytes = free_bytes(&self.options().download_dir);
+        statistics.uptime_s = self.0.started.elapsed().as_secs();
+        statistics.save_error = self.0.store.error();
+        statistics
+    }
+
+    /// Ends the daemon: announces `stopped`, saves everything, and ends the threads. Waits for trackers no longer than
+    /// `goodbyes`, and at most `deadline` in all. Returns true if everything is saved.
+    pub fn end(&self, goodbyes: Duration, deadline: Duration) -> bool {
+        let began = Instant::now();
+        self.0.is_ending.store(true, Ordering::Relaxed);
+        let thread = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the daemon panicked");
+        }
+        self.save_all();
+        let end = self.0.session.end(goodbyes, deadline.saturating_sub(began.elapsed()));
+        // After the session, which has saved its resume data to the same database.
+        match self.0.store.finish() {
+            Ok(()) => end != End::Unfinished,
+            Err(error) => {
+                tracing::error!(%error, "cannot save the state");
+                false
+            }
+        }
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `with` on the core. In an `async` function a lock of its own may not live over an `await`.
+    fn with<T>(&self, with: impl FnOnce(&mut Core) -> T) -> T {
+        with(&mut self.core())
+    }
+
+    /// Tells front ends of changes.
+    fn publish(&self) {
+        let revision = self.core().revision();
+        self.0.news.send_if_modified(|seen| std::mem::replace(seen, revision) != revision);
+    }
+
+    /// Tells front ends of changes, and makes all queued rows durable.
+    async fn commit(&self) -> Result<(), DaemonError> {
+        self.publish();
+        let store = Arc::clone(&self.0.store);
+        match tokio::task::spawn_blocking(move || store.commit()).await {
+            Ok(result) => Ok(result?),
+            Err(error) => {
+                tracing::error!(%error, "the commit of the state has not ended");
+                Err(DaemonError::NotLoaded)
+            }
+        }
+    }
+
+    /// Returns the torrent in the session.
+    fn handle(&self, key: TorrentKey) -> Result<TorrentHandle, DaemonError> {
+        let core = self.core();
+        core.handle(key).ok_or(match core.entry(key) {
+            Some(_) => DaemonError::NotLoaded,
+            None => DaemonError::NoTorrent,
+        })
+    }
+}
+
+fn bad_query(error: crate::core::ListError) -> DaemonError {
+    match error {
+        crate::core::ListError::Select(error) => error.into(),
+        error => DaemonError::BadValue(error.to_string()),
+    }
+}
+
+/// Returns the free space of the disk with a folder, or with the nearest folder above it; `None` if unknown.
+fn free_bytes(dir: &std::path::Path) -> Option<u64> {
+    let existing = dir.ancestors().find(|dir| dir.exists())?;
+    let stat = rustix::fs::statvfs(existing).ok()?;
+    stat.f_bavail.checked_mul(stat.f_frsize)
+}
+
+fn now_unix_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}

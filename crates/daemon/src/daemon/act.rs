@@ -1,0 +1,354 @@
+//! Actions on torrents.
+
+use super::Daemon;
+use crate::error::DaemonError;
+use crate::goals::goals_of;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use ztor_api::{Action, ActionRequest, ActionResult, DataChoice, Failed, Limits, QueueMove};
+use ztor_policy::{Move, TorrentKey};
+use ztor_session::{AskError, MoveError, RateLimits, Reply, TorrentHandle};
+
+/// Time for which a request waits for slow work. It goes on afterwards.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum length of a name by the user, in bytes.
+const MAX_NAME: usize = 4096;
+
+/// Result of an action for one torrent.
+pub(super) enum Done {
+    Now,
+    /// It goes on in the background.
+    UnderWay,
+}
+
+impl Daemon {
+    /// Carries out an action on all torrents that the terms select.
+    ///
+    /// # Errors
+    /// The terms or a value cannot be used, or the state cannot be saved. Failures for single torrents are in the result.
+    pub async fn act(&self, request: &ActionRequest) -> Result<ActionResult, DaemonError> {
+        let keys = self.core().select(&request.torrents)?;
+        self.act_on(&keys, &request.action).await
+    }
+
+    /// Carries out an action on torrents.
+    ///
+    /// # Errors
+    /// A value cannot be used, or the state cannot be saved. Failures for single torrents are in the result.
+    pub async fn act_on(&self, keys: &[TorrentKey], action: &Action) -> Result<ActionResult, DaemonError> {
+        match action {
+            Action::Start { force } => self.start_torrents(keys, *force).await,
+            Action::Stop => {
+                self.change_policy(keys, |daemon, key| {
+                    daemon.core().manager_mut().policy_mut().pause(key);
+                    Ok(())
+                })
+                .await
+            }
+            Action::Recheck => self.ask_each(keys, TorrentHandle::recheck).await,
+            Action::Reannounce => self.ask_each(keys, TorrentHandle::reannounce).await,
+            Action::Retry => {
+                keys.iter().for_each(|key| self.load_again(*key));
+                self.ask_each(keys, TorrentHandle::retry).await
+            }
+            Action::Remove { data } => self.remove_all(keys, *data).await,
+            Action::Move { dir } => {
+                let dir = absolute(dir)?;
+                self.spawn_each(keys, |daemon, key| {
+                    let dir = dir.clone();
+                    async move { daemon.move_to(key, dir).await }
+                })
+                .await
+            }
+            Action::RenamePath { from, to } => {
+                let (from, to) = (PathBuf::from(from), PathBuf::from(to));
+                self.spawn_each(keys, |daemon, key| {
+                    let (from, to) = (from.clone(), to.clone());
+                    async move { daemon.rename_path(key, from, to).await }
+                })
+                .await
+            }
+            Action::Rename { name } => {
+                let name = name_of(name)?;
+                self.change_records(keys, |record| record.user_name.clone_from(&name)).await
+            }
+            Action::SetLimits(limits) => self.set_limits(keys, *limits).await,
+            Action::SetGoals(goals) => {
+                let goals = goals_of(goals)?;
+                self.change_policy(keys, |daemon, key| {
+                    Ok(daemon.core().manager_mut().policy_mut().set_goals(key, goals)?)
+                })
+                .await
+            }
+            Action::SetCategory { category } => self.set_category(keys, category.as_deref()).await,
+            Action::AddTags { tags } => self.edit_tags(keys, tags, true).await,
+            Action::RemoveTags { tags } => self.edit_tags(keys, tags, false).await,
+            Action::Queue { to } => self.move_in_queue(keys, *to).await,
+            Action::SetSequential { on } => {
+                let result = self.ask_each(keys, |torrent| torrent.set_sequential(*on)).await?;
+                self.change_records(keys, |record| record.is_sequential = *on).await?;
+                Ok(result)
+            }
+            Action::SetEndsFirst { on } => {
+                let result = self.ask_each(keys, |torrent| torrent.set_ends_first(*on)).await?;
+                self.change_records(keys, |record| record.is_ends_first = *on).await?;
+                Ok(result)
+            }
+            Action::SetFilePriorities { files } => {
+                self.await_each(keys, |key| self.set_file_priorities(key, files)).await
+            }
+            Action::EditTrackers(change) => {
+                self.await_each(keys, |key| self.edit_trackers(key, change)).await
+            }
+            Action::AddPeers { peers } => {
+                let peers = peers_of(peers)?;
+                self.ask_each(keys, |torrent| torrent.add_peers(peers.clone())).await
+            }
+            action => Err(DaemonError::NotSupported(format!("the action {action:?}"))),
+        }
+    }
+
+    async fn start_torrents(&self, keys: &[TorrentKey], force: bool) -> Result<ActionResult, DaemonError> {
+        keys.iter().for_each(|key| self.load_again(*key));
+        let result = self.change_policy(keys, |daemon, key| {
+            let mut core = daemon.core();
+            let policy = core.manager_mut().policy_mut();
+            let is_known = if force { policy.force_start(key) } else { policy.resume(key) };
+            let torrent = core.handle(key);
+            drop(core);
+            if let Some(torrent) = torrent {
+                // A torrent that a fault of its disk has stopped is checked and goes on.
+                drop(torrent.retry());
+            }
+            if is_known { Ok(()) } else { Err(DaemonError::NoTorrent) }
+        });
+        result.await
+    }
+
+    /// Changes the policy for each torrent, and saves what it keeps of them.
+    pub(super) async fn change_policy(
+        &self,
+        keys: &[TorrentKey],
+        mut change: impl FnMut(&Self, TorrentKey) -> Result<(), DaemonError>,
+    ) -> Result<ActionResult, DaemonError> {
+        let mut result = ActionResult::default();
+        for key in keys {
+            let changed = change(self, *key);
+            self.with(|core| {
+                core.touch(*key);
+                self.put_policy(core, *key);
+            });
+            result.add(*key, changed.map(|()| Done::Now));
+        }
+        self.settle();
+        self.commit().await?;
+        Ok(result)
+    }
+
+    /// Takes a turn, so that the answer to a verb already shows its effect.
+    pub(super) fn settle(&self) {
+        self.turn();
+        self.core().refresh();
+    }
+
+    /// Changes the record of each torrent.
+    pub(super) async fn change_records(
+        &self,
+        keys: &[TorrentKey],
+        change: impl Fn(&mut crate::record::Record),
+    ) -> Result<ActionResult, DaemonError> {
+        let mut result = ActionResult::default();
+        for key in keys {
+            let changed = self.with(|core| {
+                let entry = core.entry_mut(*key).ok_or(DaemonError::NoTorrent)?;
+                change(entry.record_mut());
+                core.touch(*key);
+                self.put_record(core, *key);
+                Ok(Done::Now)
+            });
+            result.add(*key, changed);
+        }
+        self.commit().await?;
+        Ok(result)
+    }
+
+    /// Makes a quick request for each torrent, and waits for all answers.
+    async fn ask_each(
+        &self,
+        keys: &[TorrentKey],
+        ask: impl Fn(&TorrentHandle) -> Reply<()>,
+    ) -> Result<ActionResult, DaemonError> {
+        // All requests first: the session answers them in one turn.
+        let asked: Vec<_> =
+            keys.iter().map(|key| (*key, self.handle(*key).map(|torrent| ask(&torrent)))).collect();
+        let mut result = ActionResult::default();
+        for (key, reply) in asked {
+            let answer = match reply {
+                Ok(reply) => in_time(reply).await.map_err(DaemonError::from),
+                Err(error) => Err(error),
+            };
+            result.add(key, answer.map(|()| Done::Now));
+        }
+        Ok(result)
+    }
+
+    async fn await_each<F: Future<Output = Result<(), DaemonError>>>(
+        &self,
+        keys: &[TorrentKey],
+        act: impl Fn(TorrentKey) -> F,
+    ) -> Result<ActionResult, DaemonError> {
+        let mut result = ActionResult::default();
+        for key in keys {
+            result.add(*key, act(*key).await.map(|()| Done::Now));
+        }
+        self.commit().await?;
+        Ok(result)
+    }
+
+    /// Begins slow work for each torrent. Waits for a short time, and leaves the rest to the background.
+    async fn spawn_each<F>(
+        &self,
+        keys: &[TorrentKey],
+        act: impl Fn(Self, TorrentKey) -> F,
+    ) -> Result<ActionResult, DaemonError>
+    where
+        F: Future<Output = Result<(), DaemonError>> + Send + 'static,
+    {
+        let tasks: Vec<_> =
+            keys.iter().map(|key| (*key, self.0.runtime.spawn(act(self.clone(), *key)))).collect();
+        let end = tokio::time::Instant::now() + PATIENCE;
+        let mut result = ActionResult::default();
+        for (key, task) in tasks {
+            let done = match tokio::time::timeout_at(end, task).await {
+                Ok(Ok(done)) => done.map(|()| Done::Now),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "an action has not ended");
+                    Err(DaemonError::Ask(AskError::Ended))
+                }
+                Err(_) => Ok(Done::UnderWay),
+            };
+            result.add(key, done);
+        }
+        self.commit().await?;
+        Ok(result)
+    }
+
+    async fn remove_all(&self, keys: &[TorrentKey], data: DataChoice) -> Result<ActionResult, DaemonError> {
+        self.spawn_each(keys, |daemon, key| async move { daemon.remove(key, data).await }).await
+    }
+
+    async fn move_to(self, key: TorrentKey, dir: PathBuf) -> Result<(), DaemonError> {
+        match self.handle(key)?.move_to(&dir).await {
+            Ok(()) => self.on_moved(key, dir).await,
+            Err(error) => {
+                self.warn_of_move(key, &error);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn rename_path(self, key: TorrentKey, from: PathBuf, to: PathBuf) -> Result<(), DaemonError> {
+        let torrent = self.handle(key)?;
+        let files = torrent.files().await?;
+        let renamed = match files.iter().position(|file| file.path == from) {
+            Some(file) => torrent.rename_file(file, to).await,
+            None => torrent.rename_folder(from, to).await,
+        };
+        self.core().touch(key);
+        Ok(renamed?)
+    }
+
+    async fn on_moved(&self, key: TorrentKey, dir: PathBuf) -> Result<(), DaemonError> {
+        self.set_dir(key, &dir);
+        self.commit().await
+    }
+
+    fn warn_of_move(&self, key: TorrentKey, error: &MoveError) {
+        tracing::warn!(id = key.as_u64(), %error, "cannot move the files of a torrent");
+    }
+
+    async fn set_limits(&self, keys: &[TorrentKey], limits: Limits) -> Result<ActionResult, DaemonError> {
+        let rates = RateLimits { down: limits.down_per_s, up: limits.up_per_s };
+        for torrent in keys.iter().filter_map(|key| self.handle(*key).ok()) {
+            // In the order of requests, so the next answer of the session comes after it.
+            drop(torrent.set_limits(rates));
+        }
+        self.change_records(keys, |record| record.limits = limits).await
+    }
+
+    async fn move_in_queue(&self, keys: &[TorrentKey], to: QueueMove) -> Result<ActionResult, DaemonError> {
+        let target = match to {
+            QueueMove::Top => Move::Top,
+            QueueMove::Up => Move::Up,
+            QueueMove::Down => Move::Down,
+            QueueMove::Bottom => Move::Bottom,
+        };
+        self.with(|core| {
+            core.manager_mut().policy_mut().move_to(keys, target);
+            self.put_queue(core);
+        });
+        self.settle();
+        self.commit().await?;
+        let done = keys.iter().map(|key| key.as_u64()).collect();
+        Ok(ActionResult { done, ..ActionResult::default() })
+    }
+}
+
+/// Adds the result for one torrent.
+trait AddDone {
+    fn add(&mut self, key: TorrentKey, done: Result<Done, DaemonError>);
+}
+
+impl AddDone for ActionResult {
+    fn add(&mut self, key: TorrentKey, done: Result<Done, DaemonError>) {
+        let id = key.as_u64();
+        match done {
+            Ok(Done::Now) => self.done.push(id),
+            Ok(Done::UnderWay) => self.under_way.push(id),
+            Err(error) => self.failed.push(Failed { id, problem: error.into() }),
+        }
+    }
+}
+
+/// Awaits an answer that the session gives at once.
+async fn in_time(reply: Reply<()>) -> Result<(), AskError> {
+    tokio::time::timeout(PATIENCE, reply).await.unwrap_or(Err(AskError::TimedOut))
+}
+
+/// Returns a folder that is given as an absolute path.
+pub(super) fn absolute(dir: &str) -> Result<PathBuf, DaemonError> {
+    let path = Path::new(dir);
+    if !path.is_absolute() || dir.contains('\0') {
+        let shown: String = dir.chars().take(80).collect();
+        return Err(DaemonError::BadValue(format!("cannot use the folder {shown:?}: give an absolute path")));
+    }
+    // Without `.` and doubled slashes; `..` is refused, as it may lead elsewhere over a link.
+    if path.components().any(|part| part == std::path::Component::ParentDir) {
+        return Err(DaemonError::BadValue(format!("cannot use the folder {dir:?}: leave out `..`")));
+    }
+    Ok(path.components().collect())
+}
+
+/// Parses addresses of peers.
+pub(super) fn peers_of(peers: &[String]) -> Result<Vec<SocketAddr>, DaemonError> {
+    let parse = |peer: &String| {
+        peer.parse().map_err(|_| {
+            let shown: String = peer.chars().take(80).collect();
+            DaemonError::BadValue(format!(
+                "cannot use the peer {shown:?}: write IP:PORT, for example 192.0.2.1:6881"
+            ))
+        })
+    };
+    peers.iter().map(parse).collect()
+}
+
+/// Returns a name by the user; `None` for that of the torrent.
+pub(super) fn name_of(name: &str) -> Result<Option<String>, DaemonError> {
+    if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        let message =
+            format!("cannot use the name: give at most {MAX_NAME} bytes without control characters");
+        return Err(DaemonError::BadValue(message));
+    }
+    Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty()))
+}

@@ -1,0 +1,325 @@
+//! Torrents that are added.
+
+use super::act::{absolute, name_of, peers_of};
+use super::files::{check_files, merge};
+use super::trackers::check_url;
+use super::{Daemon, now_unix_s};
+use crate::core::Load;
+use crate::error::DaemonError;
+use crate::goals::goals_of;
+use crate::manager::NewTorrent;
+use crate::record::Record;
+use crate::store::Table;
+use data_encoding::BASE64;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added};
+use ztor_policy::{CategoryId, Goals, TorrentKey};
+use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
+
+/// Maximum number of torrents in one request.
+const MAX_SOURCES: usize = 1000;
+/// Maximum length of a torrent file, in bytes.
+const MAX_TORRENT: usize = 64 << 20;
+
+/// A torrent to add, parsed.
+#[derive(Debug, Clone)]
+pub enum NewContent {
+    /// A torrent file.
+    Metainfo(Arc<Metainfo>),
+    /// A magnet link.
+    Magnet(Box<Magnet>),
+}
+
+/// Options of a request, parsed.
+struct Choices<'o> {
+    dir: PathBuf,
+    category: Option<CategoryId>,
+    goals: Goals,
+    name: Option<String>,
+    peers: Vec<SocketAddr>,
+    options: &'o AddOptions,
+}
+
+impl Daemon {
+    /// Adds torrents. One that cannot be used does not stop the others.
+    ///
+    /// # Errors
+    /// An option cannot be used, or the state cannot be saved.
+    pub async fn add(&self, request: &AddRequest) -> Result<AddResult, DaemonError> {
+        if request.sources.len() > MAX_SOURCES {
+            let message =
+                format!("cannot add {} torrents at once: give at most {MAX_SOURCES}", request.sources.len());
+            return Err(DaemonError::BadValue(message));
+        }
+        let mut result = AddResult::default();
+        for source in &request.sources {
+            let added = match self.open(source).await {
+                Ok(content) => self.add_content(content, &request.options).await,
+                Err(error) => Err(error),
+            };
+            result.results.push(added.unwrap_or_else(|error| Added::Failed { problem: error.into() }));
+        }
+        Ok(result)
+    }
+
+    /// Parses a source, and fetches it if it is a URL.
+    async fn open(&self, source: &AddSource) -> Result<NewContent, DaemonError> {
+        match source {
+            AddSource::Torrent(text) => {
+                let bytes = BASE64.decode(text.as_bytes()).map_err(|error| {
+                    DaemonError::BadTorrent(format!(
+                        "cannot use the torrent file: it is not in base64: {error}"
+                    ))
+                })?;
+                parse(&bytes)
+            }
+            AddSource::Magnet(link) => magnet(link),
+            AddSource::Url(url) => {
+                let (asked, bind) = (url.clone(), self.options().bind);
+                let fetched =
+                    tokio::task::spawn_blocking(move || fetch_url(&asked, &bind, MAX_TORRENT)).await;
+                let shown = redact_url(url);
+                match fetched {
+                    Ok(Ok(bytes)) => parse(&bytes),
+                    Ok(Err(error)) => Err(DaemonError::Fetch { url: shown, error }),
+                    Err(error) => {
+                        tracing::error!(%error, "a request has not ended");
+                        Err(DaemonError::NotLoaded)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a torrent.
+    ///
+    /// # Errors
+    /// An option or the torrent cannot be used, or the state cannot be saved.
+    pub async fn add_content(&self, content: NewContent, options: &AddOptions) -> Result<Added, DaemonError> {
+        let choices = self.choices(options)?;
+        let hashes = match &content {
+            NewContent::Metainfo(meta) => meta.info_hashes,
+            NewContent::Magnet(magnet) => magnet.info_hashes,
+        };
+        let mut record = self.new_record(&choices);
+        match &content {
+            NewContent::Metainfo(meta) => {
+                check_files(meta, &options.files.0)?;
+                record.set_meta(meta);
+                record.magnet = crate::record::bare_magnet(hashes);
+                if !options.trackers.is_empty() {
+                    let own = options.trackers.iter().map(|url| vec![url.clone()]);
+                    record.trackers = Some(meta.trackers.iter().cloned().chain(own).collect());
+                }
+            }
+            NewContent::Magnet(magnet) => {
+                let mut link = (**magnet).clone();
+                link.trackers.extend(options.trackers.iter().cloned());
+                record.magnet = link.to_string();
+                record.name = magnet.name.clone().unwrap_or_else(|| hashes.to_string());
+            }
+        }
+        let name = record.shown_name().to_owned();
+        let hash = hashes.to_string();
+        // The hash is taken before the session opens the files, so that a second request finds it.
+        let taken = self.with(|core| match core.find(&hashes) {
+            Some(known) => Err(known),
+            None => {
+                let key = core.take_id();
+                core.insert(key, hashes, record.clone());
+                Ok(key)
+            }
+        });
+        let key = match taken {
+            Ok(key) => key,
+            Err(known) => return self.merge(known, &content, options).await,
+        };
+        let added = self.add_to_session(&content, &record, &choices).await;
+        let torrent = match added {
+            Ok(torrent) => torrent,
+            Err(error) => {
+                self.with(|core| core.remove(key));
+                self.publish();
+                return Err(error);
+            }
+        };
+        self.manage(key, &torrent, &record, &content, &choices)?;
+        self.settle();
+        self.commit().await?;
+        tracing::info!(torrent = name, id = key.as_u64(), "torrent added");
+        Ok(Added::Added { id: key.as_u64(), hash, name })
+    }
+
+    async fn add_to_session(
+        &self,
+        content: &NewContent,
+        record: &Record,
+        choices: &Choices<'_>,
+    ) -> Result<TorrentHandle, DaemonError> {
+        match content {
+            NewContent::Metainfo(meta) => {
+                let add = record.to_add(Arc::clone(meta))?.peers(choices.peers.clone());
+                Ok(self.0.session.add(add).await?)
+            }
+            NewContent::Magnet(_) => {
+                let magnet = record.magnet.parse().map_err(|error| {
+                    DaemonError::BadTorrent(format!("cannot use the magnet link: {error}"))
+                })?;
+                Ok(self.0.session.add_magnet(AddMagnet::new(magnet).peers(choices.peers.clone())).await?)
+            }
+        }
+    }
+
+    /// Gives a torrent of the session to the policy, and queues its rows.
+    fn manage(
+        &self,
+        key: TorrentKey,
+        torrent: &TorrentHandle,
+        record: &Record,
+        content: &NewContent,
+        choices: &Choices<'_>,
+    ) -> Result<(), DaemonError> {
+        let options = choices.options;
+        let mut new = NewTorrent::default();
+        new.goals = choices.goals;
+        new.category = choices.category;
+        new.is_paused = options.paused.unwrap_or_else(|| self.options().start_paused);
+        new.at_top = options.to_top;
+        let mut core = self.core();
+        let managed = core.manager_mut().add(key, torrent.clone(), new);
+        if let Err(error) = managed {
+            core.remove(key);
+            drop(torrent.remove());
+            return Err(error.into());
+        }
+        for tag in &options.tags {
+            core.manager_mut().policy_mut().add_tag(key, tag)?;
+        }
+        if let Some(entry) = core.entry_mut(key) {
+            entry.set_load(Load::Loaded);
+        }
+        core.touch(key);
+        if let NewContent::Metainfo(meta) = content {
+            self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes());
+        }
+        self.put_next_id(&core);
+        self.put_record(&core, key);
+        self.put_policy(&core, key);
+        if !options.tags.is_empty() {
+            self.put_labels(&core, &BTreeSet::new());
+        }
+        if options.to_top == Some(true) {
+            self.put_queue(&core);
+        }
+        drop(core);
+        let limits = record.limits;
+        if limits != ztor_api::Limits::default() {
+            drop(torrent.set_limits(RateLimits { down: limits.down_per_s, up: limits.up_per_s }));
+        }
+        Ok(())
+    }
+
+    /// Adds trackers, tags and peers of a torrent that the daemon has already.
+    async fn merge(
+        &self,
+        key: TorrentKey,
+        content: &NewContent,
+        options: &AddOptions,
+    ) -> Result<Added, DaemonError> {
+        let (hash, name, is_private) = {
+            let core = self.core();
+            let entry = core.entry(key).ok_or(DaemonError::NoTorrent)?;
+            if entry.is_leaving() {
+                let message = "the torrent is still being removed; try again in a moment";
+                return Err(DaemonError::Conflict(message.into()));
+            }
+            let record = entry.record();
+            let is_private = record.size.is_some_and(|size| size.is_private);
+            (entry.hashes().to_string(), record.shown_name().to_owned(), is_private)
+        };
+        let tiers = match content {
+            NewContent::Metainfo(meta) => meta.trackers.clone(),
+            NewContent::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
+        };
+        // The peers of a private torrent are the business of its own tracker (BEP 27).
+        if !is_private && self.handle(key).is_ok() {
+            self.merge_trackers(key, &tiers).await?;
+            self.merge_trackers(key, std::slice::from_ref(&options.trackers)).await?;
+        }
+        if !options.tags.is_empty() {
+            self.edit_tags(&[key], &options.tags, true).await?;
+        }
+        if let (Ok(torrent), peers) = (self.handle(key), peers_of(&options.peers)?)
+            && !peers.is_empty()
+        {
+            torrent.add_peers(peers).await?;
+        }
+        self.commit().await?;
+        Ok(Added::Duplicate { id: key.as_u64(), hash, name })
+    }
+
+    fn choices<'o>(&self, options: &'o AddOptions) -> Result<Choices<'o>, DaemonError> {
+        options.trackers.iter().try_for_each(|url| check_url(url))?;
+        let goals = goals_of(&options.goals)?;
+        let peers = peers_of(&options.peers)?;
+        let name = options.name.as_deref().map(name_of).transpose()?.flatten();
+        let dir = options.dir.as_deref().map(absolute).transpose()?;
+        let category = options.category.as_deref().filter(|path| !path.is_empty());
+        let category = category.map(|path| self.take_category(path)).transpose()?;
+        let dir = dir
+            .or_else(|| self.core().manager().policy().categories().save_path(category?))
+            .unwrap_or_else(|| self.options().download_dir);
+        Ok(Choices { dir, category, goals, name, peers, options })
+    }
+
+    fn new_record(&self, choices: &Choices<'_>) -> Record {
+        let (defaults, options) = (self.options(), choices.options);
+        let mut record = Record {
+            user_name: choices.name.clone(),
+            dir: choices.dir.clone(),
+            added_unix_s: now_unix_s(),
+            limits: options.limits,
+            is_sequential: options.sequential.unwrap_or(defaults.is_sequential),
+            is_ends_first: options.ends_first.unwrap_or(defaults.is_ends_first),
+            overwrite: options.overwrite,
+            files: defaults.files,
+            ..Record::default()
+        };
+        merge(&mut record.priorities, &options.files.0);
+        record
+    }
+}
+
+/// Parses a torrent file, or a magnet link in a file.
+///
+/// # Errors
+/// It is neither.
+pub fn parse(bytes: &[u8]) -> Result<NewContent, DaemonError> {
+    let start = bytes.trim_ascii_start();
+    if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {
+        let text = String::from_utf8_lossy(start);
+        return magnet(text.lines().next().unwrap_or_default());
+    }
+    if start.first() == Some(&b'<') {
+        let message = "cannot use the torrent: it is a web page, not a torrent file; it may ask for a login";
+        return Err(DaemonError::BadTorrent(message.into()));
+    }
+    match Metainfo::from_bytes(bytes) {
+        Ok(meta) => Ok(NewContent::Metainfo(Arc::new(meta))),
+        Err(error) => Err(DaemonError::BadTorrent(format!("cannot use the torrent file: {error}"))),
+    }
+}
+
+/// Parses a magnet link or an info-hash.
+fn magnet(link: &str) -> Result<NewContent, DaemonError> {
+    if let Some(magnet) = Magnet::of_hash(link) {
+        return Ok(NewContent::Magnet(Box::new(magnet)));
+    }
+    match link.trim().parse() {
+        Ok(magnet) => Ok(NewContent::Magnet(Box::new(magnet))),
+        Err(error) => Err(DaemonError::BadTorrent(format!("cannot use the magnet link: {error}"))),
+    }
+}

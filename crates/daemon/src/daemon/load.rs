@@ -1,0 +1,237 @@
+//! Loading of torrents into the session: at the start, after a failure, and when the metadata of a magnet link arrives.
+
+use super::Daemon;
+use crate::core::Load;
+use crate::record::bare_magnet;
+use crate::store::Table;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use ztor_api::{Fault, FaultKind};
+use ztor_policy::TorrentKey;
+use ztor_session::{AddError, AddMagnet, AskError, Magnet, Metainfo, RateLimits, TorrentHandle};
+
+/// Number of torrents that are loaded at a time.
+const LOADED_AT_A_TIME: usize = 32;
+/// Shortest and longest pause between two attempts to load a torrent.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+const LAST_PAUSE: Duration = Duration::from_secs(600);
+
+/// Torrents of which the session knows nothing yet.
+enum Content {
+    Metainfo(Arc<Metainfo>),
+    Magnet(Box<Magnet>),
+}
+
+/// Reason why a torrent was not loaded.
+enum LoadError {
+    /// The session refuses it.
+    Add(AddError),
+    /// For this reason in plain words.
+    Bad(String),
+}
+
+impl Daemon {
+    /// Loads all torrents in the background, in order of their ids.
+    pub(super) fn load_all(&self) {
+        let keys: Vec<TorrentKey> = self.core().keys().collect();
+        let daemon = self.clone();
+        let turns = Arc::new(Semaphore::new(LOADED_AT_A_TIME));
+        self.0.runtime.spawn(async move {
+            for key in keys {
+                // Fails only if the semaphore is closed, which never happens.
+                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                if daemon.is_ending() {
+                    return;
+                }
+                let daemon = daemon.clone();
+                tokio::spawn(async move {
+                    daemon.load(key).await;
+                    drop(turn);
+                });
+            }
+        });
+    }
+
+    /// Loads the torrents whose next attempt is due.
+    pub(super) fn load_due(&self) {
+        let now = Instant::now();
+        let core = self.core();
+        let is_due = |key: &TorrentKey| match core.entry(*key).map(crate::core::Entry::load) {
+            Some(Load::Failed { retry_at, .. }) => retry_at.is_some_and(|at| at <= now),
+            _ => false,
+        };
+        let due: Vec<TorrentKey> = core.keys().filter(is_due).collect();
+        drop(core);
+        for key in due {
+            self.load_again(key);
+        }
+    }
+
+    /// Loads a torrent that could not be loaded.
+    pub(super) fn load_again(&self, key: TorrentKey) {
+        let mut core = self.core();
+        let Some(entry) = core.entry_mut(key) else { return };
+        if !matches!(entry.load(), Load::Failed { .. }) {
+            return;
+        }
+        let pause = entry.load().pause();
+        entry.set_load(Load::Again { pause });
+        drop(core);
+        let daemon = self.clone();
+        self.0.runtime.spawn(async move { daemon.load(key).await });
+    }
+
+    /// Loads a torrent into the session.
+    async fn load(&self, key: TorrentKey) {
+        let Some(record) = self.core().entry(key).map(|entry| entry.record().clone()) else { return };
+        let store = Arc::clone(&self.0.store);
+        let magnet = record.magnet.clone();
+        let read = tokio::task::spawn_blocking(move || content_of(&store, key, &magnet)).await;
+        let added = match read {
+            Ok(Ok(Content::Metainfo(meta))) => match record.to_add(meta) {
+                Ok(add) => self.0.session.add(add).await.map_err(LoadError::Add),
+                Err(error) => Err(LoadError::Bad(error.to_string())),
+            },
+            Ok(Ok(Content::Magnet(magnet))) => {
+                self.0.session.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
+            }
+            Ok(Err(message)) => Err(LoadError::Bad(message)),
+            Err(error) => Err(LoadError::Bad(error.to_string())),
+        };
+        match added {
+            Ok(torrent) => self.on_loaded(key, torrent).await,
+            Err(LoadError::Add(AddError::Removed)) => self.on_deleted(key).await,
+            Err(error) => self.on_load_failed(key, error),
+        }
+    }
+
+    /// Takes over a torrent that the session has added.
+    async fn on_loaded(&self, key: TorrentKey, torrent: TorrentHandle) {
+        let taken = self.with(|core| {
+            let entry = core.entry_mut(key).filter(|entry| !entry.is_leaving())?;
+            entry.set_load(Load::Loaded);
+            let record = entry.record();
+            let (limits, is_deleting) = (record.limits, record.is_deleting);
+            core.manager_mut().attach(key, torrent.clone());
+            core.touch(key);
+            Some((limits, is_deleting))
+        });
+        let Some((limits, is_deleting)) = taken else {
+            // It was removed meanwhile.
+            drop(torrent.remove());
+            return;
+        };
+        if limits != ztor_api::Limits::default() {
+            let limits = RateLimits { down: limits.down_per_s, up: limits.up_per_s };
+            drop(torrent.set_limits(limits));
+        }
+        if is_deleting {
+            self.delete(key, torrent).await;
+            return;
+        }
+        // An interrupted move may have ended elsewhere.
+        if let Ok(Some(dir)) = torrent.dir().await {
+            self.set_dir(key, &dir);
+        }
+    }
+
+    /// Records the download folder, if it is another one.
+    pub(super) fn set_dir(&self, key: TorrentKey, dir: &std::path::Path) {
+        let mut core = self.core();
+        if let Some(entry) = core.entry_mut(key)
+            && entry.record().dir != dir
+        {
+            dir.clone_into(&mut entry.record_mut().dir);
+            core.touch(key);
+            self.put_record(&core, key);
+            self.0.saver.wake();
+        }
+    }
+
+    fn on_load_failed(&self, key: TorrentKey, error: LoadError) {
+        let (fault, can_retry) = match error {
+            LoadError::Add(error) => {
+                let kind = match &error {
+                    AddError::Storage(_) | AddError::Removal(_) => FaultKind::Io,
+                    _ => FaultKind::Load,
+                };
+                // Time helps if a drive is missing, or if another torrent leaves.
+                let can_retry = !matches!(error, AddError::Ask(AskError::Ended) | AddError::NoLayers);
+                (Fault { kind, message: error.to_string() }, can_retry)
+            }
+            LoadError::Bad(message) => (Fault { kind: FaultKind::Load, message }, false),
+        };
+        if self.is_ending() {
+            return;
+        }
+        let mut core = self.core();
+        let Some(entry) = core.entry_mut(key).filter(|entry| !entry.is_leaving()) else { return };
+        tracing::warn!(torrent = entry.record().shown_name(), reason = %fault.message, "cannot load a torrent");
+        let pause = (entry.load().pause() * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
+        let retry_at = can_retry.then(|| Instant::now() + pause);
+        entry.set_load(Load::Failed { fault, retry_at, pause });
+        core.manager_mut().set_failed(key);
+        core.touch(key);
+        drop(core);
+        self.publish();
+    }
+
+    /// Starts a magnet link whose metadata has arrived.
+    pub(super) fn on_metadata(&self, key: TorrentKey, meta: &Arc<Metainfo>) {
+        let mut core = self.core();
+        let Some(entry) = core.entry_mut(key).filter(|entry| !entry.is_leaving()) else { return };
+        let record = entry.record_mut();
+        // The link may name more trackers than the metadata, which has none of its own.
+        let of_link = record.magnet.parse::<Magnet>().map(|magnet| magnet.trackers).unwrap_or_default();
+        if record.trackers.is_none() && !of_link.is_empty() {
+            record.trackers = Some(of_link.into_iter().map(|url| vec![url]).collect());
+        }
+        record.set_meta(meta);
+        record.magnet = bare_magnet(meta.info_hashes);
+        let add = record.to_add(Arc::clone(meta));
+        core.set_hashes(key, meta.info_hashes);
+        core.touch(key);
+        self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes());
+        self.put_record(&core, key);
+        let torrent = core.handle(key);
+        drop(core);
+        let daemon = self.clone();
+        self.0.runtime.spawn(async move {
+            // Before the start: what it downloads is to be found again.
+            if let Err(error) = daemon.commit().await {
+                tracing::warn!(%error, "cannot save the metadata of a magnet link");
+            }
+            let Some(torrent) = torrent else { return };
+            let started = match add {
+                Ok(add) => torrent.start(add).await.map_err(LoadError::Add),
+                Err(error) => Err(LoadError::Bad(error.to_string())),
+            };
+            if let Err(error) = started {
+                // As a link it cannot go on; it is loaded as a torrent later. Only a session that has ended refuses.
+                let _ = torrent.remove().await;
+                daemon.on_load_failed(key, error);
+            }
+        });
+    }
+}
+
+/// Returns what is known of a torrent: its metadata, or its link.
+fn content_of(store: &crate::store::Store, key: TorrentKey, magnet: &str) -> Result<Content, String> {
+    let magnet: Magnet = magnet.parse().map_err(|error| format!("its link is damaged: {error}"))?;
+    let bytes = match store.get(Table::Metainfo, key.as_u64()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::error!(%error, "cannot read the metadata of a torrent; fetching it from peers again");
+            None
+        }
+    };
+    let Some(bytes) = bytes else { return Ok(Content::Magnet(Box::new(magnet))) };
+    match Metainfo::from_bytes(&bytes) {
+        Ok(meta) if meta.info_hashes.matches(&magnet.info_hashes) => Ok(Content::Metainfo(Arc::new(meta))),
+        _ => {
+            tracing::error!("the saved metadata of a torrent is damaged; fetching it from peers again");
+            Ok(Content::Magnet(Box::new(magnet)))
+        }
+    }
+}

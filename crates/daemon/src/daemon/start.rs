@@ -1,0 +1,130 @@
+//! Start of a daemon with the torrents of its last run.
+
+use super::saving::{Saver, fact};
+use super::{Daemon, DaemonConfig, Shared};
+use crate::core::Core;
+use crate::manager::Manager;
+use crate::record::Record;
+use crate::store::{DatabaseResumeStore, Salvage, Store, StoreError, Table};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use ztor_policy::{Saved, SavedTorrent, TorrentKey};
+use ztor_session::{InfoHashes, Magnet, Session, StartError};
+
+/// Reason why the daemon does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DaemonStartError {
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session does not start.
+    #[error(transparent)]
+    Session(#[from] StartError),
+    /// The system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A daemon that has started.
+#[derive(Debug)]
+pub struct Started {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// Result of the salvage of a damaged database; `None` if it was good.
+    pub salvage: Option<Salvage>,
+}
+
+impl Daemon {
+    /// Starts a daemon on an open database, and begins to load its torrents. `runtime` carries out what is slow and rare.
+    ///
+    /// # Errors
+    /// The state cannot be read, the port is in use, or the system refuses a resource.
+    pub fn start(
+        store: Store,
+        salvage: Option<Salvage>,
+        config: DaemonConfig,
+        runtime: Handle,
+    ) -> Result<Started, DaemonStartError> {
+        let DaemonConfig { state_dir, session, policy, options } = config;
+        let store = Arc::new(store);
+        let records = records(&store)?;
+        let next_id = store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.unwrap_or(1);
+        let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
+        let saved = saved(&store, &records)?;
+        let session = session
+            .state_dir(Some(state_dir))
+            .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
+        let manager = Manager::restore(policy, saved, session.settings.clone());
+        let session = Session::start(session)?;
+        let core = Core::new(manager, records, next_id.max(highest + 1));
+        let daemon = Self(Arc::new(Shared {
+            saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
+            session,
+            store,
+            news: watch::Sender::new(core.revision()),
+            core: Mutex::new(core),
+            options: Mutex::new(options),
+            runtime,
+            started: Instant::now(),
+            is_ending: AtomicBool::new(false),
+            turns: Mutex::new(None),
+        }));
+        daemon.load_all();
+        daemon.start_turns().map_err(DaemonStartError::Thread)?;
+        Ok(Started { daemon, salvage })
+    }
+}
+
+/// Returns the torrents of the database, in order of their ids.
+fn records(store: &Store) -> Result<Vec<(TorrentKey, InfoHashes, Record)>, StoreError> {
+    let rows = store.all_json::<Record>(Table::Torrent)?;
+    let known = rows.into_iter().filter_map(|(key, record)| {
+        let key = TorrentKey::new(key.as_number()?);
+        match record.magnet.parse::<Magnet>() {
+            Ok(magnet) => Some((key, magnet.info_hashes, record)),
+            Err(error) => {
+                tracing::error!(id = key.as_u64(), %error, "leaving out a torrent without an info-hash");
+                None
+            }
+        }
+    });
+    Ok(known.collect())
+}
+
+/// Returns the state of the policy in the database. Torrents without a row are as new ones.
+fn saved(store: &Store, records: &[(TorrentKey, InfoHashes, Record)]) -> Result<Saved, StoreError> {
+    let mut rows: std::collections::BTreeMap<TorrentKey, SavedTorrent> = store
+        .all_json::<SavedTorrent>(Table::Policy)?
+        .into_iter()
+        .map(|(_, saved)| (saved.key, saved))
+        .collect();
+    let torrents: Vec<SavedTorrent> =
+        records.iter().map(|(key, ..)| rows.remove(key).unwrap_or_else(|| SavedTorrent::new(*key))).collect();
+    let mut queue: Vec<TorrentKey> = store
+        .get_json::<Vec<u64>>(Table::Fact, fact::QUEUE)?
+        .unwrap_or_default()
+        .into_iter()
+        .map(TorrentKey::new)
+        .collect();
+    // Downloads that were added after the queue was last saved are at its end.
+    let last = queue.iter().copied().max().unwrap_or(TorrentKey::new(0));
+    let newer = records.iter().filter(|(key, _, record)| *key > last && record.finished_unix_s.is_none());
+    queue.extend(newer.map(|(key, ..)| *key));
+    let mut categories: Vec<ztor_policy::SavedCategory> =
+        store.all_json(Table::Category)?.into_iter().map(|(_, category)| category).collect();
+    // Parents come before what is below them.
+    categories.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Saved {
+        torrents,
+        queue,
+        categories,
+        last_category: store.get_json(Table::Fact, fact::LAST_CATEGORY)?.unwrap_or_default(),
+        tags: store.get_json(Table::Fact, fact::TAGS)?.unwrap_or_default(),
+        alternative: store.get_json(Table::Fact, fact::ALTERNATIVE)?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,143 @@
+//! The thread that takes turns.
+
+use super::Daemon;
+use crate::manager::Event;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use ztor_policy::TorrentKey;
+use ztor_session::{Events, EventsError, SessionEvent, TorrentEvent, TorrentId, TorrentState};
+
+/// Longest wait for an event before a turn.
+const TICK: Duration = Duration::from_millis(250);
+/// Pause between two looks for torrents to load again.
+const LOAD_EVERY: Duration = Duration::from_secs(5);
+
+impl Daemon {
+    pub(super) fn is_ending(&self) -> bool {
+        self.0.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Starts the thread.
+    pub(super) fn start_turns(&self) -> std::io::Result<()> {
+        let events = self.0.session.subscribe();
+        let daemon = self.clone();
+        let thread = std::thread::Builder::new().name("daemon".into());
+        let thread = thread.spawn(move || daemon.take_turns(events))?;
+        *self.0.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    fn take_turns(&self, mut events: Events) {
+        let mut loaded_at = Instant::now();
+        while !self.is_ending() {
+            let mut event = events.wait(TICK);
+            loop {
+                match event {
+                    Ok(event) => self.on_event(&event),
+                    Err(EventsError::FellBehind { missed }) => self.catch_up(missed),
+                    Err(EventsError::TimedOut) => break,
+                    Err(_) => return,
+                }
+                event = events.try_next();
+            }
+            self.turn();
+            if loaded_at.elapsed() >= LOAD_EVERY {
+                loaded_at = Instant::now();
+                self.load_due();
+            }
+        }
+    }
+
+    /// Takes a turn of the policy, and queues what it has changed for the database.
+    pub(super) fn turn(&self) {
+        let mut core = self.core();
+        let events = core.turn(&self.0.session);
+        let mut has_rows = false;
+        for event in events {
+            match event {
+                Event::Changed(_) => {}
+                Event::Started(key) | Event::Stopped(key, _) | Event::GoalReached(key, _) => {
+                    self.put_policy(&core, key);
+                    has_rows = true;
+                }
+                Event::NotSupported(key, what) => {
+                    let torrent = core.entry(key).map_or("", |entry| entry.record().shown_name());
+                    tracing::warn!(torrent, what, "not supported");
+                }
+                Event::Removed { torrent, .. } => {
+                    core.remove(torrent);
+                    self.remove_rows(torrent);
+                    has_rows = true;
+                }
+                // Whoever has removed it forgets it as well.
+                Event::Gone(_) => {}
+            }
+        }
+        drop(core);
+        if has_rows {
+            self.0.saver.wake();
+        }
+        self.publish();
+    }
+
+    fn on_event(&self, event: &SessionEvent) {
+        let Some(key) = event.torrent().and_then(|torrent| self.core().manager().key_of(torrent)) else {
+            return;
+        };
+        match event {
+            SessionEvent::Torrent(TorrentEvent::Metadata { meta, .. }) => self.on_metadata(key, meta),
+            SessionEvent::Torrent(TorrentEvent::Finished { .. }) => self.on_finished(key),
+            SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }) => self.on_seeding(key),
+            SessionEvent::FilesMoved { dir, .. } => self.set_dir(key, dir),
+            SessionEvent::NotMoved { fault, .. } => {
+                tracing::warn!(id = key.as_u64(), fault = %fault.message, "cannot move the files of a torrent");
+            }
+            SessionEvent::NotSaved { fault, .. } => {
+                tracing::warn!(id = key.as_u64(), fault = %fault.message, "cannot save the resume data of a torrent");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_finished(&self, key: TorrentKey) {
+        let mut core = self.core();
+        let Some(entry) = core.entry_mut(key) else { return };
+        entry.record_mut().finished_unix_s = Some(super::now_unix_s());
+        tracing::info!(torrent = entry.record().shown_name(), "download complete");
+        core.touch(key);
+        self.put_record(&core, key);
+        self.0.saver.wake();
+    }
+
+    /// Records the end of a download that was complete when its check was done.
+    fn on_seeding(&self, key: TorrentKey) {
+        let is_new = self.core().entry(key).is_some_and(|entry| entry.record().finished_unix_s.is_none());
+        if is_new {
+            self.on_finished(key);
+        }
+    }
+
+    /// Handles missed events by the state of all torrents.
+    fn catch_up(&self, missed: u64) {
+        tracing::debug!(missed, "missed events, reading the state of all torrents");
+        let snapshot = self.0.session.snapshot();
+        for status in snapshot.torrents.iter() {
+            let Some(key) = self.core().manager().key_of(status.id) else { continue };
+            match status.state {
+                TorrentState::Waiting => self.fetch_metadata(key, status.id),
+                TorrentState::Seeding => self.on_seeding(key),
+                _ => {}
+            }
+        }
+    }
+
+    fn fetch_metadata(&self, key: TorrentKey, torrent: TorrentId) {
+        let daemon = self.clone();
+        let torrent = self.0.session.torrent(torrent);
+        self.0.runtime.spawn(async move {
+            if let Ok(meta) = torrent.metadata().await {
+                daemon.on_metadata(key, &meta);
+            }
+        });
+    }
+}

@@ -1,0 +1,207 @@
+//! Terms that select torrents: names, globs, hashes, ids, categories, tags and states.
+
+use crate::core::{Core, View, has_tag, is_in_category};
+use globset::{Glob, GlobMatcher};
+use thiserror::Error;
+use ztor_api::State;
+use ztor_policy::TorrentKey;
+
+/// Shortest prefix of an info-hash that selects a torrent.
+const MIN_HASH: usize = 6;
+/// Maximum number of names in an error.
+const MAX_NAMED: usize = 5;
+
+/// Reason why terms select nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// No term was given.
+    #[error("no torrent was named; name one, or use all")]
+    None,
+    /// A term cannot be parsed.
+    #[error("cannot use the term {term:?}: {reason}")]
+    Bad {
+        /// The term.
+        term: String,
+        /// Reason.
+        reason: String,
+    },
+    /// No torrent matches a term.
+    #[error("no torrent matches {term:?}; `ztor list` shows all")]
+    NoMatch {
+        /// The term.
+        term: String,
+    },
+    /// Several torrents match a term that must match one.
+    #[error("{term:?} matches {count} torrents: {names}; write more characters, or id:NUMBER")]
+    Ambiguous {
+        /// The term.
+        term: String,
+        /// Number of torrents.
+        count: usize,
+        /// Names of some of them.
+        names: String,
+    },
+}
+
+/// A parsed term.
+#[derive(Debug)]
+enum Term {
+    All,
+    Id(u64),
+    /// Beginning of an info-hash, in lower case.
+    Hash(String),
+    /// Exact name.
+    Name(String),
+    /// An exact name, or the beginning of an info-hash.
+    NameOrHash(String, String),
+    /// Glob, or the same text as an exact name.
+    Glob(String, Box<GlobMatcher>),
+    Category(String),
+    Tag(String),
+    State(State),
+    Active,
+}
+
+/// Parsed terms with their texts.
+#[derive(Debug)]
+pub(crate) struct Terms(Vec<(String, Term)>);
+
+impl Terms {
+    /// Parses terms.
+    pub(crate) fn parse(terms: &[String]) -> Result<Self, SelectError> {
+        terms.iter().map(|term| Ok((term.clone(), Term::parse(term)?))).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns true if one of the terms matches.
+    pub(crate) fn matches(&self, view: &View<'_>) -> bool {
+        self.0.iter().any(|(_, term)| term.matches(view))
+    }
+}
+
+impl Term {
+    fn parse(text: &str) -> Result<Self, SelectError> {
+        let bad = |reason: &str| SelectError::Bad { term: shorten(text), reason: reason.to_owned() };
+        if text.is_empty() {
+            return Err(bad("it is empty"));
+        }
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        if let Some((prefix, rest)) = text.split_once(':') {
+            match prefix {
+                "id" => {
+                    return rest.parse().map(Self::Id).map_err(|_| bad("expected a number after id:"));
+                }
+                "hash" => {
+                    return hash(rest)
+                        .map(Self::Hash)
+                        .ok_or_else(|| bad("expected at least six hexadecimal digits after hash:"));
+                }
+                "name" => return Ok(name(rest)),
+                "category" => return Ok(Self::Category(rest.to_owned())),
+                "tag" => return Ok(Self::Tag(rest.to_owned())),
+                "state" if rest == "active" => return Ok(Self::Active),
+                "state" => {
+                    let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
+                    let reason = format!("unknown state; use active, or one of {}", known.join(", "));
+                    return State::from_name(rest).map(Self::State).ok_or_else(|| bad(&reason));
+                }
+                _ => {}
+            }
+        }
+        match hash(text) {
+            Some(hash) => Ok(Self::NameOrHash(text.to_owned(), hash)),
+            None => Ok(name(text)),
+        }
+    }
+
+    fn matches(&self, view: &View<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Id(id) => view.key().as_u64() == *id,
+            Self::Hash(hash) => has_hash(view, hash),
+            Self::Name(name) => view.name() == name,
+            Self::NameOrHash(name, hash) => view.name() == name || has_hash(view, hash),
+            Self::Glob(text, glob) => view.name() == text || glob.is_match(view.name()),
+            Self::Category(category) => is_in_category(view, category),
+            Self::Tag(tag) => has_tag(view, tag),
+            Self::State(state) => view.state() == *state,
+            Self::Active => view.is_active(),
+        }
+    }
+
+    /// Returns true if the term stands for one torrent.
+    fn is_single(&self) -> bool {
+        matches!(self, Self::Hash(_) | Self::NameOrHash(..))
+    }
+
+    /// Returns true if the term may match nothing: it names a set.
+    fn may_be_empty(&self) -> bool {
+        matches!(self, Self::All | Self::Category(_) | Self::Tag(_) | Self::State(_) | Self::Active)
+    }
+}
+
+/// Returns the term for a name. A text that is no valid glob is an exact name.
+fn name(text: &str) -> Term {
+    let glob = text.contains(['*', '?', '[', '{']).then(|| Glob::new(text).ok()).flatten();
+    match glob {
+        Some(glob) => Term::Glob(text.to_owned(), Box::new(glob.compile_matcher())),
+        None => Term::Name(text.to_owned()),
+    }
+}
+
+/// Returns the beginning of an info-hash in lower case; `None` if it is none.
+fn hash(text: &str) -> Option<String> {
+    let is_hash = (MIN_HASH..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase())
+}
+
+fn has_hash(view: &View<'_>, prefix: &str) -> bool {
+    let hashes = view.entry().hashes();
+    let of_v1 = hashes.v1().is_some_and(|hash| hash.to_string().starts_with(prefix));
+    of_v1 || hashes.v2().is_some_and(|hash| hash.to_string().starts_with(prefix))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+impl Core {
+    /// Returns the torrents that terms select, in order of their ids, without those that are leaving.
+    pub(crate) fn select(&self, terms: &[String]) -> Result<Vec<TorrentKey>, SelectError> {
+        if terms.is_empty() {
+            return Err(SelectError::None);
+        }
+        let Terms(terms) = Terms::parse(terms)?;
+        let mut selected = std::collections::BTreeSet::new();
+        for (text, term) in terms {
+            if let Term::Id(id) = term {
+                // Front ends with a selection send thousands of these.
+                let key = TorrentKey::new(id);
+                if !self.entry(key).is_some_and(|entry| !entry.is_leaving()) {
+                    return Err(SelectError::NoMatch { term: shorten(&text) });
+                }
+                selected.insert(key);
+                continue;
+            }
+            let views = self.keys().filter_map(|key| self.view(key));
+            let found: Vec<View<'_>> =
+                views.filter(|view| !view.entry().is_leaving() && term.matches(view)).collect();
+            if found.is_empty() && !term.may_be_empty() {
+                return Err(SelectError::NoMatch { term: shorten(&text) });
+            }
+            if found.len() > 1 && term.is_single() {
+                let names: Vec<String> =
+                    found.iter().take(MAX_NAMED).map(|view| shorten(view.name())).collect();
+                return Err(SelectError::Ambiguous {
+                    term: shorten(&text),
+                    count: found.len(),
+                    names: names.join(", "),
+                });
+            }
+            selected.extend(found.iter().map(View::key));
+        }
+        Ok(selected.into_iter().collect())
+    }
+}

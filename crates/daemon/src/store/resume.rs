@@ -1,0 +1,55 @@
+//! Resume data of the session in the state database.
+
+use super::table::{Key, Table};
+use super::{Store, StoreError};
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use ztor_session::{ResumeError, ResumeKey, ResumeStore};
+
+/// Resume data in the state database.
+#[derive(Debug, Clone)]
+pub(crate) struct DatabaseResumeStore(Arc<Store>);
+
+impl DatabaseResumeStore {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self(store)
+    }
+}
+
+impl ResumeStore for DatabaseResumeStore {
+    fn load(&self, key: &ResumeKey) -> Result<Option<Vec<u8>>, ResumeError> {
+        self.0.get(Table::Resume, key_of(key)).map_err(failed)
+    }
+
+    fn save(&self, key: &ResumeKey, data: &[u8]) -> Result<(), ResumeError> {
+        self.0.put(Table::Resume, key_of(key), data.to_owned());
+        Ok(())
+    }
+
+    fn remove(&self, key: &ResumeKey) -> Result<(), ResumeError> {
+        self.0.remove(Table::Resume, key_of(key));
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), ResumeError> {
+        self.0.commit().map_err(failed)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
+        let visited = self.0.visit(Table::Resume, &mut |_, value| visit(&value).is_continue());
+        if let Err(error) = visited {
+            tracing::warn!(%error, "cannot read all resume data");
+        }
+    }
+}
+
+fn key_of(key: &ResumeKey) -> Key {
+    let mut bytes = key.swarm.as_bytes().to_vec();
+    bytes.extend(key.dir.as_os_str().as_bytes());
+    Key::Bytes(bytes)
+}
+
+fn failed(error: StoreError) -> ResumeError {
+    ResumeError::Other(Box::new(error))
+}

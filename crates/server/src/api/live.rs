@@ -1,0 +1,130 @@
+//! Updates over a WebSocket: a list, and then what changes in it.
+//!
+//! Nothing is sent while nothing changes, and nothing is computed either: the task sleeps until the revision grows. A slow
+//! reader gets fewer, larger updates, never a queue of them.
+
+use super::Api;
+use axum::extract::State;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use std::time::Duration;
+use tokio::sync::watch::Receiver;
+use ztor_api::{ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind};
+
+/// Shortest time between two updates.
+const PACE: Duration = Duration::from_millis(500);
+/// Longest message of a front end, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
+/// Longest time for which a front end may not take an update.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A list that a front end follows.
+#[derive(Debug)]
+struct Followed {
+    query: ListQuery,
+    order: Vec<u64>,
+    total: usize,
+    /// Revision of the last update.
+    revision: u64,
+}
+
+pub(super) async fn events(State(api): State<Api>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    upgrade.on_upgrade(move |socket| async move { follow(&api, socket).await })
+}
+
+async fn follow(api: &Api, mut socket: WebSocket) {
+    let mut revisions = api.daemon().revisions();
+    let mut followed: Option<Followed> = None;
+    loop {
+        let is_news = tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let update = on_request(api, &text, &mut followed);
+                    if !send(&mut socket, &update).await {
+                        return;
+                    }
+                    false
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => false,
+            },
+            changed = changed(&mut revisions, followed.is_some()) => {
+                if !changed {
+                    return;
+                }
+                true
+            }
+        };
+        if is_news && let Some(list) = &mut followed {
+            if let Some(update) = list.update(api)
+                && !send(&mut socket, &update).await
+            {
+                return;
+            }
+            tokio::time::sleep(PACE).await;
+        }
+    }
+}
+
+/// Waits until the revision changes. Returns false at the end of the daemon. Without a list, it waits forever.
+async fn changed(revisions: &mut Receiver<u64>, follows: bool) -> bool {
+    match follows {
+        true => revisions.changed().await.is_ok(),
+        false => std::future::pending().await,
+    }
+}
+
+fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpdate {
+    let refused = |kind, detail: String| LiveUpdate::Problem(Problem::new(kind, detail));
+    let query = match serde_json::from_str(text) {
+        Ok(LiveRequest::Follow { query }) => query,
+        Ok(_) => return refused(ProblemKind::NotSupported, "not supported".into()),
+        Err(error) => return refused(ProblemKind::BadRequest, format!("cannot use the message: {error}")),
+    };
+    let (list, order) =
+        match api.daemon().list(&query).and_then(|list| Ok((list, api.daemon().order(&query)?))) {
+            Ok(found) => found,
+            Err(error) => return LiveUpdate::Problem(error.into()),
+        };
+    let is_whole = list.removed.is_none();
+    let query = ListQuery { since: None, ..query };
+    *followed = Some(Followed { query, order: order.clone(), total: list.total, revision: list.revision });
+    LiveUpdate::List { is_whole, order: Some(order), list }
+}
+
+impl Followed {
+    /// Returns what has changed since the last update; `None` if nothing has in this list.
+    fn update(&mut self, api: &Api) -> Option<LiveUpdate> {
+        let since = Some(self.revision);
+        let query = ListQuery { since, ..self.query.clone() };
+        let mut list = api.daemon().list(&query).ok()?;
+        let order = api.daemon().order(&self.query).ok()?;
+        // Torrents that have come into the window are new to this front end, changed or not.
+        let known: std::collections::HashSet<u64> = self.order.iter().copied().collect();
+        let sent: std::collections::HashSet<u64> = list.torrents.iter().map(|torrent| torrent.id).collect();
+        let is_missing = |id: &&u64| !known.contains(*id) && !sent.contains(*id);
+        let missing: Vec<String> = order.iter().filter(is_missing).map(|id| format!("id:{id}")).collect();
+        if !missing.is_empty() {
+            let query = ListQuery { select: missing, ..ListQuery::default() };
+            list.torrents.extend(api.daemon().list(&query).ok()?.torrents);
+        }
+        self.revision = list.revision;
+        let has_new_order = order != self.order;
+        let removed = list.removed.as_ref().is_none_or(|removed| !removed.is_empty());
+        if list.torrents.is_empty() && !removed && !has_new_order && list.total == self.total {
+            return None;
+        }
+        self.total = list.total;
+        self.order.clone_from(&order);
+        let is_whole = list.removed.is_none();
+        Some(LiveUpdate::List { is_whole, order: has_new_order.then_some(order), list })
+    }
+}
+
+/// Sends an update. Returns false if the connection is of no use any more.
+async fn send(socket: &mut WebSocket, update: &LiveUpdate) -> bool {
+    let Ok(text) = serde_json::to_string(update) else { return false };
+    let sent = tokio::time::timeout(PATIENCE, socket.send(Message::Text(Utf8Bytes::from(text))));
+    matches!(sent.await, Ok(Ok(())))
+}

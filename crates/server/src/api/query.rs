@@ -1,0 +1,90 @@
+//! Queries in the URL of a request.
+
+use super::answer::Refused;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use std::str::FromStr;
+use ztor_api::{ListQuery, ProblemKind, Sort};
+
+/// Maximum number of parameters.
+const MAX_PARAMETERS: usize = 20_000;
+
+/// The query of a list: its fields as parameters, those that are lists as often as needed. `sort` may have several keys
+/// with commas between them.
+#[derive(Debug)]
+pub(super) struct ListParameters(pub(super) ListQuery);
+
+impl<S: Sync> FromRequestParts<S> for ListParameters {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        list_query(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+/// Parses the query of a list.
+pub(super) fn list_query(text: &str) -> Result<ListQuery, Refused> {
+    let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
+    let mut query = ListQuery::default();
+    for (number, (name, value)) in url::form_urlencoded::parse(text.as_bytes()).enumerate() {
+        if number >= MAX_PARAMETERS {
+            return Err(bad(format!("the query has more than {MAX_PARAMETERS} parameters")));
+        }
+        let value = value.into_owned();
+        match &*name {
+            "select" => query.select.push(value),
+            "state" => query.state.push(value),
+            "category" => query.category.push(value),
+            "tag" => query.tag.push(value),
+            "tracker" => query.tracker.push(value),
+            "search" => query.search = Some(value),
+            "sort" => {
+                let keys = value.split(',').map(|key| Sort::try_from(key.to_owned()));
+                query.sort.extend(keys.collect::<Result<Vec<Sort>, String>>().map_err(bad)?);
+            }
+            "offset" => query.offset = number_of(&name, &value)?,
+            "limit" => query.limit = Some(number_of(&name, &value)?),
+            "since" => query.since = Some(number_of(&name, &value)?),
+            "counts" => query.counts = number_of(&name, &value)?,
+            name => {
+                let shown: String = name.chars().take(40).collect();
+                let known =
+                    "select, state, category, tag, tracker, search, sort, offset, limit, since, counts";
+                return Err(bad(format!("unknown parameter {shown:?}; use one of {known}")));
+            }
+        }
+    }
+    Ok(query)
+}
+
+fn number_of<T: FromStr>(name: &str, value: &str) -> Result<T, Refused> {
+    value.parse().map_err(|_| {
+        let shown: String = value.chars().take(40).collect();
+        let expected = if name == "counts" { "true or false" } else { "a number" };
+        Refused::new(ProblemKind::BadRequest, format!("cannot use {name}={shown}: expected {expected}"))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_query_takes_repeated_parameters_and_sort_keys() {
+        let query =
+            list_query("state=paused&state=done&tag=&sort=name,-size&offset=5&limit=10&counts=true").unwrap();
+        assert_eq!(query.state, ["paused", "done"]);
+        assert_eq!(query.tag, [""]);
+        assert_eq!(query.sort.iter().map(|sort| String::from(*sort)).collect::<Vec<_>>(), ["name", "-size"]);
+        assert_eq!((query.offset, query.limit, query.counts), (5, Some(10), true));
+    }
+
+    #[test]
+    fn list_query_with_unknown_names_or_bad_values_is_a_bad_request() {
+        for text in ["color=red", "offset=-1", "limit=99999999999999999999", "sort=colour", "counts=1"] {
+            let refused = list_query(text).unwrap_err();
+            assert_eq!(refused.0.kind, ProblemKind::BadRequest, "{text}");
+        }
+    }
+}
