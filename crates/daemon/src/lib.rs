@@ -29,6 +29,7 @@
 mod clock;
 mod facts;
 mod manager;
+pub mod units;
 
 pub use manager::{Event, Manager, NewTorrent};
 pub use ztor_policy as policy;
