@@ -29,6 +29,7 @@
 mod clock;
 mod facts;
 mod manager;
+pub mod settings;
 pub mod units;
 
 pub use manager::{Event, Manager, NewTorrent};
