@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use ztor_daemon::units::{Limit, parse_duration, parse_limit, parse_size};
 use ztor_session::Bind;
 
 use crate::net_args::{EncryptionArg, TransportArg, parse_bind};
@@ -11,7 +12,6 @@ use crate::net_args::{EncryptionArg, TransportArg, parse_bind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::EXIT_CODES;
-use crate::units::{Limit, parse_duration, parse_limit, parse_size};
 
 /// A BitTorrent client for the terminal.
 #[derive(Debug, Parser)]

@@ -38,6 +38,8 @@ mod manager;
 mod record;
 mod select;
 mod store;
+pub mod settings;
+pub mod units;
 
 pub use daemon::{Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, parse_torrent};
 pub use error::DaemonError;

@@ -24,6 +24,7 @@ mod mse;
 mod paths;
 mod picker;
 mod resume;
+mod settings;
 mod token_bucket;
 mod tracker_http;
 mod tracker_query;
@@ -46,6 +47,7 @@ pub use mse::mse;
 pub use paths::paths;
 pub use picker::picker;
 pub use resume::resume;
+pub use settings::settings;
 pub use token_bucket::token_bucket;
 pub use tracker_http::tracker_http;
 pub use tracker_query::tracker_query;
@@ -75,6 +77,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("paths", paths),
     ("picker", picker),
     ("resume", resume),
+    ("settings", settings),
     ("token_bucket", token_bucket),
     ("tracker_http", tracker_http),
     ("tracker_query", tracker_query),
