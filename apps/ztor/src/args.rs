@@ -11,6 +11,7 @@ use crate::net_args::{EncryptionArg, TransportArg, parse_bind};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::DaemonArgs;
 use crate::exit::EXIT_CODES;
 
 /// A BitTorrent client for the terminal.
@@ -29,9 +30,10 @@ pub(crate) struct Common {
     /// Print one JSON object per line on stdout instead of text
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Log level on stderr: off, error, warn, info, debug, trace, or a filter such as ztor_session=debug
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = "Output")]
-    pub(crate) log_level: String,
+    /// Log level on stderr: off, error, warn, info, debug, trace, or a filter such as ztor_session=debug [default: warn;
+    /// for the daemon its setting log_level]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Output")]
+    pub(crate) log_level: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     /// Query the DHT: ping nodes, find peers, read and store items, show statistics
     #[command(subcommand)]
     Dht(DhtCommand),
+    /// Run the daemon, which keeps torrents over restarts, in the foreground
+    Daemon(DaemonArgs),
     /// Run an HTTP and UDP tracker
     #[command(after_long_help = TRACKER_JSON)]
     Tracker(TrackerArgs),

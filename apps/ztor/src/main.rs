@@ -8,25 +8,25 @@ mod console;
 mod content;
 mod display;
 mod exit;
+mod log;
 mod magnet_cache;
 mod net_args;
 mod open;
 mod runner;
 mod select;
+mod state_dir;
 mod stop;
 mod text;
 mod units;
 
 use std::process::ExitCode;
 
+use crate::args::Cli;
+use crate::console::Console;
+use crate::exit::{Exit, Report};
+use crate::stop::Stop;
 use clap::Parser;
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
-
-use crate::args::Cli;
-use crate::console::{Console, LogLine};
-use crate::exit::{CliError, Exit, Report};
-use crate::stop::Stop;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -54,23 +54,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, console: &Console) -> anyhow::Result<Exit> {
-    start_log(&cli.common.log_level, console)?;
+    let log = log::start(cli.common.log_level.as_deref(), console)?;
     let stop = Stop::on_signals()?;
-    commands::run(cli.command, console, &stop)
-}
-
-fn start_log(level: &str, console: &Console) -> Result<(), CliError> {
-    let filter = EnvFilter::builder().parse(level).map_err(|error| {
-        CliError::usage(format!("cannot use --log-level {level}: {error}"))
-            .hint("write, for example, --log-level info")
-    })?;
-    let console = console.clone();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(console.color())
-        .with_writer(move || LogLine::new(&console))
-        .init();
-    Ok(())
+    commands::run(cli.command, console, &stop, &log)
 }
 
 /// Prints the error of a command that failed.

@@ -5,38 +5,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, TERM_SIGNALS};
-use signal_hook::flag;
+use signal_hook::{SigId, flag};
 
 use crate::exit::Exit;
 
 /// Set once the user has asked the program to end. Clones share the flag.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop {
+    flag: Arc<AtomicBool>,
+    /// The handler of SIGHUP; `None` if there is none.
+    hangup: Option<SigId>,
+}
 
 impl Stop {
     /// Installs the signal handlers for the rest of the process's life.
     pub(crate) fn on_signals() -> io::Result<Stop> {
-        let stop = Stop::default();
+        let mut stop = Stop::default();
         for &signal in TERM_SIGNALS {
             // Handlers run in order of registration: the first signal finds the flag clear and sets it, the
             // second finds it set and leaves.
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop.0))?;
-            flag::register(signal, Arc::clone(&stop.0))?;
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop.flag))?;
+            flag::register(signal, Arc::clone(&stop.flag))?;
         }
         // A terminal that closes sends it, and its shell may send it again. The second one has no effect.
         if !is_hangup_ignored() {
-            flag::register(SIGHUP, Arc::clone(&stop.0))?;
+            stop.hangup = Some(flag::register(SIGHUP, Arc::clone(&stop.flag))?);
         }
         Ok(stop)
     }
 
+    /// Returns a flag that SIGHUP sets from now on, instead of ending the program.
+    pub(crate) fn reload_on_hangup(&self) -> io::Result<Arc<AtomicBool>> {
+        if let Some(hangup) = self.hangup {
+            signal_hook::low_level::unregister(hangup);
+        }
+        let reload = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, Arc::clone(&reload))?;
+        Ok(reload)
+    }
+
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed)
     }
 
     /// Returns the flag itself, for work in other crates that checks it at intervals.
     pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.0
+        &self.flag
     }
 }
 

@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 use ztor_api::{
     Action, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit, CategoryRename,
-    Daemon, Detail, File, List, ListQuery, Peer, Pieces, Statistics, Tag, TagRename, Tracker,
+    Daemon, Detail, File, List, ListQuery, Peer, Pieces, Setting, SettingChange, SettingValue, Statistics,
+    Tag, TagRename, Tracker,
 };
 
 /// Characters to escape in a path: all but the unreserved ones.
@@ -23,7 +24,7 @@ impl Client {
     /// # Errors
     /// The daemon cannot be reached, or refuses the request.
     pub async fn about(&self) -> Result<Daemon, ClientError> {
-        self.get("/").await
+        self.get("/daemon").await
     }
 
     /// Returns statistics of the whole.
@@ -105,6 +106,38 @@ impl Client {
     pub async fn export(&self, torrent: &str) -> Result<Vec<u8>, ClientError> {
         let path = format!("/torrents/{}/torrent-file", escape(torrent));
         self.bytes(self.request(Method::GET, &path)).await
+    }
+
+    /// Returns all settings.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn settings(&self) -> Result<Vec<Setting>, ClientError> {
+        self.get("/settings").await
+    }
+
+    /// Returns a setting.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn setting(&self, key: &str) -> Result<Setting, ClientError> {
+        self.get(&format!("/settings/{}", escape(key))).await
+    }
+
+    /// Changes a setting. A text is parsed as in the configuration file.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn change_setting(&self, key: &str, value: SettingValue) -> Result<Setting, ClientError> {
+        self.send(Method::PUT, &format!("/settings/{}", escape(key)), &SettingChange { value }).await
+    }
+
+    /// Takes back the change of a setting.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn reset_setting(&self, key: &str) -> Result<Setting, ClientError> {
+        self.json(self.request(Method::DELETE, &format!("/settings/{}", escape(key)))).await
     }
 
     /// Returns all categories.

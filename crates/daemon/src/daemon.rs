@@ -4,7 +4,7 @@
 //! core briefly, request what they need of the session, and wait for the answers and for the commit without the lock.
 //!
 //! Modules: `start` and `load` bring back the torrents of the last run, `turn` is the thread, `saving` queues rows for the
-//! database, and the others are the verbs: `add`, `act`, `files`, `trackers`, `labels`, `details`.
+//! database, and the others are the verbs: `add`, `act`, `removal`, `files`, `trackers`, `labels`, `details`, `settings`.
 
 mod act;
 mod add;
@@ -15,12 +15,14 @@ mod labels;
 mod load;
 mod removal;
 mod saving;
+mod settings;
 mod start;
 mod trackers;
 mod turn;
 
 use crate::core::Core;
 use crate::error::DaemonError;
+use crate::settings::Settings;
 use crate::store::Store;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +49,8 @@ struct Shared {
     store: Arc<Store>,
     core: Mutex<Core>,
     options: Mutex<Options>,
+    settings: Mutex<settings::State>,
+    settings_news: watch::Sender<Arc<Settings>>,
     /// Revision of the last turn or verb.
     news: watch::Sender<u64>,
     saver: Saver,

@@ -177,6 +177,11 @@ impl Manager {
         self.policy.alternative() == ztor_policy::Alternative::On
     }
 
+    /// Changes the rules of the policy.
+    pub fn set_config(&mut self, config: Config) {
+        self.policy.set_config(without_check_limit(config));
+    }
+
     /// Changes the settings of the session, apart from its limits.
     pub fn set_settings(&mut self, session: &Session, settings: Settings) {
         self.settings = settings.limits(self.settings.limits);

@@ -9,6 +9,7 @@ mod labels;
 mod live;
 mod query;
 mod serve;
+mod settings;
 mod torrents;
 mod whole;
 
@@ -46,7 +47,7 @@ impl Api {
 /// Returns the routes of the API below [`ztor_api::BASE`].
 pub(crate) fn routes(api: Api) -> Router {
     Router::new()
-        .route("/", get(whole::about))
+        .route("/daemon", get(whole::about))
         .route("/health", get(whole::health))
         .route("/statistics", get(whole::statistics))
         .route("/limits/alternative", get(whole::alternative).put(whole::set_alternative))
@@ -65,6 +66,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/tags/rename", post(labels::rename_tag))
         .route("/tags/by-name/{name}", put(labels::create_tag))
         .route("/tags/by-name/{name}", delete(labels::remove_tag))
+        .route("/settings", get(settings::all))
+        .route("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset))
         .route("/events", get(live::events))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

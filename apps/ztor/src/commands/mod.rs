@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod create;
+mod daemon;
 mod demo;
 mod dht;
 mod get;
@@ -13,10 +14,13 @@ mod verify;
 use crate::args::Command;
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::log::LogFilter;
 use crate::stop::Stop;
 
+pub(crate) use daemon::DaemonArgs;
+
 /// Runs one command to the end.
-pub(crate) fn run(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+pub(crate) fn run(command: Command, console: &Console, stop: &Stop, log: &LogFilter) -> anyhow::Result<Exit> {
     match command {
         Command::Get(args) => get::run(&args, console, stop),
         Command::Seed(args) => seed::run(&args, console, stop),
@@ -25,6 +29,7 @@ pub(crate) fn run(command: Command, console: &Console, stop: &Stop) -> anyhow::R
         Command::Show(args) => show::run(&args, console, stop),
         Command::Verify(args) => verify::run(&args, console, stop),
         Command::Dht(command) => dht::run(&command, console, stop),
+        Command::Daemon(args) => daemon::run(&args, console, stop, log),
         Command::Tracker(args) => tracker::run(&args, console, stop),
         Command::Demo(args) => demo::run(&args, console, stop),
     }

@@ -1,19 +1,19 @@
 //! Configuration of a daemon.
 
-use crate::record::FileOptions;
+use crate::record::{FileOptions, Folder, Share};
+use crate::settings::{Resolved, Settings};
 use std::path::PathBuf;
+use ztor_session::{Allocation, ContentLayout, ShareFiles};
 
 /// Configuration of a daemon at its start.
 #[derive(Debug, Clone)]
 pub struct DaemonConfig {
     /// State folder, created if it does not exist.
     pub state_dir: PathBuf,
-    /// Configuration of the session. State folder and resume store are set by the daemon.
-    pub session: ztor_session::Config,
-    /// Rules of the policy.
-    pub policy: ztor_policy::Config,
-    /// Options for new torrents.
-    pub options: Options,
+    /// Settings from all sources.
+    pub settings: Resolved,
+    /// True if a port in use is an error. Otherwise another one is used.
+    pub port_is_fixed: bool,
 }
 
 /// Options for new torrents, which can change while the daemon runs.
@@ -33,4 +33,33 @@ pub struct Options {
     pub is_ends_first: bool,
     /// Address or interface for fetching URLs.
     pub bind: ztor_session::Bind,
+}
+
+impl From<&Settings> for Options {
+    fn from(settings: &Settings) -> Self {
+        let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        Self {
+            download_dir: absolute(&settings.download_dir),
+            trash_dir: settings.trash_dir.as_ref().map(absolute),
+            files: FileOptions {
+                incomplete_dir: settings.incomplete_dir.as_ref().map(absolute),
+                part_suffix: settings.part_suffix.clone(),
+                layout: match settings.layout {
+                    ContentLayout::Original => Folder::Original,
+                    ContentLayout::Subfolder => Folder::Subfolder,
+                    ContentLayout::NoSubfolder => Folder::NoSubfolder,
+                },
+                share_files: match settings.share_files {
+                    ShareFiles::No => Share::No,
+                    ShareFiles::HardLink => Share::HardLinks,
+                    ShareFiles::Reflink => Share::Reflinks,
+                },
+                allocate_fully: settings.allocate == Allocation::Full,
+            },
+            start_paused: settings.start_paused,
+            is_sequential: settings.sequential,
+            is_ends_first: settings.ends_first,
+            bind: settings.bind.clone(),
+        }
+    }
 }

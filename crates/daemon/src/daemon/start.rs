@@ -1,7 +1,8 @@
 //! Start of a daemon with the torrents of its last run.
 
 use super::saving::{Saver, fact};
-use super::{Daemon, DaemonConfig, Shared};
+use super::settings::State;
+use super::{Daemon, DaemonConfig, Options, Shared};
 use crate::core::Core;
 use crate::manager::Manager;
 use crate::record::Record;
@@ -50,16 +51,18 @@ impl Daemon {
         config: DaemonConfig,
         runtime: Handle,
     ) -> Result<Started, DaemonStartError> {
-        let DaemonConfig { state_dir, session, policy, options } = config;
+        let DaemonConfig { state_dir, settings, port_is_fixed } = config;
+        let chosen = settings.settings().clone();
         let store = Arc::new(store);
         let records = records(&store)?;
         let next_id = store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.unwrap_or(1);
         let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
         let saved = saved(&store, &records)?;
-        let session = session
+        let session = chosen
+            .session_config(port_is_fixed)
             .state_dir(Some(state_dir))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
-        let manager = Manager::restore(policy, saved, session.settings.clone());
+        let manager = Manager::restore(chosen.policy_config(), saved, session.settings.clone());
         let session = Session::start(session)?;
         let core = Core::new(manager, records, next_id.max(highest + 1));
         let daemon = Self(Arc::new(Shared {
@@ -68,7 +71,9 @@ impl Daemon {
             store,
             news: watch::Sender::new(core.revision()),
             core: Mutex::new(core),
-            options: Mutex::new(options),
+            options: Mutex::new(Options::from(&chosen)),
+            settings: Mutex::new(State::new(settings)),
+            settings_news: watch::Sender::new(Arc::new(chosen)),
             runtime,
             started: Instant::now(),
             is_ending: AtomicBool::new(false),

@@ -242,7 +242,7 @@ impl Kind {
     }
 
     /// Returns the kind for front ends.
-    pub(super) fn to_api(self) -> SettingKind {
+    pub fn to_api(self) -> SettingKind {
         match self {
             Self::Bool => SettingKind::Bool,
             Self::Count { min, max, is_optional } => SettingKind::Count { min, max, is_optional },

@@ -63,10 +63,7 @@ fn respond(status: StatusCode, media_type: &'static str, value: &impl Serialize)
 
 pub(super) async fn not_found(uri: Uri) -> Refused {
     let path: String = uri.path().chars().take(100).collect();
-    Refused::new(
-        ProblemKind::NotFound,
-        format!("the API has no {path}; GET /api/v1/openapi.json describes it"),
-    )
+    Refused::new(ProblemKind::NotFound, format!("there is no {path}; /api/v1/openapi.json describes the API"))
 }
 
 pub(super) async fn method_not_allowed() -> Refused {

@@ -73,7 +73,8 @@ impl Listening {
         }
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
-        let app = Router::new().nest(ztor_api::BASE, routes(Api::new(daemon.clone(), about)));
+        let api = routes(Api::new(daemon.clone(), about));
+        let app = Router::new().nest(ztor_api::BASE, api).fallback(super::answer::not_found);
         let (end, ended) = watch::channel(());
         let service = app.clone().into_make_service();
         runtime.spawn(until(ended.clone(), axum::serve(local, service).into_future()));
