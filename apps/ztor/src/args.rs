@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::DaemonArgs;
 use crate::exit::EXIT_CODES;
+use crate::remote::args::RemoteCommand;
 
 /// A BitTorrent client for the terminal.
 #[derive(Debug, Parser)]
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Dht(DhtCommand),
     /// Run the daemon, which keeps torrents over restarts, in the foreground
     Daemon(DaemonArgs),
+    #[command(flatten)]
+    Remote(RemoteCommand),
     /// Run an HTTP and UDP tracker
     #[command(after_long_help = TRACKER_JSON)]
     Tracker(TrackerArgs),

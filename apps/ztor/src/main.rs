@@ -12,6 +12,7 @@ mod log;
 mod magnet_cache;
 mod net_args;
 mod open;
+mod remote;
 mod runner;
 mod select;
 mod state_dir;

@@ -1,6 +1,6 @@
 //! Actions on torrents.
 
-use crate::detail::FilePriority;
+use crate::detail::FileChoice;
 use crate::goals::Goals;
 use crate::problem::Problem;
 use crate::torrent::Limits;
@@ -17,13 +17,12 @@ pub struct ActionRequest {
     /// prefix that matches several.
     pub torrents: Vec<String>,
     /// Action.
-    #[serde(flatten)]
     pub action: Action,
 }
 
 /// An action on torrents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Action {
     /// Starts torrents, as the queue allows; those whose goal was reached continue.
@@ -97,8 +96,8 @@ pub enum Action {
     },
     /// Sets the priorities of files. Others keep theirs.
     SetFilePriorities {
-        /// Priorities by the index of the file.
-        files: BTreeMap<usize, FilePriority>,
+        /// Files with their priorities.
+        files: Vec<FileChoice>,
     },
     /// Changes the trackers.
     EditTrackers(TrackerChange),
@@ -178,12 +177,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_have_a_flat_form() {
-        let text = r#"{"torrents":["id:1"],"action":"remove","data":"delete"}"#;
+    fn actions_are_objects_with_their_kind() {
+        let text = r#"{"torrents":["id:1"],"action":{"kind":"remove","data":"delete"}}"#;
         let request: ActionRequest = serde_json::from_str(text).unwrap();
         assert_eq!(request.action, Action::Remove { data: DataChoice::Delete });
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
-        let text = r#"{"torrents":["all"],"action":"set_limits","down_per_s":5,"up_per_s":null}"#;
+        let text = r#"{"torrents":["all"],"action":{"kind":"set_file_priorities","files":[{"index":3,"priority":"skip"}]}}"#;
+        assert_eq!(
+            serde_json::to_string(&serde_json::from_str::<ActionRequest>(text).unwrap()).unwrap(),
+            text
+        );
+        let text = r#"{"torrents":["all"],"action":{"kind":"set_limits","down_per_s":5,"up_per_s":null}}"#;
         let request: ActionRequest = serde_json::from_str(text).unwrap();
         assert_eq!(request.action, Action::SetLimits(Limits { down_per_s: Some(5), up_per_s: None }));
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
@@ -192,10 +196,11 @@ mod tests {
     #[test]
     fn actions_with_unknown_names_or_fields_are_refused() {
         for text in [
-            r#"{"torrents":["all"],"action":"melt"}"#,
-            r#"{"torrents":["all"],"action":"start","fast":true}"#,
-            r#"{"torrents":["all"],"action":"set_limits","down":5}"#,
-            r#"{"action":"stop"}"#,
+            r#"{"torrents":["all"],"action":{"kind":"melt"}}"#,
+            r#"{"torrents":["all"],"action":{"kind":"start","fast":true}}"#,
+            r#"{"torrents":["all"],"action":{"kind":"set_limits","down":5}}"#,
+            r#"{"torrents":["all"],"action":{"kind":"stop"},"force":true}"#,
+            r#"{"action":{"kind":"stop"}}"#,
         ] {
             assert!(serde_json::from_str::<ActionRequest>(text).is_err(), "{text}");
         }

@@ -1,11 +1,10 @@
 //! Torrents to add.
 
-use crate::detail::FilePriority;
+use crate::detail::FileChoice;
 use crate::goals::Goals;
 use crate::problem::Problem;
 use crate::torrent::Limits;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Request to add torrents.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,8 +51,8 @@ pub struct AddOptions {
     pub sequential: Option<bool>,
     /// True to fetch the ends of files first.
     pub ends_first: Option<bool>,
-    /// Priorities of files.
-    pub files: FileChoice,
+    /// Files whose priority is not normal.
+    pub files: Vec<FileChoice>,
     /// True to put the torrents at the top of the queue.
     pub to_top: Option<bool>,
     /// Addresses of peers, `IP:PORT`.
@@ -63,11 +62,6 @@ pub struct AddOptions {
     /// Announce URLs in addition to those of the torrent.
     pub trackers: Vec<String>,
 }
-
-/// Choice of files, by their index. Others are downloaded with normal priority.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FileChoice(pub BTreeMap<usize, FilePriority>);
 
 /// Answer to an [`AddRequest`]: one entry for each source, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -63,6 +63,16 @@ pub enum FilePriority {
     High,
 }
 
+/// Priority of one file, in requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileChoice {
+    /// Index in the torrent, pads included.
+    pub index: usize,
+    /// Priority.
+    pub priority: FilePriority,
+}
+
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peer {

@@ -30,6 +30,7 @@ pub(crate) fn run(command: Command, console: &Console, stop: &Stop, log: &LogFil
         Command::Verify(args) => verify::run(&args, console, stop),
         Command::Dht(command) => dht::run(&command, console, stop),
         Command::Daemon(args) => daemon::run(&args, console, stop, log),
+        Command::Remote(command) => crate::remote::run(command, console, stop),
         Command::Tracker(args) => tracker::run(&args, console, stop),
         Command::Demo(args) => demo::run(&args, console, stop),
     }

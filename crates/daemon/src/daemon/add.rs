@@ -107,7 +107,7 @@ impl Daemon {
         let mut record = self.new_record(&choices);
         match &content {
             NewContent::Metainfo(meta) => {
-                check_files(meta, &options.files.0)?;
+                check_files(meta, &options.files)?;
                 record.set_meta(meta);
                 record.magnet = crate::record::bare_magnet(hashes);
                 if !options.trackers.is_empty() {
@@ -288,7 +288,7 @@ impl Daemon {
             files: defaults.files,
             ..Record::default()
         };
-        merge(&mut record.priorities, &options.files.0);
+        merge(&mut record.priorities, &options.files);
         record
     }
 }

@@ -4,7 +4,7 @@ use super::Daemon;
 use crate::error::DaemonError;
 use crate::record::wanted_bytes;
 use std::collections::BTreeMap;
-use ztor_api::{File, FilePriority};
+use ztor_api::{File, FileChoice, FilePriority};
 use ztor_policy::TorrentKey;
 use ztor_session::{Metainfo, Priority};
 
@@ -42,7 +42,7 @@ impl Daemon {
     pub(super) async fn set_file_priorities(
         &self,
         key: TorrentKey,
-        files: &BTreeMap<usize, FilePriority>,
+        files: &[FileChoice],
     ) -> Result<(), DaemonError> {
         let torrent = self.handle(key)?;
         let is_known = self.core().entry(key).is_some_and(|entry| entry.record().size.is_some());
@@ -73,9 +73,9 @@ impl Daemon {
 }
 
 /// Checks that the torrent has these files.
-pub(super) fn check_files(meta: &Metainfo, files: &BTreeMap<usize, FilePriority>) -> Result<(), DaemonError> {
+pub(super) fn check_files(meta: &Metainfo, files: &[FileChoice]) -> Result<(), DaemonError> {
     let count = meta.layout.files().len();
-    match files.keys().find(|file| **file >= count) {
+    match files.iter().map(|file| file.index).find(|file| *file >= count) {
         Some(file) => Err(DaemonError::BadValue(format!(
             "cannot set the priority of file {file}: the torrent has {count} files, numbered from 0"
         ))),
@@ -84,11 +84,11 @@ pub(super) fn check_files(meta: &Metainfo, files: &BTreeMap<usize, FilePriority>
 }
 
 /// Records priorities; only those that are not normal are kept.
-pub(super) fn merge(kept: &mut BTreeMap<usize, FilePriority>, files: &BTreeMap<usize, FilePriority>) {
-    for (file, priority) in files {
+pub(super) fn merge(kept: &mut BTreeMap<usize, FilePriority>, files: &[FileChoice]) {
+    for FileChoice { index, priority } in files {
         match priority {
-            FilePriority::Normal => kept.remove(file),
-            _ => kept.insert(*file, *priority),
+            FilePriority::Normal => kept.remove(index),
+            _ => kept.insert(*index, *priority),
         };
     }
 }

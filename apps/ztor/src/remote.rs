@@ -1,0 +1,50 @@
+//! Commands that ask a daemon: over its local socket, or a remote one over HTTP.
+//!
+//! `args` has the flags, `connection` reaches the daemon, `table` prints rows, and the others are the commands.
+
+mod act;
+mod add;
+pub(crate) mod args;
+mod connection;
+mod details;
+mod labels;
+mod list;
+mod profile;
+mod settings;
+mod table;
+mod wait;
+mod whole;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::stop::Stop;
+use args::RemoteCommand;
+use connection::Connection;
+
+/// Runs one command to the end.
+pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let connect = |args: &args::DaemonAddress| Connection::open(args, console, stop);
+    match command {
+        RemoteCommand::Add(args) => add::run(&args, &connect(&args.daemon)?),
+        RemoteCommand::List(args) => list::run(&args, &connect(&args.daemon)?),
+        RemoteCommand::Info(args) => details::info(&args, &connect(&args.daemon)?),
+        RemoteCommand::Files(args) => details::files(&args, &connect(&args.one.daemon)?),
+        RemoteCommand::Peers(args) => details::peers(&args, &connect(&args.daemon)?),
+        RemoteCommand::Trackers(args) => details::trackers(&args, &connect(&args.one.daemon)?),
+        RemoteCommand::Start(args) => act::start(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Stop(args) => act::stop(&args, &connect(&args.daemon)?),
+        RemoteCommand::Recheck(args) => act::recheck(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Announce(args) => act::announce(&args, &connect(&args.daemon)?),
+        RemoteCommand::Remove(args) => act::remove(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Move(args) => act::move_to(&args, &connect(&args.daemon)?),
+        RemoteCommand::Rename(args) => act::rename(&args, &connect(&args.daemon)?),
+        RemoteCommand::Limit(args) => act::limit(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Goal(args) => act::goal(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Sequential(args) => act::sequential(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Queue(args) => act::queue(&args, &connect(&args.daemon)?),
+        RemoteCommand::Category(args) => labels::category(&args, &connect(&args.daemon)?),
+        RemoteCommand::Tag(args) => labels::tag(&args, &connect(&args.daemon)?),
+        RemoteCommand::Stats(args) => whole::stats(&connect(&args)?),
+        RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
+    }
+}

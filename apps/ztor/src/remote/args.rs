@@ -1,0 +1,482 @@
+//! Flags of the commands that ask a daemon.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use ztor_daemon::units::{Limit, parse_limit};
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RemoteCommand {
+    /// Add torrents to the daemon: files, URLs, magnet links, info-hashes
+    Add(AddArgs),
+    /// List the torrents of the daemon
+    #[command(after_help = SELECTION)]
+    List(ListArgs),
+    /// Show torrents in detail
+    #[command(after_help = SELECTION)]
+    Info(TorrentArgs),
+    /// Show the files of a torrent, or set their priorities
+    Files(FilesArgs),
+    /// Show the connected peers of a torrent
+    Peers(OneArgs),
+    /// Show the trackers of a torrent, or change them
+    Trackers(TrackersArgs),
+    /// Start torrents, as the queue allows
+    #[command(after_help = SELECTION)]
+    Start(StartArgs),
+    /// Stop torrents
+    #[command(after_help = SELECTION)]
+    Stop(TorrentArgs),
+    /// Hash all data of torrents on disk
+    #[command(after_help = SELECTION)]
+    Recheck(RecheckArgs),
+    /// Announce torrents to their trackers, the DHT and the local network now
+    #[command(after_help = SELECTION)]
+    Announce(TorrentArgs),
+    /// Remove torrents; their data stays unless a flag says otherwise
+    #[command(after_help = SELECTION)]
+    Remove(RemoveArgs),
+    /// Move the files of torrents to another folder
+    #[command(after_help = SELECTION)]
+    Move(MoveArgs),
+    /// Rename a torrent in lists, or a file or folder of it on disk
+    Rename(RenameArgs),
+    /// Limit the rates of torrents
+    #[command(after_help = SELECTION)]
+    Limit(LimitArgs),
+    /// Set when torrents are done: ratio, seeding time, time without upload
+    #[command(after_help = SELECTION)]
+    Goal(GoalArgs),
+    /// Download the pieces of torrents in order, or the rare ones first
+    #[command(after_help = SELECTION)]
+    Sequential(SequentialArgs),
+    /// Move torrents in the download queue
+    #[command(after_help = SELECTION)]
+    Queue(QueueArgs),
+    /// List and change categories, and put torrents into them
+    Category(CategoryArgs),
+    /// List and change tags, and tag torrents
+    Tag(TagArgs),
+    /// Show statistics of the daemon
+    Stats(DaemonAddress),
+    /// Show and change the settings of the daemon
+    Settings(SettingsArgs),
+}
+
+/// The part of `--help` about the choice of torrents.
+const SELECTION: &str = "\
+Torrents are chosen by:
+  NAME            the exact name, or a glob such as 'debian*'
+  HASH            an info-hash, or at least its first six characters
+  id:N            the number in `ztor list`
+  category:PATH   a category with those below it; category: alone for none
+  tag:NAME        a tag; tag: alone for none
+  state:STATE     downloading, seeding, paused, queued, checking, done, error, active, ...
+  all             all torrents";
+
+/// Address of the daemon.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Daemon")]
+pub(crate) struct DaemonAddress {
+    /// Ask the daemon of this profile in remotes.toml, or at this URL, instead of the local one
+    #[arg(long, value_name = "PROFILE|URL", env = "ZTOR_REMOTE", conflicts_with = "state_dir")]
+    pub(crate) remote: Option<String>,
+    /// State folder of the local daemon [default: $XDG_STATE_HOME/ztor/daemon]
+    #[arg(long, value_name = "DIR", env = "ZTOR_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// Torrents of the daemon.
+#[derive(Debug, Args)]
+pub(crate) struct TorrentArgs {
+    /// Torrents: names, globs, hashes, tags, ...
+    #[arg(required = true, value_name = "TORRENT")]
+    pub(crate) torrents: Vec<String>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+/// One torrent of the daemon.
+#[derive(Debug, Args)]
+pub(crate) struct OneArgs {
+    /// Name, hash or id:N of the torrent
+    #[arg(value_name = "TORRENT")]
+    pub(crate) torrent: String,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Torrent files, http(s) URLs of torrent files, magnet links (in quotes), or info-hashes
+    #[arg(required = true, value_name = "TORRENT")]
+    pub(crate) torrents: Vec<OsString>,
+    /// Folder for the data [default: that of the category, or download_dir of the settings]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Category, created if it does not exist
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) category: Option<String>,
+    /// Tags, separated by commas; may be repeated
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Leave the torrents stopped
+    #[arg(long)]
+    pub(crate) paused: bool,
+    /// Start the torrents although the settings say otherwise
+    #[arg(long, conflicts_with = "paused")]
+    pub(crate) start: bool,
+    /// Also connect to this peer (HOST:PORT); may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Vec<String>,
+    /// Also announce to this tracker; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) tracker: Vec<String>,
+    /// Name in lists, for one torrent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Limit the download rate of each torrent: 5MiB/s, 500k, unlimited
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) limit_down: Option<Limit>,
+    /// Limit the upload rate of each torrent
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) limit_up: Option<Limit>,
+    /// Download pieces in order
+    #[arg(long)]
+    pub(crate) sequential: bool,
+    /// Download the first and last pieces of each file before the others
+    #[arg(long)]
+    pub(crate) ends_first: bool,
+    /// Put the torrents at the top of the queue
+    #[arg(long)]
+    pub(crate) top: bool,
+    /// Overwrite existing files that are not the torrent's
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Wait until the torrents are downloaded
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Torrents: names, globs, hashes, tags, ... [default: all]
+    #[arg(value_name = "TORRENT")]
+    pub(crate) torrents: Vec<String>,
+    /// Only torrents in this state, or active ones; may be repeated
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Vec<String>,
+    /// Only torrents in this category, or below it; may be repeated
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) category: Vec<String>,
+    /// Only torrents with this tag; may be repeated
+    #[arg(short, long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// Only torrents with a tracker on this host; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) tracker: Vec<String>,
+    /// Only torrents whose name contains all these words
+    #[arg(short, long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
+    /// Sort by these fields, each after - for the largest first: name, state, progress, size, down, up, ratio, eta, peers,
+    /// queue, category, added, finished, tracker, dir
+    #[arg(long, value_name = "KEY,...", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) sort: Vec<String>,
+    /// Show at most this many
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Skip this many
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) offset: usize,
+    /// Keep the list up to date until stopped
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    #[command(flatten)]
+    pub(crate) one: OneArgs,
+    /// Set priorities: PRIORITY:NUMBERS with skip, low, normal or high, and numbers as listed (0,3-5) or *; may be repeated
+    #[arg(long, value_name = "PRIORITY:NUMBERS")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrackersArgs {
+    #[command(flatten)]
+    pub(crate) one: OneArgs,
+    /// Add this announce URL; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) add: Vec<String>,
+    /// Remove this announce URL, as listed; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) remove: Vec<String>,
+    /// Replace an announce URL, as listed, by another; may be repeated
+    #[arg(long, value_names = ["OLD", "NEW"], num_args = 2)]
+    pub(crate) replace: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Start them whatever the queue and the schedule say
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecheckArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Wait until the checks are done
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Delete the data as well, except files that are not known to be the torrent's
+    #[arg(long, conflicts_with = "trash")]
+    pub(crate) delete: bool,
+    /// Move the data to the trash folder of the settings
+    #[arg(long)]
+    pub(crate) trash: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "ztor move [OPTIONS] TORRENT... DIR")]
+pub(crate) struct MoveArgs {
+    /// Torrents, and then the folder
+    #[arg(required = true, num_args = 2.., value_names = ["TORRENT", "DIR"])]
+    pub(crate) torrents_and_dir: Vec<String>,
+    /// Wait until all files are there
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenameArgs {
+    /// Name, hash or id:N of the torrent
+    #[arg(value_name = "TORRENT")]
+    pub(crate) torrent: String,
+    /// New name in lists; empty for the one in the torrent. With --path the new path
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Rename this file or folder, a path below the download folder, on disk
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Limit of the download rate: 5MiB/s, 500k, unlimited
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) down: Option<Limit>,
+    /// Limit of the upload rate: 5MiB/s, 500k, unlimited
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) up: Option<Limit>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GoalArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Ratio of uploaded to downloaded data: a number, unlimited, or inherit
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) ratio: Option<String>,
+    /// Time of seeding: 30m, 2d, unlimited, or inherit
+    #[arg(long, value_name = "TIME")]
+    pub(crate) seeding: Option<String>,
+    /// Time without upload: 30m, 2d, unlimited, or inherit
+    #[arg(long, value_name = "TIME")]
+    pub(crate) idle: Option<String>,
+    /// Action at the first goal that is reached
+    #[arg(long, value_name = "ACTION", value_enum)]
+    pub(crate) action: Option<GoalAction>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GoalAction {
+    Stop,
+    Remove,
+    RemoveWithData,
+    Inherit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SequentialArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Download the rare pieces first again
+    #[arg(long)]
+    pub(crate) off: bool,
+    /// Change the order of the ends of files instead: first, or like other pieces
+    #[arg(long)]
+    pub(crate) ends: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueueArgs {
+    /// Target in the queue
+    #[arg(value_enum)]
+    pub(crate) to: QueueTarget,
+    /// Torrents: names, globs, hashes, tags, ...
+    #[arg(required = true, value_name = "TORRENT")]
+    pub(crate) torrents: Vec<String>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueTarget {
+    Top,
+    Up,
+    Down,
+    Bottom,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CategoryArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CategoryCommand>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CategoryCommand {
+    /// List the categories
+    List,
+    /// Create a category with the parents that are missing, or change one
+    Add {
+        /// Path, such as linux/debian
+        path: String,
+        /// Folder of its torrents [default: its name in the folder of its parent]
+        #[arg(long, value_name = "DIR")]
+        save_path: Option<PathBuf>,
+        /// Limit of the download rate of all its torrents together
+        #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+        limit_down: Option<Limit>,
+        /// Limit of the upload rate of all its torrents together
+        #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+        limit_up: Option<Limit>,
+        /// Ratio at which its torrents are done
+        #[arg(long, value_name = "RATIO")]
+        ratio: Option<String>,
+    },
+    /// Move a category to another path, with all below it
+    Rename {
+        /// Present path
+        from: String,
+        /// New path
+        to: String,
+    },
+    /// Remove a category with all below it; the torrents stay
+    Remove {
+        /// Path
+        path: String,
+    },
+    /// Put torrents into a category
+    Set {
+        /// Path of an existing category; empty for none
+        path: String,
+        /// Torrents: names, globs, hashes, tags, ...
+        #[arg(required = true, value_name = "TORRENT")]
+        torrents: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<TagCommand>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TagCommand {
+    /// List the tags
+    List,
+    /// Tag torrents; without torrents, only create the tags
+    Add {
+        /// Tags, separated by commas
+        #[arg(value_name = "TAG,...")]
+        tags: String,
+        /// Torrents: names, globs, hashes, tags, ...
+        #[arg(value_name = "TORRENT")]
+        torrents: Vec<String>,
+    },
+    /// Take tags from torrents
+    Take {
+        /// Tags, separated by commas
+        #[arg(value_name = "TAG,...")]
+        tags: String,
+        /// Torrents: names, globs, hashes, tags, ...
+        #[arg(required = true, value_name = "TORRENT")]
+        torrents: Vec<String>,
+    },
+    /// Rename a tag at all torrents
+    Rename {
+        /// Present name
+        from: String,
+        /// New name
+        to: String,
+    },
+    /// Remove a tag from the list and from all torrents
+    Remove {
+        /// Name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SettingsCommand>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// List all settings with their values
+    List {
+        /// Only settings whose name or help contains this
+        search: Option<String>,
+    },
+    /// Show one setting with its help
+    Get {
+        /// Name, such as max_downloads
+        key: String,
+    },
+    /// Change a setting
+    Set {
+        /// Name, such as max_downloads
+        key: String,
+        /// Value, as in the configuration file; several for a list
+        #[arg(required = true, allow_hyphen_values = true)]
+        value: Vec<String>,
+    },
+    /// Take back the change of a setting
+    Reset {
+        /// Name, such as max_downloads
+        key: String,
+    },
+}
