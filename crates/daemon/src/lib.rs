@@ -46,5 +46,5 @@ pub use error::DaemonError;
 pub use manager::{Event, Manager, NewTorrent};
 pub use record::{FileOptions, Folder, Share};
 pub use select::SelectError;
-pub use store::{Salvage, Store, StoreError};
+pub use store::{DatabaseResumeStore, Salvage, Store, StoreError};
 pub use ztor_policy as policy;

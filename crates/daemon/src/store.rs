@@ -25,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::StoreError;
 pub use repair::Salvage;
-pub(crate) use resume::DatabaseResumeStore;
+pub use resume::DatabaseResumeStore;
 pub(crate) use table::{Key, Table};
 
 use lock::Lock;

@@ -9,10 +9,11 @@ use ztor_session::{ResumeError, ResumeKey, ResumeStore};
 
 /// Resume data in the state database.
 #[derive(Debug, Clone)]
-pub(crate) struct DatabaseResumeStore(Arc<Store>);
+pub struct DatabaseResumeStore(Arc<Store>);
 
 impl DatabaseResumeStore {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
+    /// Creates the store of resume data in a database.
+    pub fn new(store: Arc<Store>) -> Self {
         Self(store)
     }
 }
