@@ -37,8 +37,8 @@ mod goals;
 mod manager;
 mod record;
 mod select;
-mod store;
 pub mod settings;
+mod store;
 pub mod units;
 
 pub use daemon::{Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, parse_torrent};

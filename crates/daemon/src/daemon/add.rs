@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added};
-use ztor_policy::{CategoryId, Goals, TorrentKey};
+use ztor_policy::{CategoryId, Goals, TorrentKey, check_tags};
 use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
 
 /// Maximum number of torrents in one request.
@@ -195,8 +195,13 @@ impl Daemon {
             drop(torrent.remove());
             return Err(error.into());
         }
-        for tag in &options.tags {
-            core.manager_mut().policy_mut().add_tag(key, tag)?;
+        let policy = core.manager_mut().policy_mut();
+        let tagged = options.tags.iter().try_for_each(|tag| policy.add_tag(key, tag).map(drop));
+        if let Err(error) = tagged {
+            // There are too many tags; a torrent without a row would be lost at the next start.
+            core.remove(key);
+            drop(torrent.remove());
+            return Err(error.into());
         }
         if let Some(entry) = core.entry_mut(key) {
             entry.set_load(Load::Loaded);
@@ -263,6 +268,7 @@ impl Daemon {
 
     fn choices<'o>(&self, options: &'o AddOptions) -> Result<Choices<'o>, DaemonError> {
         options.trackers.iter().try_for_each(|url| check_url(url))?;
+        check_tags(options.tags.iter().map(String::as_str))?;
         let goals = goals_of(&options.goals)?;
         let peers = peers_of(&options.peers)?;
         let name = options.name.as_deref().map(name_of).transpose()?.flatten();
