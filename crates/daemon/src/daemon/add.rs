@@ -22,7 +22,7 @@ use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch
 /// Maximum number of torrents in one request.
 const MAX_SOURCES: usize = 1000;
 /// Maximum length of a torrent file, in bytes.
-const MAX_TORRENT: usize = 64 << 20;
+pub(super) const MAX_TORRENT: usize = 64 << 20;
 
 /// A torrent to add, parsed.
 #[derive(Debug, Clone)]
@@ -183,11 +183,12 @@ impl Daemon {
         choices: &Choices<'_>,
     ) -> Result<(), DaemonError> {
         let options = choices.options;
-        let mut new = NewTorrent::default();
-        new.goals = choices.goals;
-        new.category = choices.category;
-        new.is_paused = options.paused.unwrap_or_else(|| self.options().start_paused);
-        new.at_top = options.to_top;
+        let new = NewTorrent {
+            goals: choices.goals,
+            category: choices.category,
+            is_paused: options.paused.unwrap_or_else(|| self.options().start_paused),
+            at_top: options.to_top,
+        };
         let mut core = self.core();
         let managed = core.manager_mut().add(key, torrent.clone(), new);
         if let Err(error) = managed {
@@ -320,7 +321,7 @@ pub fn parse(bytes: &[u8]) -> Result<NewContent, DaemonError> {
 }
 
 /// Parses a magnet link or an info-hash.
-fn magnet(link: &str) -> Result<NewContent, DaemonError> {
+pub(super) fn magnet(link: &str) -> Result<NewContent, DaemonError> {
     if let Some(magnet) = Magnet::of_hash(link) {
         return Ok(NewContent::Magnet(Box::new(magnet)));
     }

@@ -2,6 +2,7 @@
 
 use crate::record::FileOptions;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Configuration of a daemon at its start.
 #[derive(Debug, Clone)]
@@ -16,8 +17,8 @@ pub struct DaemonConfig {
     pub options: Options,
 }
 
-/// Options for new torrents, which can change while the daemon runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Options for new torrents and of the watched folders, which can change while the daemon runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Download folder, an absolute path.
     pub download_dir: PathBuf,
@@ -33,4 +34,24 @@ pub struct Options {
     pub is_ends_first: bool,
     /// Address or interface for fetching URLs.
     pub bind: ztor_session::Bind,
+    /// Time between complete scans of the watched folders, at least a second.
+    pub watch_rescan: Duration,
+    /// Time for which a file in a watched folder must be unchanged before it is loaded.
+    pub watch_settle: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            download_dir: PathBuf::new(),
+            trash_dir: None,
+            files: FileOptions::default(),
+            start_paused: false,
+            is_sequential: false,
+            is_ends_first: false,
+            bind: ztor_session::Bind::default(),
+            watch_rescan: Duration::from_secs(60),
+            watch_settle: Duration::from_secs(2),
+        }
+    }
 }

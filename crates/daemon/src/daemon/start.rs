@@ -1,6 +1,7 @@
 //! Start of a daemon with the torrents of its last run.
 
 use super::saving::{Saver, fact};
+use super::watching::Watching;
 use super::{Daemon, DaemonConfig, Shared};
 use crate::core::Core;
 use crate::manager::Manager;
@@ -64,6 +65,7 @@ impl Daemon {
         let core = Core::new(manager, records, next_id.max(highest + 1));
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
+            watching: Watching::open(&store)?,
             session,
             store,
             news: watch::Sender::new(core.revision()),
@@ -76,6 +78,7 @@ impl Daemon {
         }));
         daemon.load_all();
         daemon.start_turns().map_err(DaemonStartError::Thread)?;
+        daemon.start_watching().map_err(DaemonStartError::Thread)?;
         Ok(Started { daemon, salvage })
     }
 }
