@@ -10,6 +10,7 @@ mod live;
 mod query;
 mod serve;
 mod torrents;
+mod watch;
 mod whole;
 
 use axum::Router;
@@ -65,6 +66,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/tags/rename", post(labels::rename_tag))
         .route("/tags/by-name/{name}", put(labels::create_tag))
         .route("/tags/by-name/{name}", delete(labels::remove_tag))
+        .route("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove))
+        .route("/watch-folders/scan", post(watch::scan))
         .route("/events", get(live::events))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -210,7 +210,7 @@ fn kept_file_is_forgotten_when_it_is_gone_but_not_when_its_drive_is() {
     world.pass(2);
     world.machine.on_stays(&world.ready()[0].clone(), None);
     let files = std::mem::take(&mut world.files);
-    let mut rescan = |world: &mut World| {
+    let rescan = |world: &mut World| {
         world.pass(60);
         world.scan().pop().unwrap().1.forgotten
     };

@@ -19,6 +19,8 @@ impl Daemon {
         let daemon = self.clone();
         std::thread::Builder::new().name("watch".into()).spawn(move || {
             daemon.watch();
+            // First: whoever waits for the end may want to open the database again.
+            drop(daemon);
             drop(running);
         })?;
         *self.0.watching.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
