@@ -12,8 +12,11 @@ const MAX_DIRS: usize = 8192;
 /// Folders on which the system reports. Without it, changes are found by the regular scans.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    /// `None` if the system refuses it.
+    signals: Arc<Signals>,
+    /// `None` before the first folder, and if the system refuses it.
     inner: Option<RecommendedWatcher>,
+    /// True once the system was asked.
+    is_started: bool,
     /// Folders with their inodes, by watched folder.
     dirs: BTreeMap<PathBuf, BTreeMap<PathBuf, u64>>,
     /// True after the limit of the system or of this program was reported.
@@ -21,18 +24,26 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn start(signals: Arc<Signals>) -> Self {
-        let config = notify::Config::default().with_follow_symlinks(false);
+    pub(crate) fn new(signals: Arc<Signals>) -> Self {
+        Self { signals, inner: None, is_started: false, dirs: BTreeMap::new(), is_full: false }
+    }
+
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.is_started, true) {
+            return;
+        }
+        let (config, signals) = (notify::Config::default(), Arc::clone(&self.signals));
         let inner = RecommendedWatcher::new(move |event| signals.on_event(event), config);
         if let Err(error) = &inner {
             tracing::warn!(%error, "cannot watch folders for changes; relying on regular scans");
         }
-        Self { inner: inner.ok(), dirs: BTreeMap::new(), is_full: false }
+        self.inner = inner.ok();
     }
 
     /// Sets the folders to watch for a watched folder, with their inodes. Returns true if there are new ones: what has
     /// changed in them before is not reported.
     pub(crate) fn set(&mut self, root: &Path, wanted: &[(PathBuf, u64)]) -> bool {
+        self.start();
         let Some(inner) = &mut self.inner else { return false };
         let others: usize =
             self.dirs.iter().filter(|(dir, _)| *dir != root).map(|(_, dirs)| dirs.len()).sum();

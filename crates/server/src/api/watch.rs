@@ -29,3 +29,6 @@ pub(super) async fn scan(State(api): State<Api>, _: NoParameters) -> Answer<Done
     api.daemon().scan_watch_folders().await;
     Ok(Json(Done {}))
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,10 +155,10 @@ fn contents(file: &Ready, bytes: &[u8]) -> Result<Vec<NewContent>, Failure> {
 /// Returns whether the file or the daemon is the cause of an error.
 fn failure(error: DaemonError) -> Failure {
     let message = error.to_string();
+    // Not found is what another request has removed meanwhile.
     match error.kind() {
         ProblemKind::BadRequest
         | ProblemKind::BadTorrent
-        | ProblemKind::NotFound
         | ProblemKind::NotSupported
         | ProblemKind::TooLarge => Failure::Bad(message),
         _ => Failure::Failed { message, is_whole: matches!(error, DaemonError::Store(_)) },

@@ -29,7 +29,7 @@ impl Daemon {
 
     fn watch(&self) {
         let watching = &self.0.watching;
-        let mut watcher = Watcher::start(Arc::clone(&watching.signals));
+        let mut watcher = Watcher::new(Arc::clone(&watching.signals));
         while !self.is_ending() {
             let pace = self.watch_pace();
             let requested = {
@@ -66,8 +66,8 @@ impl Daemon {
         let machine = || self.0.watching.machine();
         loop {
             let Some(order) = machine().next_scan(began, pace) else { return };
-            let content = self.content_below(&order.dir);
             let begin = Instant::now();
+            let content = self.content_below(&order.dir);
             let Some(scan) = scan(&order, |path| content.contains(path), || self.is_ending()) else { return };
             let now = Instant::now();
             let Some(scanned) = machine().on_scanned(now, now - begin, &order, &scan) else { continue };
