@@ -15,6 +15,7 @@
 mod error;
 mod target;
 mod verbs;
+mod watch;
 
 pub use error::ClientError;
 pub use target::{Credentials, Target};

@@ -14,7 +14,7 @@ use ztor_api::{
 /// Characters to escape in a path: all but the unreserved ones.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-fn escape(text: &str) -> impl std::fmt::Display {
+pub(crate) fn escape(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, ESCAPED)
 }
 

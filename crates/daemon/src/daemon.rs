@@ -4,7 +4,8 @@
 //! core briefly, request what they need of the session, and wait for the answers and for the commit without the lock.
 //!
 //! Modules: `start` and `load` bring back the torrents of the last run, `turn` is the thread, `saving` queues rows for the
-//! database, and the others are the verbs: `add`, `act`, `removal`, `files`, `trackers`, `labels`, `details`, `settings`.
+//! database, and the others are the verbs: `add`, `act`, `removal`, `files`, `trackers`, `labels`, `details`, `settings`,
+//! `watching`.
 
 mod act;
 mod add;
@@ -19,6 +20,7 @@ mod settings;
 mod start;
 mod trackers;
 mod turn;
+mod watching;
 
 use crate::core::Core;
 use crate::error::DaemonError;
@@ -38,6 +40,10 @@ pub use config::{DaemonConfig, Options};
 pub use start::{DaemonStartError, Started};
 
 use saving::Saver;
+use watching::Watching;
+
+/// Time for which the end waits for a scan of a watched folder.
+const WATCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running daemon. Clones share it.
 #[derive(Debug, Clone)]
@@ -54,6 +60,7 @@ struct Shared {
     /// Revision of the last turn or verb.
     news: watch::Sender<u64>,
     saver: Saver,
+    watching: Watching,
     runtime: Handle,
     started: Instant,
     is_ending: AtomicBool,
@@ -129,11 +136,15 @@ impl Daemon {
     pub fn end(&self, goodbyes: Duration, deadline: Duration) -> bool {
         let began = Instant::now();
         self.0.is_ending.store(true, Ordering::Relaxed);
+        self.0.watching.wake();
         let thread = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
             tracing::error!("the thread of the daemon panicked");
+        }
+        if !self.0.watching.wait_for_end(WATCH_PATIENCE.min(deadline)) {
+            tracing::warn!("a watched folder does not respond");
         }
         self.save_all();
         let end = self.0.session.end(goodbyes, deadline.saturating_sub(began.elapsed()));

@@ -40,6 +40,7 @@ mod select;
 pub mod settings;
 mod store;
 pub mod units;
+mod watch;
 
 pub use daemon::{Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, parse_torrent};
 pub use error::DaemonError;

@@ -179,7 +179,7 @@ impl Core {
             if let Term::Id(id) = term {
                 // Front ends with a selection send thousands of these.
                 let key = TorrentKey::new(id);
-                if !self.entry(key).is_some_and(|entry| !entry.is_leaving()) {
+                if self.entry(key).is_none_or(|entry| entry.is_leaving()) {
                     return Err(SelectError::NoMatch { term: shorten(&text) });
                 }
                 selected.insert(key);

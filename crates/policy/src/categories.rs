@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::goals::Goals;
 use crate::limits::Limits;
 
-pub use name::{CategoryError, MAX_CATEGORY_DEPTH, MAX_CATEGORY_NAME};
+pub use name::{CategoryError, MAX_CATEGORY_DEPTH, MAX_CATEGORY_NAME, check_category_path};
 
 use name::elements;
 

@@ -92,7 +92,7 @@ mod torrent;
 
 pub use categories::{
     Categories, CategoryError, CategoryId, CategorySettings, MAX_CATEGORIES, MAX_CATEGORY_DEPTH,
-    MAX_CATEGORY_NAME,
+    MAX_CATEGORY_NAME, check_category_path,
 };
 pub use clock::{Clock, LocalTime, Weekday, Weekdays};
 pub use config::{Config, QueueConfig, SlowRule};
@@ -107,4 +107,4 @@ pub use saved::{Mode, Saved, SavedCategory, SavedTorrent};
 pub use schedule::{
     Alternative, MAX_SCHEDULE_ENTRIES, Schedule, ScheduleAction, ScheduleEntry, ScheduleError,
 };
-pub use tags::{MAX_TAG_LEN, MAX_TAGS, MAX_TORRENT_TAGS, TagError, Tags};
+pub use tags::{MAX_TAG_LEN, MAX_TAGS, MAX_TORRENT_TAGS, TagError, Tags, check_tags};

@@ -176,6 +176,15 @@ impl Tags {
     }
 }
 
+/// Checks tags that a torrent is to get.
+///
+/// # Errors
+/// If a tag is bad, or there are too many for one torrent.
+pub fn check_tags<'t>(tags: impl IntoIterator<Item = &'t str>) -> Result<(), TagError> {
+    let tags = tags.into_iter().map(valid).collect::<Result<BTreeSet<&str>, TagError>>()?;
+    if tags.len() > MAX_TORRENT_TAGS { Err(TagError::TorrentFull) } else { Ok(()) }
+}
+
 /// Returns the tag without the spaces around it.
 fn valid(tag: &str) -> Result<&str, TagError> {
     let tag = tag.trim();
@@ -209,6 +218,14 @@ mod tests {
         assert_eq!(valid("a\u{7f}"), Err(TagError::BadCharacter { char: '\u{7f}', at: 1 }));
         assert_eq!(valid(&"é".repeat(128)), Err(TagError::TooLong { len: 256 }));
         assert_eq!(valid(" two words\n"), Ok("two words"));
+    }
+
+    #[test]
+    fn check_tags_counts_each_tag_once() {
+        let many: Vec<String> = (0..=MAX_TORRENT_TAGS).map(|n| n.to_string()).collect();
+        assert_eq!(check_tags(many.iter().map(String::as_str)), Err(TagError::TorrentFull));
+        assert_eq!(check_tags(many[1..].iter().map(String::as_str).chain(["1", " 2 "])), Ok(()));
+        assert_eq!(check_tags(["a", ""]), Err(TagError::Empty));
     }
 
     #[test]

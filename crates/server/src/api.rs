@@ -11,6 +11,7 @@ mod query;
 mod serve;
 mod settings;
 mod torrents;
+mod watch;
 mod whole;
 
 use axum::Router;
@@ -68,6 +69,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/tags/by-name/{name}", delete(labels::remove_tag))
         .route("/settings", get(settings::all))
         .route("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset))
+        .route("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove))
+        .route("/watch-folders/scan", post(watch::scan))
         .route("/events", get(live::events))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -16,13 +16,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added};
-use ztor_policy::{CategoryId, Goals, TorrentKey};
+use ztor_policy::{CategoryId, Goals, TorrentKey, check_tags};
 use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
 
 /// Maximum number of torrents in one request.
 const MAX_SOURCES: usize = 1000;
 /// Maximum length of a torrent file, in bytes.
-const MAX_TORRENT: usize = 64 << 20;
+pub(super) const MAX_TORRENT: usize = 64 << 20;
 
 /// A torrent to add, parsed.
 #[derive(Debug, Clone)]
@@ -183,11 +183,12 @@ impl Daemon {
         choices: &Choices<'_>,
     ) -> Result<(), DaemonError> {
         let options = choices.options;
-        let mut new = NewTorrent::default();
-        new.goals = choices.goals;
-        new.category = choices.category;
-        new.is_paused = options.paused.unwrap_or_else(|| self.options().start_paused);
-        new.at_top = options.to_top;
+        let new = NewTorrent {
+            goals: choices.goals,
+            category: choices.category,
+            is_paused: options.paused.unwrap_or_else(|| self.options().start_paused),
+            at_top: options.to_top,
+        };
         let mut core = self.core();
         let managed = core.manager_mut().add(key, torrent.clone(), new);
         if let Err(error) = managed {
@@ -195,8 +196,13 @@ impl Daemon {
             drop(torrent.remove());
             return Err(error.into());
         }
-        for tag in &options.tags {
-            core.manager_mut().policy_mut().add_tag(key, tag)?;
+        let policy = core.manager_mut().policy_mut();
+        let tagged = options.tags.iter().try_for_each(|tag| policy.add_tag(key, tag).map(drop));
+        if let Err(error) = tagged {
+            // There are too many tags; a torrent without a row would be lost at the next start.
+            core.remove(key);
+            drop(torrent.remove());
+            return Err(error.into());
         }
         if let Some(entry) = core.entry_mut(key) {
             entry.set_load(Load::Loaded);
@@ -263,6 +269,7 @@ impl Daemon {
 
     fn choices<'o>(&self, options: &'o AddOptions) -> Result<Choices<'o>, DaemonError> {
         options.trackers.iter().try_for_each(|url| check_url(url))?;
+        check_tags(options.tags.iter().map(String::as_str))?;
         let goals = goals_of(&options.goals)?;
         let peers = peers_of(&options.peers)?;
         let name = options.name.as_deref().map(name_of).transpose()?.flatten();
@@ -314,7 +321,7 @@ pub fn parse(bytes: &[u8]) -> Result<NewContent, DaemonError> {
 }
 
 /// Parses a magnet link or an info-hash.
-fn magnet(link: &str) -> Result<NewContent, DaemonError> {
+pub(super) fn magnet(link: &str) -> Result<NewContent, DaemonError> {
     if let Some(magnet) = Magnet::of_hash(link) {
         return Ok(NewContent::Magnet(Box::new(magnet)));
     }

@@ -3,6 +3,7 @@
 use crate::record::{FileOptions, Folder, Share};
 use crate::settings::{Resolved, Settings};
 use std::path::PathBuf;
+use std::time::Duration;
 use ztor_session::{Allocation, ContentLayout, ShareFiles};
 
 /// Configuration of a daemon at its start.
@@ -16,8 +17,8 @@ pub struct DaemonConfig {
     pub port_is_fixed: bool,
 }
 
-/// Options for new torrents, which can change while the daemon runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Options for new torrents and of the watched folders, which can change while the daemon runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Download folder, an absolute path.
     pub download_dir: PathBuf,
@@ -33,6 +34,10 @@ pub struct Options {
     pub is_ends_first: bool,
     /// Address or interface for fetching URLs.
     pub bind: ztor_session::Bind,
+    /// Time between complete scans of the watched folders, at least a second.
+    pub watch_rescan: Duration,
+    /// Time for which a file in a watched folder must be unchanged before it is loaded.
+    pub watch_settle: Duration,
 }
 
 impl From<&Settings> for Options {
@@ -60,6 +65,8 @@ impl From<&Settings> for Options {
             is_sequential: settings.sequential,
             is_ends_first: settings.ends_first,
             bind: settings.bind.clone(),
+            watch_rescan: settings.watch_rescan,
+            watch_settle: settings.watch_settle,
         }
     }
 }

@@ -116,7 +116,7 @@ impl Daemon {
     /// Puts the settings into effect that do not need a restart.
     fn apply_settings(&self) {
         let settings = self.settings_state().resolved.settings().clone();
-        *self.0.options.lock().unwrap_or_else(PoisonError::into_inner) = Options::from(&settings);
+        self.set_options(Options::from(&settings));
         let mut core = self.core();
         core.manager_mut().set_settings(&self.0.session, settings.session_settings());
         core.manager_mut().set_config(settings.policy_config());

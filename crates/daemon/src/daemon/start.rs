@@ -2,6 +2,7 @@
 
 use super::saving::{Saver, fact};
 use super::settings::State;
+use super::watching::Watching;
 use super::{Daemon, DaemonConfig, Options, Shared};
 use crate::core::Core;
 use crate::manager::Manager;
@@ -67,6 +68,7 @@ impl Daemon {
         let core = Core::new(manager, records, next_id.max(highest + 1));
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
+            watching: Watching::open(&store)?,
             session,
             store,
             news: watch::Sender::new(core.revision()),
@@ -81,6 +83,7 @@ impl Daemon {
         }));
         daemon.load_all();
         daemon.start_turns().map_err(DaemonStartError::Thread)?;
+        daemon.start_watching().map_err(DaemonStartError::Thread)?;
         Ok(Started { daemon, salvage })
     }
 }

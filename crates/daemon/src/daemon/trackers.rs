@@ -90,7 +90,11 @@ impl Daemon {
     ) -> Result<bool, DaemonError> {
         let old = self.announce_urls(key).await?;
         let is_new = |url: &&String| !old.iter().flatten().any(|known| known == *url);
-        let add: Vec<String> = tiers.iter().flatten().filter(is_new).cloned().collect();
+        // A torrent file may have URLs of other kinds, and any number of them.
+        let is_usable = |url: &&String| check_url(url).is_ok();
+        let free = MAX_TRACKERS.saturating_sub(old.iter().map(Vec::len).sum());
+        let new = tiers.iter().flatten().filter(is_new).filter(is_usable);
+        let add: Vec<String> = new.take(free).cloned().collect();
         if add.is_empty() {
             return Ok(false);
         }

@@ -59,6 +59,14 @@ pub enum CategoryError {
     Unknown,
 }
 
+/// Checks the path of a category, which need not exist.
+///
+/// # Errors
+/// If an element is bad, or there are too many.
+pub fn check_category_path(path: &str) -> Result<(), CategoryError> {
+    elements(path).map(drop)
+}
+
 /// Splits a path and checks its elements.
 pub(super) fn elements(path: &str) -> Result<Vec<&str>, CategoryError> {
     let is_bad = |char: char| char.is_control() || char == '\\';

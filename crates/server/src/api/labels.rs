@@ -11,7 +11,7 @@ use ztor_api::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 #[derive(Debug, Serialize)]
 pub(super) struct Put {
     /// True if it was created.
-    is_new: bool,
+    pub(super) is_new: bool,
 }
 
 /// Answer to a request without a result.

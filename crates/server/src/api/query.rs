@@ -22,6 +22,53 @@ impl<S: Sync> FromRequestParts<S> for ListParameters {
     }
 }
 
+/// The parameter `dir`, a path, and no others.
+#[derive(Debug)]
+pub(super) struct DirParameter(pub(super) String);
+
+/// No parameters.
+#[derive(Debug)]
+pub(super) struct NoParameters;
+
+impl<S: Sync> FromRequestParts<S> for DirParameter {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        dir_of(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        match url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).next() {
+            None => Ok(Self),
+            Some((name, _)) => Err(unknown(&name, "no parameters")),
+        }
+    }
+}
+
+fn unknown(name: &str, expected: &str) -> Refused {
+    let shown: String = name.chars().take(40).collect();
+    Refused::new(ProblemKind::BadRequest, format!("unknown parameter {shown:?}; use {expected}"))
+}
+
+fn dir_of(text: &str) -> Result<String, Refused> {
+    let mut dir = None;
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        if name != "dir" {
+            return Err(unknown(&name, "dir alone"));
+        }
+        if dir.replace(value.into_owned()).is_some() {
+            let detail = "cannot use the parameter dir: it is there twice; give it once";
+            return Err(Refused::new(ProblemKind::BadRequest, detail));
+        }
+    }
+    let missing = "the parameter dir is missing; give the absolute path of a folder, as in ?dir=/srv/in";
+    dir.ok_or_else(|| Refused::new(ProblemKind::BadRequest, missing))
+}
+
 /// Parses the query of a list.
 pub(super) fn list_query(text: &str) -> Result<ListQuery, Refused> {
     let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
@@ -47,10 +94,8 @@ pub(super) fn list_query(text: &str) -> Result<ListQuery, Refused> {
             "since" => query.since = Some(number_of(&name, &value)?),
             "counts" => query.counts = number_of(&name, &value)?,
             name => {
-                let shown: String = name.chars().take(40).collect();
-                let known =
-                    "select, state, category, tag, tracker, search, sort, offset, limit, since, counts";
-                return Err(bad(format!("unknown parameter {shown:?}; use one of {known}")));
+                let known = "one of select, state, category, tag, tracker, search, sort, offset, limit, since, counts";
+                return Err(unknown(name, known));
             }
         }
     }
@@ -78,6 +123,14 @@ mod tests {
         assert_eq!(query.tag, [""]);
         assert_eq!(query.sort.iter().map(|sort| String::from(*sort)).collect::<Vec<_>>(), ["name", "-size"]);
         assert_eq!((query.offset, query.limit, query.counts), (5, Some(10), true));
+    }
+
+    #[test]
+    fn dir_of_is_the_only_parameter() {
+        assert_eq!(dir_of("dir=%2Fa%20b+c%26").unwrap(), "/a b c&");
+        for text in ["", "dir=/a&dir=/b", "dir=/a&x=1", "folder=/a"] {
+            assert_eq!(dir_of(text).unwrap_err().0.kind, ProblemKind::BadRequest, "{text}");
+        }
     }
 
     #[test]

@@ -69,7 +69,12 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     let daemon = start(&place, &runtime)?;
     report.add("answers", begun.elapsed().as_secs_f64(), "s", "from the start until the first list");
     wait_until_all_seed(&daemon, count)?;
-    report.add("all seed", begun.elapsed().as_secs_f64(), "s", "from the start until all are loaded and seed");
+    report.add(
+        "all seed",
+        begun.elapsed().as_secs_f64(),
+        "s",
+        "from the start until all are loaded and seed",
+    );
     report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads");
     let socket = dir.join("socket");
     let config = ServeConfig { socket: socket.clone(), listen: Vec::new() };
@@ -258,14 +263,16 @@ fn start(place: &Place, runtime: &Runtime) -> anyhow::Result<Daemon> {
 
 fn wait_until_all_seed(daemon: &Daemon, count: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let query = ListQuery { state: vec![State::Seeding.name().to_owned()], limit: Some(0), ..ListQuery::default() };
+    let query =
+        ListQuery { state: vec![State::Seeding.name().to_owned()], limit: Some(0), ..ListQuery::default() };
     loop {
         let list = daemon.list(&query)?;
         if list.total == count {
             return Ok(());
         }
         if begun.elapsed() > LIMIT {
-            let counts = daemon.list(&ListQuery { counts: true, limit: Some(0), ..ListQuery::default() })?.counts;
+            let counts =
+                daemon.list(&ListQuery { counts: true, limit: Some(0), ..ListQuery::default() })?.counts;
             bail!("{} of {count} seed within {LIMIT:?}: {counts:?}", list.total);
         }
         std::thread::sleep(Duration::from_millis(20));
