@@ -10,6 +10,7 @@ mod view;
 use crate::manager::{Event, Manager};
 use crate::record::Record;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use ztor_api::Removed;
 use ztor_base::SwarmId;
 use ztor_policy::TorrentKey;
@@ -33,6 +34,9 @@ pub(crate) struct Core {
     /// Revision before the oldest removal in the list.
     removed_since: u64,
     next_id: u64,
+    /// Changes of the queue, and pauses of the schedule, as of the last turn.
+    queue_changes: u64,
+    was_held: bool,
 }
 
 impl Core {
@@ -51,6 +55,8 @@ impl Core {
             removed: VecDeque::new(),
             removed_since: 1,
             next_id,
+            queue_changes: 0,
+            was_held: false,
         };
         for (key, hashes, record) in records {
             core.insert(key, hashes, record);
@@ -62,7 +68,7 @@ impl Core {
         &self.manager
     }
 
-    /// Returns the manager, for acts of the user. [`refresh`](Self::refresh) follows.
+    /// Returns the manager, for acts of the user. [`look`](Self::look) follows.
     pub(crate) fn manager_mut(&mut self) -> &mut Manager {
         &mut self.manager
     }
@@ -184,27 +190,48 @@ impl Core {
     /// stay, for their owner to handle.
     pub(crate) fn turn(&mut self, session: &Session) -> Vec<Event> {
         let events = self.manager.turn(session);
-        let mut has_policy_news = false;
         for event in &events {
             match event {
-                Event::Changed(key) => self.touch(*key),
-                _ => has_policy_news = true,
+                Event::Changed(key, status) => {
+                    if let Some(entry) = self.entries.get_mut(key) {
+                        entry.set_status(Some(Arc::clone(status)));
+                    }
+                    self.touch(*key);
+                    self.look(*key);
+                }
+                Event::Gone(key) => {
+                    if let Some(entry) = self.entries.get_mut(key) {
+                        entry.set_status(None);
+                    }
+                    self.touch(*key);
+                }
+                Event::Started(key)
+                | Event::Stopped(key, _)
+                | Event::GoalReached(key, _)
+                | Event::NotSupported(key, _)
+                | Event::Removed { torrent: key, .. } => self.look(*key),
             }
         }
-        if has_policy_news {
-            self.refresh();
+        let policy = self.manager.policy();
+        let is_held = policy.is_held();
+        let queue_changes = policy.queue_changes();
+        if std::mem::replace(&mut self.was_held, is_held) != is_held {
+            self.entries.keys().copied().collect::<Vec<_>>().into_iter().for_each(|key| self.look(key));
+        } else if std::mem::replace(&mut self.queue_changes, queue_changes) != queue_changes {
+            // The positions of others change as well.
+            let queue: Vec<TorrentKey> = self.manager.policy().queue().collect();
+            queue.into_iter().for_each(|key| self.look(key));
         }
         events
     }
 
-    /// Records a change of the torrents whose state or position in the queue has changed.
-    pub(crate) fn refresh(&mut self) {
-        for (key, entry) in &mut self.entries {
-            let policy = self.manager.policy();
-            if entry.see(policy.state_of(*key), policy.position(*key)) {
-                self.revision += 1;
-                entry.set_revision(self.revision);
-            }
+    /// Records a change if the state of a torrent by the policy, or its position in the queue, has changed.
+    pub(crate) fn look(&mut self, key: TorrentKey) {
+        let policy = self.manager.policy();
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        if entry.see(policy.state_of(key), policy.position(key)) {
+            self.revision += 1;
+            entry.set_revision(self.revision);
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct NewTorrent {
 }
 
 /// A decision of the policy that was carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A torrent was started.
@@ -60,7 +60,7 @@ pub enum Event {
     /// The policy requests something of a torrent that the session cannot do, by its name. The torrent goes on as it was.
     NotSupported(TorrentKey, &'static str),
     /// The session has a new status of a torrent.
-    Changed(TorrentKey),
+    Changed(TorrentKey, Arc<TorrentStatus>),
     /// A torrent has left the session, and is not managed any more.
     Gone(TorrentKey),
     /// A torrent was removed, with its data if `with_data` is true.
@@ -152,11 +152,6 @@ impl Manager {
         self.keys.get(&torrent).copied()
     }
 
-    /// Returns the status of a torrent as of the last turn; `None` if it is not loaded.
-    pub fn status(&self, key: TorrentKey) -> Option<&TorrentStatus> {
-        self.seen.torrent(self.torrents.get(&key)?.id())
-    }
-
     /// Returns the policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -201,12 +196,15 @@ impl Manager {
     /// Reports the torrents whose status has changed.
     fn report(&mut self, snapshot: Arc<Snapshot>) -> Vec<Event> {
         let mut events = Vec::new();
+        if Arc::ptr_eq(&snapshot, &self.seen) {
+            return events;
+        }
         for change in snapshot.changes_since(&self.seen) {
             match change {
                 Change::Status(status) => {
                     if let Some(key) = self.keys.get(&status.id) {
                         self.policy.update(*key, facts_of(status));
-                        events.push(Event::Changed(*key));
+                        events.push(Event::Changed(*key, Arc::clone(status)));
                     }
                 }
                 Change::Gone(id) => {

@@ -26,6 +26,8 @@ pub(crate) struct Order {
     places: BTreeMap<TorrentKey, Place>,
     /// Set while the positions in `places` are out of date.
     is_stale: bool,
+    /// Number of changes so far.
+    changes: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,12 +49,18 @@ impl Order {
         Some(if self.is_stale { self.by_rank.range(..place.rank).count() } else { place.position })
     }
 
+    /// Returns the number of changes so far.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = TorrentKey> {
         self.by_rank.values().copied()
     }
 
     pub(crate) fn push_back(&mut self, key: TorrentKey) {
         if !self.places.contains_key(&key) {
+            self.changes += 1;
             let rank = self.by_rank.last_key_value().map_or(0, |(last, _)| last + 1);
             let position = self.by_rank.len();
             self.by_rank.insert(rank, key);
@@ -62,6 +70,7 @@ impl Order {
 
     pub(crate) fn push_front(&mut self, key: TorrentKey) {
         if !self.places.contains_key(&key) {
+            self.changes += 1;
             let rank = self.by_rank.first_key_value().map_or(0, |(first, _)| first - 1);
             self.by_rank.insert(rank, key);
             self.places.insert(key, Place { rank, position: 0 });
@@ -72,6 +81,7 @@ impl Order {
     /// Removes a torrent. Returns false if it is not in the queue.
     pub(crate) fn remove(&mut self, key: TorrentKey) -> bool {
         let Some(place) = self.places.remove(&key) else { return false };
+        self.changes += 1;
         self.by_rank.remove(&place.rank);
         self.is_stale |= self.by_rank.last_key_value().is_some_and(|(last, _)| *last > place.rank);
         true
@@ -142,6 +152,7 @@ impl Order {
             }
         }
         self.is_stale |= !changed.is_empty();
+        self.changes += u64::from(!changed.is_empty());
         changed
     }
 }

@@ -1,10 +1,11 @@
 //! A torrent of the daemon.
 
 use crate::record::Record;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::Fault;
 use ztor_policy::State;
-use ztor_session::InfoHashes;
+use ztor_session::{InfoHashes, TorrentStatus};
 
 /// A torrent of the daemon.
 #[derive(Debug)]
@@ -13,7 +14,9 @@ pub(crate) struct Entry {
     record: Record,
     load: Load,
     revision: u64,
-    /// State and position in the queue when front ends were last told of a change.
+    /// Status in the session as of the last turn; `None` if it is not loaded.
+    status: Option<Arc<TorrentStatus>>,
+    /// State by the policy, and position in the queue, as of the last look.
     seen: (Option<State>, Option<usize>),
 }
 
@@ -54,7 +57,7 @@ impl Load {
 
 impl Entry {
     pub(super) fn new(hashes: InfoHashes, record: Record, revision: u64) -> Self {
-        Self { hashes, record, load: Load::Pending, revision, seen: (None, None) }
+        Self { hashes, record, load: Load::Pending, revision, status: None, seen: (None, None) }
     }
 
     pub(crate) fn hashes(&self) -> &InfoHashes {
@@ -91,6 +94,24 @@ impl Entry {
 
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
+    }
+
+    pub(super) fn status(&self) -> Option<&TorrentStatus> {
+        self.status.as_deref()
+    }
+
+    pub(super) fn set_status(&mut self, status: Option<Arc<TorrentStatus>>) {
+        self.status = status;
+    }
+
+    /// State by the policy as of the last look.
+    pub(super) fn decision(&self) -> Option<State> {
+        self.seen.0
+    }
+
+    /// Position in the queue as of the last look, from 0.
+    pub(super) fn position(&self) -> Option<usize> {
+        self.seen.1
     }
 
     /// Records state and position. Returns true if they differ from those before.

@@ -11,13 +11,12 @@ use ztor_session::{DiskFault, DiskFaultKind, TorrentState, TorrentStatus, Tracke
 pub(crate) struct View<'a> {
     key: TorrentKey,
     entry: &'a Entry,
-    status: Option<&'a TorrentStatus>,
     manager: &'a Manager,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(key: TorrentKey, entry: &'a Entry, manager: &'a Manager) -> Self {
-        Self { key, entry, status: manager.status(key), manager }
+        Self { key, entry, manager }
     }
 
     pub(crate) fn key(&self) -> TorrentKey {
@@ -29,7 +28,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn status(&self) -> Option<&'a TorrentStatus> {
-        self.status
+        self.entry.status()
     }
 
     pub(crate) fn name(&self) -> &'a str {
@@ -52,7 +51,7 @@ impl<'a> View<'a> {
 
     /// Returns the host of the tracker that works, or of the first; `None` without trackers.
     pub(crate) fn tracker(&self) -> Option<&'a str> {
-        let trackers = &self.status?.trackers;
+        let trackers = &self.status()?.trackers;
         let working = trackers.iter().find(|tracker| tracker.state == TrackerState::Working);
         host_of(&working.or(trackers.first())?.url)
     }
@@ -64,14 +63,14 @@ impl<'a> View<'a> {
             Load::Pending | Load::Again { .. } => return State::Loading,
             Load::Loaded | Load::Leaving => {}
         }
-        let state = self.status.map(|status| &status.state);
+        let state = self.status().map(|status| &status.state);
         match state {
             None => return State::Loading,
             Some(TorrentState::Unusable(_) | TorrentState::Stopped(_)) => return State::Error,
             Some(TorrentState::Checking { .. }) => return State::Checking,
             _ => {}
         }
-        match self.manager.state_of(self.key) {
+        match self.entry.decision() {
             Some(Decision::Paused) => State::Paused,
             Some(Decision::GoalReached { .. }) => State::Done,
             Some(Decision::HeldBySchedule) => State::Scheduled,
@@ -93,7 +92,7 @@ impl<'a> View<'a> {
         if let Load::Failed { fault, .. } = self.entry.load() {
             return Some(fault.clone());
         }
-        match &self.status?.state {
+        match &self.status()?.state {
             TorrentState::Unusable(message) => {
                 Some(Fault { kind: FaultKind::Metadata, message: message.clone() })
             }
@@ -104,7 +103,7 @@ impl<'a> View<'a> {
 
     /// Returns true if the torrent transfers data.
     pub(crate) fn is_active(&self) -> bool {
-        self.status.is_some_and(|status| status.down_per_s > 0 || status.up_per_s > 0)
+        self.status().is_some_and(|status| status.down_per_s > 0 || status.up_per_s > 0)
     }
 
     /// Size of the wanted pieces in bytes.
@@ -113,13 +112,13 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn left_bytes(&self) -> u64 {
-        self.status.map_or(self.size_bytes(), |status| status.left_bytes)
+        self.status().map_or(self.size_bytes(), |status| status.left_bytes)
     }
 
     /// Part of the wanted data that is present, or was checked, from 0 to 1.
     pub(crate) fn progress(&self) -> f64 {
         let size = self.size_bytes();
-        match self.status.map(|status| &status.state) {
+        match self.status().map(|status| &status.state) {
             Some(TorrentState::Checking { done, total }) if *total > 0 => {
                 f64::from(*done) / f64::from(*total)
             }
@@ -136,35 +135,35 @@ impl<'a> View<'a> {
 
     /// Returns true if the torrent has no wanted data, and is known.
     fn is_empty_and_done(&self) -> bool {
-        let is_seed = self.status.is_some_and(|status| status.left_bytes == 0);
+        let is_seed = self.status().is_some_and(|status| status.left_bytes == 0);
         self.entry.record().size.is_some() && is_seed
     }
 
     /// Ratio in thousandths; `None` without data.
     pub(crate) fn ratio(&self) -> Option<Ratio> {
-        let status = self.status?;
+        let status = self.status()?;
         Ratio::of(status.uploaded_bytes, status.downloaded_bytes, self.size_bytes())
     }
 
     pub(crate) fn eta_s(&self) -> Option<u64> {
-        let status = self.status.filter(|status| status.state == TorrentState::Downloading)?;
+        let status = self.status().filter(|status| status.state == TorrentState::Downloading)?;
         status.left_bytes.checked_div(status.down_per_s)
     }
 
     /// Position in the queue, from 1.
     pub(crate) fn queue_position(&self) -> Option<usize> {
-        self.manager.policy().position(self.key).map(|position| position + 1)
+        self.entry.position().map(|position| position + 1)
     }
 
     pub(crate) fn swarm(&self) -> (Option<u32>, Option<u32>) {
-        let trackers = || self.status.into_iter().flat_map(|status| &status.trackers);
+        let trackers = || self.status().into_iter().flat_map(|status| &status.trackers);
         let most = |count: fn(&TrackerStatus) -> Option<u32>| trackers().filter_map(count).max();
         (most(|tracker| tracker.seeders), most(|tracker| tracker.leechers))
     }
 
     /// Returns the failure of the trackers, if none of them works.
     pub(crate) fn tracker_error(&self) -> Option<String> {
-        let trackers = &self.status?.trackers;
+        let trackers = &self.status()?.trackers;
         let is_good = |tracker: &TrackerStatus| tracker.state == TrackerState::Working;
         if trackers.iter().any(is_good) {
             return None;
@@ -175,7 +174,7 @@ impl<'a> View<'a> {
     /// Returns the whole row.
     pub(crate) fn to_row(self) -> Torrent {
         let record = self.entry.record();
-        let status = self.status;
+        let status = self.status();
         let size = record.size;
         let number = |of: fn(&TorrentStatus) -> u64| status.map_or(0, of);
         let (swarm_seeds, swarm_leechers) = self.swarm();

@@ -141,15 +141,16 @@ impl Daemon {
             });
             result.add(*key, changed.map(|()| Done::Now));
         }
-        self.settle();
+        self.settle(keys);
         self.commit().await?;
         Ok(result)
     }
 
-    /// Takes a turn, so that the answer to a verb already shows its effect.
-    pub(super) fn settle(&self) {
+    /// Takes a turn, so that the answer to a verb on these torrents already shows its effect.
+    pub(super) fn settle(&self, keys: &[TorrentKey]) {
         self.turn();
-        self.core().refresh();
+        let mut core = self.core();
+        keys.iter().for_each(|key| core.look(*key));
     }
 
     /// Changes the record of each torrent.
@@ -288,7 +289,7 @@ impl Daemon {
             core.manager_mut().policy_mut().move_to(keys, target);
             self.put_queue(core);
         });
-        self.settle();
+        self.settle(keys);
         self.commit().await?;
         let done = keys.iter().map(|key| key.as_u64()).collect();
         Ok(ActionResult { done, ..ActionResult::default() })

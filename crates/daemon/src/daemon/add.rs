@@ -147,7 +147,7 @@ impl Daemon {
             }
         };
         self.manage(key, &torrent, &record, &content, &choices)?;
-        self.settle();
+        self.settle(&[key]);
         self.commit().await?;
         tracing::info!(torrent = name, id = key.as_u64(), "torrent added");
         Ok(Added::Added { id: key.as_u64(), hash, name })

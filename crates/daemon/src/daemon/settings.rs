@@ -122,7 +122,7 @@ impl Daemon {
         core.manager_mut().set_config(settings.policy_config());
         core.touch_whole();
         drop(core);
-        self.settle();
+        self.settle(&[]);
         self.0.settings_news.send_replace(Arc::new(settings));
     }
 

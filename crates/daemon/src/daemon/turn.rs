@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use ztor_policy::TorrentKey;
 use ztor_session::{Events, EventsError, SessionEvent, TorrentEvent, TorrentId, TorrentState};
 
-/// Longest wait for an event before a turn.
+/// Time between two turns without an event.
 const TICK: Duration = Duration::from_millis(250);
+/// Time between two turns with events: thousands of them in a row are the work of one turn.
+const PACE: Duration = Duration::from_millis(50);
 /// Pause between two looks for torrents to load again.
 const LOAD_EVERY: Duration = Duration::from_secs(5);
 
@@ -28,18 +30,22 @@ impl Daemon {
     }
 
     fn take_turns(&self, mut events: Events) {
-        let mut loaded_at = Instant::now();
+        let (mut loaded_at, mut turned_at, mut is_news) = (Instant::now(), Instant::now(), false);
         while !self.is_ending() {
-            let mut event = events.wait(TICK);
-            loop {
-                match event {
-                    Ok(event) => self.on_event(&event),
-                    Err(EventsError::FellBehind { missed }) => self.catch_up(missed),
-                    Err(EventsError::TimedOut) => break,
-                    Err(_) => return,
+            let pace = if is_news { PACE } else { TICK };
+            match events.wait(pace.saturating_sub(turned_at.elapsed())) {
+                Ok(event) => {
+                    self.on_event(&event);
+                    is_news = true;
                 }
-                event = events.try_next();
+                Err(EventsError::FellBehind { missed }) => self.catch_up(missed),
+                Err(EventsError::TimedOut) => {}
+                Err(_) => return,
             }
+            if turned_at.elapsed() < pace {
+                continue;
+            }
+            (turned_at, is_news) = (Instant::now(), false);
             self.turn();
             if loaded_at.elapsed() >= LOAD_EVERY {
                 loaded_at = Instant::now();
@@ -55,7 +61,7 @@ impl Daemon {
         let mut has_rows = false;
         for event in events {
             match event {
-                Event::Changed(_) => {}
+                Event::Changed(..) => {}
                 Event::Started(key) | Event::Stopped(key, _) | Event::GoalReached(key, _) => {
                     self.put_policy(&core, key);
                     has_rows = true;

@@ -22,6 +22,16 @@ impl Policy {
         self.order.position(key)
     }
 
+    /// Returns a number that grows with each change of the download queue.
+    pub fn queue_changes(&self) -> u64 {
+        self.order.changes()
+    }
+
+    /// Returns true if the schedule pauses all torrents, as of the last [`settle`](Self::settle).
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
     fn state(&self, key: TorrentKey, torrent: &Torrent) -> State {
         if torrent.facts.is_none() {
             return State::Loading;
