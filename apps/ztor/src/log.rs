@@ -4,6 +4,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use std::fmt::Write as _;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use ztor_server::api::LogBuffer;
+
 use crate::console::{Console, LogLine};
 use crate::exit::CliError;
 
@@ -12,6 +20,7 @@ use crate::exit::CliError;
 pub(crate) struct LogFilter {
     handle: reload::Handle<EnvFilter, Registry>,
     is_by_user: bool,
+    buffer: LogBuffer,
 }
 
 /// Starts the log at the level that the user asks for, or at `warn`.
@@ -27,8 +36,9 @@ pub(crate) fn start(level: Option<&str>, console: &Console) -> Result<LogFilter,
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(console.color())
         .with_writer(move || LogLine::new(&writer));
-    tracing_subscriber::registry().with(filter).with(lines).init();
-    Ok(LogFilter { handle, is_by_user })
+    let buffer = LogBuffer::default();
+    tracing_subscriber::registry().with(filter).with(lines).with(Kept(buffer.clone())).init();
+    Ok(LogFilter { handle, is_by_user, buffer })
 }
 
 fn parse(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
@@ -41,6 +51,11 @@ impl LogFilter {
         self.is_by_user
     }
 
+    /// Returns the last lines.
+    pub(crate) fn buffer(&self) -> LogBuffer {
+        self.buffer.clone()
+    }
+
     /// Changes the level.
     pub(crate) fn set(&self, level: &str) {
         match parse(level) {
@@ -48,5 +63,39 @@ impl LogFilter {
             Ok(filter) => drop(self.handle.reload(filter)),
             Err(error) => tracing::warn!(level, %error, "cannot use the level of the log"),
         }
+    }
+}
+
+/// Keeps the last lines for front ends.
+struct Kept(LogBuffer);
+
+impl<S: Subscriber> Layer<S> for Kept {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let metadata = event.metadata();
+        let level = metadata.level().as_str().to_ascii_lowercase();
+        self.0.push(&level, metadata.target(), text.message + &text.fields);
+    }
+}
+
+/// Message and fields of an event.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Writing to a text does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
     }
 }

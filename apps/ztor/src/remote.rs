@@ -13,6 +13,7 @@ mod profile;
 mod settings;
 mod table;
 mod wait;
+mod watch;
 mod whole;
 
 use crate::console::Console;
@@ -44,6 +45,8 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Queue(args) => act::queue(&args, &connect(&args.daemon)?),
         RemoteCommand::Category(args) => labels::category(&args, &connect(&args.daemon)?),
         RemoteCommand::Tag(args) => labels::tag(&args, &connect(&args.daemon)?),
+        RemoteCommand::Watch(args) => watch::run(&args, &connect(&args.daemon)?),
+        RemoteCommand::Log(args) => whole::log(&args, &connect(&args.daemon)?),
         RemoteCommand::Stats(args) => whole::stats(&connect(&args)?),
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
     }

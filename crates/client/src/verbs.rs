@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 use ztor_api::{
     Action, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit, CategoryRename,
-    Daemon, Detail, File, List, ListQuery, Peer, Pieces, Setting, SettingChange, SettingValue, Statistics,
-    Tag, TagRename, Tracker,
+    Daemon, Detail, File, List, ListQuery, LogLine, Peer, Pieces, Setting, SettingChange, SettingValue,
+    Statistics, Tag, TagRename, Tracker,
 };
 
 /// Characters to escape in a path: all but the unreserved ones.
@@ -33,6 +33,14 @@ impl Client {
     /// The daemon cannot be reached, or refuses the request.
     pub async fn statistics(&self) -> Result<Statistics, ClientError> {
         self.get("/statistics").await
+    }
+
+    /// Returns the last lines of the log after the line `since`, of `level` and more severe ones.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn log(&self, since: u64, level: &str, limit: usize) -> Result<Vec<LogLine>, ClientError> {
+        self.get(&format!("/log?since={since}&level={}&limit={limit}", escape(level))).await
     }
 
     /// Returns a list of torrents.

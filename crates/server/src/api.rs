@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod labels;
 mod live;
+mod log;
 mod query;
 mod serve;
 mod settings;
@@ -19,6 +20,7 @@ use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 use ztor_daemon::Daemon;
 
+pub use log::LogBuffer;
 pub use serve::{Listening, ServeConfig, ServeError};
 
 /// State of the routes.
@@ -29,15 +31,20 @@ pub(crate) struct Api(Arc<Inner>);
 struct Inner {
     daemon: Daemon,
     about: ztor_api::Daemon,
+    log: LogBuffer,
 }
 
 impl Api {
-    pub(crate) fn new(daemon: Daemon, about: ztor_api::Daemon) -> Self {
-        Self(Arc::new(Inner { daemon, about }))
+    pub(crate) fn new(daemon: Daemon, about: ztor_api::Daemon, log: LogBuffer) -> Self {
+        Self(Arc::new(Inner { daemon, about, log }))
     }
 
     fn daemon(&self) -> &Daemon {
         &self.0.daemon
+    }
+
+    fn log(&self) -> &LogBuffer {
+        &self.0.log
     }
 
     fn about(&self) -> &ztor_api::Daemon {
@@ -71,6 +78,7 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset))
         .route("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove))
         .route("/watch-folders/scan", post(watch::scan))
+        .route("/log", get(log::read))
         .route("/events", get(live::events))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

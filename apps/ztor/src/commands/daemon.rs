@@ -113,7 +113,7 @@ pub(super) fn run(
         state_dir: state_dir.display().to_string(),
         pid: std::process::id(),
     };
-    let serve = ServeConfig { socket: socket.clone(), listen: settings.listen.clone() };
+    let serve = ServeConfig { socket: socket.clone(), listen: settings.listen.clone(), log: log.buffer() };
     let listening = Listening::start(&daemon, &serve, about, runtime.handle())?;
     tell_running(
         console,

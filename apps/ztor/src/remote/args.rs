@@ -59,8 +59,12 @@ pub(crate) enum RemoteCommand {
     Category(CategoryArgs),
     /// List and change tags, and tag torrents
     Tag(TagArgs),
+    /// List and change the watched folders, from which new torrent files are loaded
+    Watch(WatchArgs),
     /// Show statistics of the daemon
     Stats(DaemonAddress),
+    /// Show the last lines of the daemon's log
+    Log(LogArgs),
     /// Show and change the settings of the daemon
     Settings(SettingsArgs),
 }
@@ -444,6 +448,81 @@ pub(crate) enum TagCommand {
         /// Name
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<WatchCommand>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WatchCommand {
+    /// List the watched folders
+    List,
+    /// Watch a folder, or change how it is watched
+    Add(WatchAddArgs),
+    /// Do not watch a folder any more; its files and torrents stay
+    Remove {
+        /// Folder
+        dir: PathBuf,
+    },
+    /// Look for new files in all folders now
+    Scan,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchAddArgs {
+    /// Folder with torrent files, and files with magnet links (.magnet)
+    pub(crate) dir: PathBuf,
+    /// Watch the folders in it too
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Category of its torrents, created if it does not exist
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) category: Option<String>,
+    /// Take the names of sub-folders as categories, below --category if that is given
+    #[arg(long, requires = "recursive")]
+    pub(crate) subfolder_as_category: bool,
+    /// Tags, separated by commas; may be repeated
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Folder for the data [default: that of the category, or download_dir of the settings]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save_path: Option<PathBuf>,
+    /// Leave its torrents stopped
+    #[arg(long)]
+    pub(crate) paused: bool,
+    /// Start its torrents although the settings say otherwise
+    #[arg(long, conflicts_with = "paused")]
+    pub(crate) start: bool,
+    /// Treatment of loaded files: rename them to NAME.added, delete them, or keep and remember them
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Loaded::Rename)]
+    pub(crate) loaded: Loaded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Loaded {
+    Rename,
+    Delete,
+    Keep,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Only lines of this level and more severe ones
+    #[arg(long, value_name = "LEVEL", default_value = "trace", hide_default_value = true)]
+    pub(crate) level: String,
+    /// Show the last N lines
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub(crate) lines: usize,
+    /// Show new lines as they come, until stopped
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,14 @@
 //! Commands about the daemon as a whole.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ztor_api::LogLine;
+
+use super::args::LogArgs;
 use super::connection::Connection;
 use crate::exit::Exit;
+use crate::text::Escaped;
 use crate::units::{Rate, Size, Span};
 
 pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
@@ -30,4 +37,37 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
         line("Problem", error);
     }
     Ok(Exit::Ok)
+}
+
+/// Interval between two looks with `--follow`.
+const EVERY: Duration = Duration::from_millis(500);
+/// Number of lines of one answer with `--follow`.
+const MOST: usize = 2000;
+
+pub(super) fn log(args: &LogArgs, connection: &Connection) -> anyhow::Result<Exit> {
+    let (mut since, mut limit) = (0, args.lines);
+    loop {
+        let lines = match connection.ask(connection.client.log(since, &args.level, limit)) {
+            Err(_) if args.follow && connection.stop.is_set() => return Ok(Exit::Ok),
+            result => result?,
+        };
+        lines.iter().for_each(|line| show(line, connection));
+        since = lines.last().map_or(since, |line| line.number);
+        limit = MOST;
+        if !args.follow || !connection.sleep(EVERY) {
+            return Ok(Exit::Ok);
+        }
+    }
+}
+
+fn show(line: &LogLine, connection: &Connection) {
+    if connection.console.is_json() {
+        connection.console.json(line);
+        return;
+    }
+    let time = i64::try_from(line.unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let time = time
+        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let (time, message) = (time.unwrap_or_default(), Escaped(&line.message));
+    connection.console.line(&format!("{time} {:<5} {}: {message}", line.level, line.target));
 }

@@ -6,6 +6,7 @@ mod process;
 mod scratch;
 
 mod create;
+mod daemon;
 mod damaged;
 mod files;
 mod liar;

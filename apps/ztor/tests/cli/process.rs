@@ -15,9 +15,15 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) fn ztor(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ztor"));
     command.env("HOME", home).stdin(Stdio::null());
-    for name in
-        ["XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "NO_COLOR", "RUST_LOG"]
-    {
+    for name in [
+        "XDG_STATE_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "NO_COLOR",
+        "RUST_LOG",
+        "ZTOR_STATE_DIR",
+    ] {
         command.env_remove(name);
     }
     command

@@ -2,43 +2,35 @@
 
 use super::Daemon;
 use crate::error::DaemonError;
+use std::collections::HashMap;
 use ztor_api::{Tracker, TrackerChange};
 use ztor_policy::TorrentKey;
-use ztor_session::{Magnet, TrackerState, redact_url};
+use ztor_session::{Magnet, TrackerState, TrackerStatus, redact_url};
 
 /// Maximum number of announce URLs of a torrent, and length of one in bytes.
 const MAX_TRACKERS: usize = 500;
 const MAX_URL: usize = 4096;
 
 impl Daemon {
-    /// Returns the trackers of a torrent.
+    /// Returns the trackers of a torrent. Those that were just added are idle.
     ///
     /// # Errors
     /// The torrent is unknown or not loaded.
-    pub fn trackers(&self, key: TorrentKey) -> Result<Vec<Tracker>, DaemonError> {
+    pub async fn trackers(&self, key: TorrentKey) -> Result<Vec<Tracker>, DaemonError> {
+        let tiers = self.announce_urls(key).await?;
+        // The status follows a change of the trackers within a moment.
         let status = self.handle(key)?.status().ok_or(DaemonError::NoTorrent)?;
-        Ok(status
-            .trackers
-            .into_iter()
-            .map(|tracker| Tracker {
-                url: tracker.url,
-                tier: tracker.tier,
-                state: match tracker.state {
-                    TrackerState::Untried => "idle",
-                    TrackerState::Queued | TrackerState::Announcing => "announcing",
-                    TrackerState::Working => "working",
-                    TrackerState::Failing | TrackerState::GaveUp | TrackerState::NotSupported => "failing",
-                }
-                .to_owned(),
-                message: tracker.issue.map(|issue| issue.to_string()),
-                announces_in_s: tracker.announces_in.map(|time| time.as_secs()),
-                fails: tracker.fails,
-                peers: tracker.peers,
-                seeders: tracker.seeders,
-                leechers: tracker.leechers,
-                downloads: tracker.downloads,
-            })
-            .collect())
+        let mut known: HashMap<String, TrackerStatus> =
+            status.trackers.into_iter().map(|tracker| (tracker.url.clone(), tracker)).collect();
+        let urls = tiers.iter().enumerate().flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url)));
+        let trackers = urls.map(|(tier, url)| {
+            let url = redact_url(url);
+            match known.remove(&url) {
+                Some(tracker) => Tracker { tier, ..to_api(tracker) },
+                None => idle(url, tier),
+            }
+        });
+        Ok(trackers.collect())
     }
 
     /// Returns the announce URLs of a torrent with their passkeys, tier by tier.
@@ -100,6 +92,43 @@ impl Daemon {
         }
         self.edit_trackers(key, &TrackerChange { add, ..TrackerChange::default() }).await?;
         Ok(true)
+    }
+}
+
+fn to_api(tracker: TrackerStatus) -> Tracker {
+    Tracker {
+        tier: tracker.tier,
+        state: match tracker.state {
+            TrackerState::Untried => "idle",
+            TrackerState::Queued | TrackerState::Announcing => "announcing",
+            TrackerState::Working => "working",
+            TrackerState::Failing | TrackerState::GaveUp | TrackerState::NotSupported => "failing",
+        }
+        .to_owned(),
+        message: tracker.issue.map(|issue| issue.to_string()),
+        announces_in_s: tracker.announces_in.map(|time| time.as_secs()),
+        fails: tracker.fails,
+        peers: tracker.peers,
+        seeders: tracker.seeders,
+        leechers: tracker.leechers,
+        downloads: tracker.downloads,
+        url: tracker.url,
+    }
+}
+
+/// Returns a tracker that was not asked yet.
+fn idle(url: String, tier: usize) -> Tracker {
+    Tracker {
+        url,
+        tier,
+        state: "idle".to_owned(),
+        message: None,
+        announces_in_s: None,
+        fails: 0,
+        peers: None,
+        seeders: None,
+        leechers: None,
+        downloads: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Listeners of the API: the local socket, and TCP.
 
-use super::{Api, routes};
+use super::{Api, LogBuffer, routes};
 use axum::Router;
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +18,8 @@ pub struct ServeConfig {
     pub socket: PathBuf,
     /// TCP addresses.
     pub listen: Vec<SocketAddr>,
+    /// Lines of the log for front ends.
+    pub log: LogBuffer,
 }
 
 /// Reason why the API is not served.
@@ -73,7 +75,7 @@ impl Listening {
         }
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
-        let api = routes(Api::new(daemon.clone(), about));
+        let api = routes(Api::new(daemon.clone(), about, config.log.clone()));
         let app = Router::new().nest(ztor_api::BASE, api).fallback(super::answer::not_found);
         let (end, ended) = watch::channel(());
         let service = app.clone().into_make_service();

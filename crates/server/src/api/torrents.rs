@@ -52,7 +52,7 @@ pub(super) async fn peers(State(api): State<Api>, Path(torrent): Path<String>) -
 }
 
 pub(super) async fn trackers(State(api): State<Api>, Path(torrent): Path<String>) -> Answer<Vec<Tracker>> {
-    Ok(Json(api.daemon().trackers(find(&api, &torrent)?)?))
+    Ok(Json(api.daemon().trackers(find(&api, &torrent)?).await?))
 }
 
 pub(super) async fn pieces(State(api): State<Api>, Path(torrent): Path<String>) -> Answer<Pieces> {

@@ -1,0 +1,229 @@
+//! The daemon and the commands that ask it, as separate processes.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::process::{DEADLINE, Run, Running, ztor};
+use crate::scratch::{Scratch, assert_same_tree};
+use crate::swarm::seed;
+
+/// A daemon in the background.
+struct Daemon<'s> {
+    scratch: &'s Scratch,
+    process: Running,
+    port: u64,
+}
+
+impl<'s> Daemon<'s> {
+    #[track_caller]
+    fn start(scratch: &'s Scratch) -> Self {
+        let mut command = ztor(&scratch.home());
+        command.args(["daemon", "--json", "--bind", "127.0.0.1", "--port", "0", "--listen", "127.0.0.1:0"]);
+        command.arg("--download-dir").arg(scratch.path("downloads"));
+        let mut process = Running::start(command);
+        let port = process.event("running")["port"].as_u64().unwrap();
+        Self { scratch, process, port }
+    }
+
+    /// Runs a command that asks the daemon.
+    #[track_caller]
+    fn ask(&self, args: &[&dyn AsRef<OsStr>]) -> Run {
+        self.scratch.ztor(args)
+    }
+
+    #[track_caller]
+    fn list(&self) -> Vec<Value> {
+        self.ask(&[&"list", &"--json"]).expect(0).json()
+    }
+
+    /// Waits until the list fulfils a condition.
+    #[track_caller]
+    fn until(&self, what: &str, is_done: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let list = self.list();
+            if is_done(&list) {
+                return list;
+            }
+            assert!(Instant::now() < end, "{what}: {list:#?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the daemon with SIGTERM.
+    #[track_caller]
+    fn end(self) {
+        let begun = Instant::now();
+        self.process.signal("TERM");
+        let run = self.process.finish().expect(0);
+        assert!(begun.elapsed() < Duration::from_secs(60), "{run:#?}");
+    }
+}
+
+fn is_in_state(list: &[Value], state: &str) -> bool {
+    list.iter().all(|torrent| torrent["state"] == state)
+}
+
+#[test]
+fn daemon_keeps_its_torrents_and_settings_over_restarts_and_crashes() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let daemon = Daemon::start(&scratch);
+    let add: [&dyn AsRef<OsStr>; 10] = [
+        &"add",
+        &torrent,
+        &"--peer",
+        &seed.addr,
+        &"--category",
+        &"linux/iso",
+        &"--tag",
+        &"b,a",
+        &"--wait",
+        &"--json",
+    ];
+    let added = daemon.ask(&add).expect(0).json();
+    assert_eq!((&added[0]["result"], &added[0]["id"]), (&"added".into(), &1.into()), "{added:?}");
+    daemon.ask(&[&"settings", &"set", &"max_downloads", &"3"]).expect(0);
+    daemon.ask(&[&"limit", &"album", &"--up", &"1MiB"]).expect(0);
+    daemon.ask(&[&"add", &"ab".repeat(20), &"--paused"]).expect(0);
+    let list = daemon.list();
+    assert_eq!(list.len(), 2);
+    let row = &list[0];
+    assert_eq!(
+        (&row["name"], &row["state"], &row["progress"]),
+        (&"album".into(), &"seeding".into(), &1.0.into())
+    );
+    assert_eq!((&row["category"], &row["tags"]), (&"linux/iso".into(), &serde_json::json!(["a", "b"])));
+    assert_eq!(row["size_bytes"], 100_000 + 70_001 + 16_384);
+    assert_eq!(row["hash"].as_str().unwrap().len(), 40);
+    assert_same_tree(&album, &scratch.path("downloads/album"));
+
+    let is_back = |list: &[Value]| {
+        list.len() == 2 && is_in_state(&list[..1], "seeding") && is_in_state(&list[1..], "paused")
+    };
+    daemon.end();
+    let daemon = Daemon::start(&scratch);
+    let after = daemon.until("the torrents are back", is_back);
+    for key in [
+        "id",
+        "hash",
+        "name",
+        "category",
+        "tags",
+        "added_unix_s",
+        "finished_unix_s",
+        "downloaded_bytes",
+        "limits",
+    ] {
+        assert_eq!(after[0][key], row[key], "{key}");
+    }
+    daemon.process.kill();
+    let daemon = Daemon::start(&scratch);
+    let after = daemon.until("the torrents are back after the crash", is_back);
+    assert_eq!(after[0]["downloaded_bytes"], row["downloaded_bytes"], "nothing is fetched again");
+    let setting = daemon.ask(&[&"settings", &"get", &"max_downloads", &"--json"]).expect(0).json();
+    assert_eq!((&setting[0]["value"], &setting[0]["source"]["source"]), (&3.into(), &"changed".into()));
+    assert!(daemon.port > 0);
+    daemon.end();
+}
+
+#[test]
+fn commands_change_torrents_and_report_failures_with_their_exit_codes() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let daemon = Daemon::start(&scratch);
+    daemon.ask(&[&"add", &torrent, &"--paused", &"--peer", &seed.addr]).expect(0);
+    daemon.ask(&[&"files", &"album", &"--set", &"skip:1"]).expect(0);
+    daemon.ask(&[&"trackers", &"album", &"--add", &"udp://127.0.0.1:1/announce"]).expect(0);
+    let trackers = daemon.ask(&[&"trackers", &"album", &"--json"]).expect(0).json();
+    assert_eq!(trackers[0]["url"], "udp://127.0.0.1:1/announce");
+    daemon.ask(&[&"start", &"alb*"]).expect(0);
+    daemon.until("downloaded", |list| is_in_state(list, "seeding"));
+    let files = daemon.ask(&[&"files", &"album", &"--json"]).expect(0).json();
+    assert_eq!((&files[1]["priority"], &files[0]["have_bytes"]), (&"skip".into(), &100_000.into()));
+    daemon.ask(&[&"category", &"add", &"films", &"--save-path", &scratch.path("films")]).expect(0);
+    daemon.ask(&[&"category", &"set", &"films", &"id:1"]).expect(0);
+    daemon.ask(&[&"tag", &"add", &"new", &"category:films"]).expect(0);
+    daemon.ask(&[&"rename", &"album", &"Other"]).expect(0);
+    daemon.ask(&[&"move", &"tag:new", &scratch.path("elsewhere"), &"--wait"]).expect(0);
+    assert!(scratch.path("elsewhere/album/a.bin").exists());
+    let list = daemon.list();
+    assert_eq!((&list[0]["name"], &list[0]["category"]), (&"Other".into(), &"films".into()));
+    assert_eq!(list[0]["dir"], scratch.path("elsewhere").to_str().unwrap());
+
+    let run = daemon.ask(&[&"stop", &"nothing"]).expect(1);
+    assert!(run.stderr.contains("no torrent matches \"nothing\""), "{run:#?}");
+    daemon.ask(&[&"add", &scratch.file("bad.torrent", b"d4:infoe")]).expect(3);
+    daemon.ask(&[&"settings", &"set", &"max_downloads", &"many"]).expect(2);
+    daemon.ask(&[&"settings", &"set", &"max_download", &"1"]).expect(1);
+    daemon.ask(&[&"remove", &"Other", &"--trash"]).expect(1);
+    daemon.ask(&[&"remove", &"Other", &"--delete"]).expect(0);
+    assert_eq!(daemon.list(), [] as [Value; 0]);
+    assert!(!scratch.path("elsewhere/album").exists());
+    let mut second = ztor(&scratch.home());
+    second.args(["daemon", "--bind", "127.0.0.1"]);
+    let run = Running::start(second).finish().expect(1);
+    assert!(run.stderr.contains("uses it; stop that one, or choose another folder"), "{run:#?}");
+    daemon.end();
+    let run = scratch.ztor(&[&"list"]).expect(5);
+    assert!(run.stderr.contains("no daemon listens on"), "{run:#?}");
+}
+
+#[test]
+fn watched_folder_loads_torrents_and_reports_bad_files() {
+    let scratch = Scratch::new();
+    let torrent = scratch.create(&scratch.data("in/one.bin", 50_000, 1), &[]);
+    let inbox = scratch.dir("inbox");
+    let daemon = Daemon::start(&scratch);
+    daemon.ask(&[&"watch", &"add", &inbox, &"--category", &"tv", &"--paused"]).expect(0);
+    fs::write(inbox.join("bad.torrent"), "nonsense").unwrap();
+    fs::copy(&torrent, inbox.join("one.torrent")).unwrap();
+    let list = daemon.until("loaded", |list| !list.is_empty());
+    assert_eq!((&list[0]["name"], &list[0]["category"]), (&"one.bin".into(), &"tv".into()));
+    let end = Instant::now() + DEADLINE;
+    while !inbox.join("one.torrent.added").exists() {
+        assert!(Instant::now() < end, "the file is not renamed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    daemon.ask(&[&"watch", &"scan"]).expect(0);
+    let folders = daemon.ask(&[&"watch", &"--json"]).expect(0).json();
+    assert_eq!(folders[0]["problems"][0]["path"], inbox.join("bad.torrent").to_str().unwrap(), "{folders:?}");
+    assert!(inbox.join("bad.torrent").exists());
+    daemon.ask(&[&"watch", &"remove", &inbox]).expect(0);
+    daemon.end();
+}
+
+#[test]
+fn bad_settings_are_refused_with_file_and_line_and_a_reload_keeps_the_old_ones() {
+    let scratch = Scratch::new();
+    let config = scratch.file("home/.config/ztor/ztor.toml", b"[queue]\nmax_downloads = \"many\"\n");
+    let mut command = ztor(&scratch.home());
+    command.args(["daemon", "--bind", "127.0.0.1"]);
+    let run = Running::start(command).finish().expect(2);
+    assert!(run.stderr.contains("ztor.toml line 2: cannot use max_downloads"), "{run:#?}");
+    fs::write(&config, "[queue]\nmax_downloads = 7\n").unwrap();
+    let mut daemon = Daemon::start(&scratch);
+    let value = |daemon: &Daemon<'_>| {
+        daemon.ask(&[&"settings", &"get", &"max_downloads", &"--json"]).expect(0).json()[0]["value"].clone()
+    };
+    assert_eq!(value(&daemon), 7);
+    fs::write(&config, "[queue]\nmax_downloads = 0\n").unwrap();
+    daemon.process.signal("HUP");
+    daemon.process.stderr_with("the settings stay as they are");
+    assert_eq!(value(&daemon), 7);
+    fs::write(&config, "[queue]\nmax_downloads = 8\n").unwrap();
+    daemon.process.signal("HUP");
+    let end = Instant::now() + DEADLINE;
+    while value(&daemon) != 8 {
+        assert!(Instant::now() < end, "the settings are not reloaded");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    daemon.end();
+}

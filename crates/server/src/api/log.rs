@@ -1,0 +1,98 @@
+//! The last lines of the log, and their route.
+
+use super::Api;
+use super::answer::{Answer, Json, Refused};
+use axum::extract::{RawQuery, State};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use ztor_api::{LogLine, ProblemKind};
+
+/// Number of lines that are kept.
+const MAX_LINES: usize = 2000;
+/// Longest message that is kept, in bytes.
+const MAX_MESSAGE: usize = 4096;
+/// Levels, the most severe first.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// The last lines of the log. Clones share it. The oldest lines leave it.
+#[derive(Debug, Clone, Default)]
+pub struct LogBuffer(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: VecDeque<LogLine>,
+    /// Number of lines so far.
+    count: u64,
+}
+
+impl LogBuffer {
+    /// Adds a line. `level` is one of the names in [`LogLine`].
+    pub fn push(&self, level: &str, target: &str, mut message: String) {
+        if message.len() > MAX_MESSAGE {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.count += 1;
+        let number = lines.count;
+        let (level, target) = (level.to_owned(), target.to_owned());
+        lines.lines.push_back(LogLine { number, unix_ms, level, target, message });
+        if lines.lines.len() > MAX_LINES {
+            lines.lines.pop_front();
+        }
+    }
+
+    /// Returns the last `limit` lines after the line `since`, of `level` and more severe ones.
+    fn read(&self, since: u64, level: usize, limit: usize) -> Vec<LogLine> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |line: &&LogLine| {
+            line.number > since && LEVELS.iter().take(level + 1).any(|known| line.level == *known)
+        };
+        let mut found: Vec<LogLine> =
+            lines.lines.iter().rev().filter(is_wanted).take(limit).cloned().collect();
+        found.reverse();
+        found
+    }
+}
+
+/// Returns lines of the log. Parameters: `since`, `level`, `limit`.
+pub(super) async fn read(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Vec<LogLine>> {
+    let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
+    let (mut since, mut level, mut limit) = (0, LEVELS.len() - 1, MAX_LINES);
+    let text = query.as_deref().unwrap_or_default();
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        let number =
+            || value.parse::<u64>().map_err(|_| bad(format!("cannot use {name}: expected a number")));
+        match &*name {
+            "since" => since = number()?,
+            "limit" => limit = usize::try_from(number()?).unwrap_or(usize::MAX),
+            "level" => {
+                let known = LEVELS.iter().position(|level| *level == value);
+                level = known
+                    .ok_or_else(|| bad(format!("cannot use level: use one of {}", LEVELS.join(", "))))?;
+            }
+            _ => return Err(bad("unknown parameter; use since, level or limit".into())),
+        }
+    }
+    Ok(Json(api.log().read(since, level, limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_returns_the_last_lines_of_a_level_and_old_lines_leave() {
+        let log = LogBuffer::default();
+        (0..MAX_LINES).for_each(|number| log.push("info", "x", number.to_string()));
+        log.push("error", "x", "é".repeat(MAX_MESSAGE));
+        log.push("debug", "x", "last".into());
+        assert_eq!(log.read(0, 4, usize::MAX).len(), MAX_LINES);
+        assert_eq!(log.read(0, 4, 1).first().map(|line| line.message.clone()), Some("last".into()));
+        let errors = log.read(0, 0, 10);
+        assert_eq!((errors.len(), errors[0].message.len()), (1, MAX_MESSAGE));
+        assert_eq!(log.read(MAX_LINES as u64, 2, 10).len(), 1);
+    }
+}
