@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,7 +21,14 @@ struct Daemon<'s> {
 impl<'s> Daemon<'s> {
     #[track_caller]
     fn start(scratch: &'s Scratch) -> Self {
+        Self::start_with(scratch, &[])
+    }
+
+    /// Starts it with variables of the environment.
+    #[track_caller]
+    fn start_with(scratch: &'s Scratch, variables: &[(&str, &OsStr)]) -> Self {
         let mut command = ztor(&scratch.home());
+        command.envs(variables.iter().copied());
         command.args(["daemon", "--json", "--bind", "127.0.0.1", "--port", "0", "--listen", "127.0.0.1:0"]);
         command.arg("--download-dir").arg(scratch.path("downloads"));
         let mut process = Running::start(command);
@@ -226,4 +234,31 @@ fn bad_settings_are_refused_with_file_and_line_and_a_reload_keeps_the_old_ones()
         std::thread::sleep(Duration::from_millis(20));
     }
     daemon.end();
+}
+
+#[test]
+fn service_manager_is_told_of_readiness_life_reloads_and_the_end() {
+    let scratch = Scratch::new();
+    let path = scratch.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let expect = |text: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let len = socket.recv(&mut buffer).expect(text);
+            if String::from_utf8_lossy(&buffer[..len]).lines().any(|line| line == text) {
+                return;
+            }
+        }
+    };
+    let variables = [("NOTIFY_SOCKET", path.as_os_str()), ("WATCHDOG_USEC", OsStr::new("200000"))];
+    let daemon = Daemon::start_with(&scratch, &variables);
+    expect("READY=1");
+    expect("WATCHDOG=1");
+    daemon.process.signal("HUP");
+    expect("RELOADING=1");
+    expect("READY=1");
+    daemon.process.signal("TERM");
+    expect("STOPPING=1");
+    daemon.process.finish().expect(0);
 }
