@@ -111,7 +111,8 @@ impl Core {
     }
 
     fn views(&self) -> impl Iterator<Item = View<'_>> {
-        self.entries.iter().map(|(key, entry)| View::new(*key, entry, &self.manager))
+        let seen = self.entries.iter().filter(|(_, entry)| !entry.is_leaving());
+        seen.map(|(key, entry)| View::new(*key, entry, &self.manager))
     }
 
     /// Takes a new id.
@@ -158,6 +159,27 @@ impl Core {
         self.revision += 1;
     }
 
+    /// Hides a torrent that is being removed from front ends.
+    pub(crate) fn set_leaving(&mut self, key: TorrentKey) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let was_leaving = entry.is_leaving();
+        entry.set_load(Load::Leaving);
+        if !was_leaving {
+            let hash = entry.hashes().to_string();
+            self.tell_removed(key, hash);
+        }
+    }
+
+    fn tell_removed(&mut self, key: TorrentKey, hash: String) {
+        self.revision += 1;
+        self.removed.push_back(Removed { id: key.as_u64(), hash, revision: self.revision });
+        if self.removed.len() > MAX_REMOVED
+            && let Some(oldest) = self.removed.pop_front()
+        {
+            self.removed_since = oldest.revision;
+        }
+    }
+
     /// Forgets a torrent. Does nothing if it is unknown.
     pub(crate) fn remove(&mut self, key: TorrentKey) {
         self.manager.forget(key);
@@ -167,13 +189,8 @@ impl Core {
                 self.by_swarm.remove(&swarm);
             }
         }
-        self.revision += 1;
-        let hash = entry.hashes().to_string();
-        self.removed.push_back(Removed { id: key.as_u64(), hash, revision: self.revision });
-        if self.removed.len() > MAX_REMOVED
-            && let Some(oldest) = self.removed.pop_front()
-        {
-            self.removed_since = oldest.revision;
+        if !entry.is_leaving() {
+            self.tell_removed(key, entry.hashes().to_string());
         }
     }
 

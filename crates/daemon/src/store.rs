@@ -227,6 +227,37 @@ impl Store {
         }
     }
 
+    /// Returns the keys of a table that begin with these bytes, committed or queued.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn keys_with_prefix(&self, table: Table, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+        let has_prefix = |key: &Key| matches!(key, Key::Bytes(bytes) if bytes.starts_with(prefix));
+        let sql = format!("SELECT key FROM {} WHERE key >= ?1 ORDER BY key", table.name());
+        let committed = || -> rusqlite::Result<Vec<Key>> {
+            let connection = self.connection();
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![prefix])?;
+            let mut keys = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key = row.get(0)?;
+                if !has_prefix(&key) {
+                    break;
+                }
+                keys.push(key);
+            }
+            Ok(keys)
+        };
+        let mut keys = committed().map_err(|error| StoreError::of(&self.path, error))?;
+        let first = (table, Key::Bytes(prefix.to_owned()));
+        let queue = self.queue();
+        let queued = queue.changes.range(first..).map(|((of, key), _)| (of, key));
+        keys.extend(
+            queued.take_while(|(of, key)| **of == table && has_prefix(key)).map(|(_, key)| key.clone()),
+        );
+        Ok(keys)
+    }
+
     /// Returns the rows of a table that are JSON. Rows of another form are left out and logged.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Real clients in network namespaces of their own: the interop suite ([`interop`]) and the side-by-side benchmark
-//! ([`mod@bench`]). Linux only, as root.
+//! ([`mod@bench`]). A real daemon that is killed again and again ([`mod@kill`]). Linux only, as root.
 //!
 //! Both share hosts on a bridge (`net`), child processes that end with their owner (`process`), the programs
 //! themselves (`tools`), trackers and torrents.
@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod interop;
+pub mod kill;
 mod net;
 mod process;
 mod tools;

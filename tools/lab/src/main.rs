@@ -8,7 +8,7 @@ mod cli {
     use anyhow::Result;
     use clap::{Args, Parser, Subcommand};
     use std::path::PathBuf;
-    use ztor_lab::{bench, interop};
+    use ztor_lab::{bench, interop, kill};
 
     /// ztor and other clients in network namespaces (Linux, root).
     #[derive(Parser)]
@@ -29,6 +29,10 @@ mod cli {
         /// plot, and all raw figures as JSON into history/. tools/lab/README.md explains the figures. Exits with 1 if
         /// a run failed.
         Bench(bench::Options),
+        /// Kill a daemon under load at random instants, and check that it keeps what it has answered.
+        ///
+        /// Runs on loopback, without namespaces. Exits with 1 if a promise was broken; the folder then stays.
+        Kill(kill::Options),
         /// One side of the benchmark's floor.
         #[command(subcommand, hide = true)]
         Floor(bench::Floor),
@@ -64,6 +68,7 @@ mod cli {
             match self.command {
                 Command::Interop(args) => run_interop(args),
                 Command::Bench(options) => bench::run(&options),
+                Command::Kill(options) => kill::run(&options),
                 Command::Floor(floor) => floor.run().map(|()| true),
             }
         }

@@ -140,6 +140,20 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// Kills its process group with SIGKILL, and waits for its first process.
+    pub(crate) fn kill(&mut self) {
+        if matches!(self.exit(), Ok(None)) {
+            self.signal(Signal::KILL);
+            // Fails only if there is no such child.
+            let _ = self.child.wait();
+        }
+    }
+
+    /// Asks its process group to end, with SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Returns the name of its log without the extension.
     pub(crate) fn name(&self) -> String {
         self.log.file_stem().unwrap_or_default().to_string_lossy().into_owned()

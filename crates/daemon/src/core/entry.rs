@@ -46,6 +46,10 @@ pub(crate) enum Load {
 }
 
 impl Load {
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self, Self::Leaving)
+    }
+
     /// Returns the pause before the present or last attempt; 0 for the first.
     pub(crate) fn pause(&self) -> Duration {
         match self {
@@ -84,8 +88,9 @@ impl Entry {
         self.load = load;
     }
 
+    /// Returns true if the torrent is being removed, also if an earlier process has begun that. Front ends do not see it.
     pub(crate) fn is_leaving(&self) -> bool {
-        matches!(self.load, Load::Leaving)
+        self.load.is_leaving() || self.record.is_deleting
     }
 
     pub(crate) fn revision(&self) -> u64 {

@@ -180,12 +180,13 @@ impl Core {
     }
 
     fn counts(&self) -> Counts {
-        let mut counts = Counts { all: self.len(), ..Counts::default() };
+        let mut counts = Counts::default();
         let add = |map: &mut std::collections::BTreeMap<String, usize>, key: &str| match map.get_mut(key) {
             Some(count) => *count += 1,
             None => drop(map.insert(key.to_owned(), 1)),
         };
         for view in self.views() {
+            counts.all += 1;
             counts.active += usize::from(view.is_active());
             add(&mut counts.states, view.state().name());
             add(&mut counts.categories, view.category().as_deref().unwrap_or_default());

@@ -109,7 +109,7 @@ impl Daemon {
     /// Takes over a torrent that the session has added.
     async fn on_loaded(&self, key: TorrentKey, torrent: TorrentHandle) {
         let taken = self.with(|core| {
-            let entry = core.entry_mut(key).filter(|entry| !entry.is_leaving())?;
+            let entry = core.entry_mut(key).filter(|entry| !entry.load().is_leaving())?;
             entry.set_load(Load::Loaded);
             let record = entry.record();
             let (limits, is_deleting) = (record.limits, record.is_deleting);
@@ -166,7 +166,7 @@ impl Daemon {
             return;
         }
         let mut core = self.core();
-        let Some(entry) = core.entry_mut(key).filter(|entry| !entry.is_leaving()) else { return };
+        let Some(entry) = core.entry_mut(key).filter(|entry| !entry.load().is_leaving()) else { return };
         tracing::warn!(torrent = entry.record().shown_name(), reason = %fault.message, "cannot load a torrent");
         let pause = (entry.load().pause() * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
         let retry_at = can_retry.then(|| Instant::now() + pause);

@@ -1,7 +1,6 @@
 //! Removal of torrents.
 
 use super::Daemon;
-use crate::core::Load;
 use crate::error::DaemonError;
 use ztor_api::DataChoice;
 use ztor_policy::TorrentKey;
@@ -27,13 +26,13 @@ impl Daemon {
             (DataChoice::Delete, Ok(torrent)) => {
                 // So that a crash in the middle does not bring back a torrent with half of its files.
                 self.with(|core| {
+                    core.set_leaving(key);
                     let entry = core.entry_mut(key).ok_or(DaemonError::NoTorrent)?;
                     entry.record_mut().is_deleting = true;
                     self.put_record(core, key);
                     Ok::<(), DaemonError>(())
                 })?;
                 self.commit().await?;
-                self.set_leaving(key);
                 // The torrent is gone also after an error, which the user is told.
                 let deleted = torrent.remove_with_data().await;
                 self.forget(key).await?;
@@ -41,14 +40,8 @@ impl Daemon {
                 return Ok(());
             }
             (DataChoice::Trash, Ok(torrent)) => {
-                self.set_leaving(key);
-                if let Err(error) = torrent.remove_to_trash(trash.unwrap_or_default()).await {
-                    // It goes on in its folder.
-                    if let Some(entry) = self.core().entry_mut(key) {
-                        entry.set_load(Load::Loaded);
-                    }
-                    return Err(error.into());
-                }
+                // After an error it goes on in its folder.
+                torrent.remove_to_trash(trash.unwrap_or_default()).await?;
             }
         }
         self.forget(key).await
@@ -71,17 +64,22 @@ impl Daemon {
     }
 
     async fn forget(&self, key: TorrentKey) -> Result<(), DaemonError> {
-        self.with(|core| {
+        let known = self.with(|core| {
+            let of = |entry: &crate::core::Entry| (*entry.hashes(), entry.record().dir.clone());
+            let known = core.entry(key).map(of);
             core.remove(key);
             self.remove_rows(key);
+            known
         });
+        if let Some((hashes, dir)) = known {
+            self.0.store.forget_other_folders(hashes.swarm_id(), &dir)?;
+        }
         self.commit().await
     }
 
     fn set_leaving(&self, key: TorrentKey) {
-        if let Some(entry) = self.core().entry_mut(key) {
-            entry.set_load(Load::Leaving);
-        }
+        self.core().set_leaving(key);
+        self.publish();
     }
 }
 
