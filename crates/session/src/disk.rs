@@ -27,6 +27,7 @@ mod check;
 mod check_lanes;
 mod fault;
 mod group;
+mod intent;
 mod membership;
 mod queue;
 mod reader;
@@ -44,6 +45,7 @@ pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;
 pub(crate) use relocate::{MoveJob, PlaceChange, Relocated};
 use save::SaveTask;
+pub(crate) use intent::record as record_intent;
 pub(crate) use save::{Looks, Occasion, SaveJob};
 
 /// Longest wait for the threads at the end. Everything was saved before, so a thread that has not ended waits for a

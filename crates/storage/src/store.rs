@@ -26,6 +26,7 @@ mod prepare;
 mod relocate;
 mod stamps;
 mod unfinished;
+mod writing;
 
 pub use adopt::{FileContent, ShareFiles};
 pub use delete::DeletedFiles;
@@ -38,6 +39,7 @@ pub use stamps::FileStamp;
 use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
 pub(crate) use unfinished::fits;
+use writing::Writing;
 
 /// Key of the part file in the handle cache; no torrent has that many files.
 const PART_FILE: u32 = u32::MAX;
@@ -72,6 +74,7 @@ pub struct TorrentStore {
     opening: Mutex<()>,
     verified: Box<[AtomicU64]>,
     unfinished: Mutex<Unfinished>,
+    writing: Writing,
     /// Lock of all that expects the files to stay where they are over several calls.
     arranging: Mutex<()>,
     /// Held for long work that needs the files in their place, and exclusively while they change it. Taken before `arranging`.
@@ -206,6 +209,7 @@ impl TorrentStore {
             opening: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             unfinished: Mutex::default(),
+            writing: Writing::default(),
             arranging: Mutex::default(),
             staying: RwLock::default(),
             changes: Changes::default(),

@@ -299,3 +299,23 @@ fn check_of_a_torrent_whose_drive_is_not_mounted_stops_before_anything_is_create
     job.resume = Some(Arc::new(resume));
     assert!(check_with(&job, |_| Ok(vec![false; 4])).is_ok());
 }
+
+#[test]
+fn file_that_a_crash_left_before_the_first_save_is_own_at_the_next_start() {
+    let rig = Rig::new(&[3, 2]);
+    let store = rig.store();
+    assert!(rig.check(&store).unwrap().is_empty());
+    crate::disk::record_intent(&store, &Ledger::new(rig.record()), &rig.looks);
+    // Half of a piece, which matches nothing.
+    let mut left = vec![0; 3 * PIECE];
+    left[..PIECE / 2].copy_from_slice(&rig.bytes[..PIECE / 2]);
+    std::fs::write(rig.file(0), &left).unwrap();
+    assert_eq!(rig.check(&rig.store()).unwrap(), [] as [u32; 0]);
+    // Such a file is not ours if another is there, or if it was not made until the end.
+    std::fs::write(rig.file(0), &left[..2 * PIECE]).unwrap();
+    assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::Different));
+    std::fs::remove_file(rig.file(0)).unwrap();
+    rig.record().save(&rig.resume(&store, vec![0])).unwrap();
+    std::fs::write(rig.file(0), &left).unwrap();
+    assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::Different));
+}

@@ -83,8 +83,11 @@ pub(crate) struct Relocated {
 }
 
 /// Failure of a step.
-enum StepError {
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error(transparent)]
     Storage(StorageError),
+    #[error(transparent)]
     Record(ResumeError),
 }
 
@@ -371,7 +374,7 @@ fn adopt_stamps(
 }
 
 /// Returns what is recorded of the torrent, in its current place.
-fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
+pub(super) fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
     let Place { dir, names } = store.place();
     let layout = &store.meta().layout;
     let nothing = || {
@@ -392,7 +395,7 @@ fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
 }
 
 /// Marks the record as replaced, so that the next save does not take it as its own.
-fn replaced(looks: &Looks) {
+pub(super) fn replaced(looks: &Looks) {
     if let Some(look) = &mut *looks.lock().unwrap_or_else(PoisonError::into_inner) {
         let look: &mut Look = look;
         look.has_recorded = true;

@@ -38,8 +38,10 @@ pub(crate) enum Occasion {
     Start,
     /// There are new pieces.
     Pieces,
-    /// Bytes were counted, the torrent is finished, or it is removed.
+    /// Bytes were counted, or the torrent is finished.
     Full,
+    /// The session ends, or the torrent is removed: nothing is written afterwards.
+    Last,
 }
 
 /// Request to make written data durable, and then save the resume data.
@@ -243,6 +245,9 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
         }
     }
     job.resume.own = own;
+    if job.occasion != Occasion::Last && store.is_writing() {
+        store.expect_files(&mut job.resume.own, &mut job.resume.stamps);
+    }
     job.resume.unfinished = unfinished;
     Place { dir: job.resume.dir, names: job.resume.names } = store.place();
     let Some(ledger) = &job.ledger else { return Ok((false, false)) };
@@ -260,7 +265,7 @@ impl SaveJob {
         match self.occasion {
             Occasion::Start => true,
             Occasion::Pieces => known.len() > FEW_FILES,
-            Occasion::Full => false,
+            Occasion::Full | Occasion::Last => false,
         }
     }
 
@@ -268,7 +273,7 @@ impl SaveJob {
     fn is_recorded(&self, recorded: &Resume) -> bool {
         match self.occasion {
             Occasion::Start => self.resume.equals_but_for_peers(recorded),
-            Occasion::Pieces | Occasion::Full => self.resume == *recorded,
+            Occasion::Pieces | Occasion::Full | Occasion::Last => self.resume == *recorded,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::moves::{Draining, Moves, moves_of};
 use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::claims::{Claim, Claims};
-use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, PlaceChange, Relocated};
+use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, PlaceChange, Relocated, record_intent};
 use crate::handle::{PriorityError, RemoveError};
 use crate::ledger::Ledger;
 use crate::message::NewTorrent;
@@ -93,6 +93,11 @@ impl Entry {
         member.keep_present(Arc::clone(&seat));
         let dates = Dates::of(resume.as_deref());
         let moves = moves_of(&member.store().place(), &home);
+        let looks = Looks::default();
+        if let Some(ledger) = ledger.clone() {
+            let looks = Arc::clone(&looks);
+            member.store().before_first_write(move |store| record_intent(store, &ledger, &looks));
+        }
         Self {
             id,
             member,
@@ -108,7 +113,7 @@ impl Entry {
             prepare,
             recorded: resume.clone(),
             saved: resume,
-            looks: Looks::default(),
+            looks,
             stop: Arc::default(),
             next_check: NextCheck { recheck, ..NextCheck::default() },
             save: SaveState::default(),

@@ -7,6 +7,7 @@ use crate::clock::RARELY;
 use crate::disk::{Disks, Occasion};
 use crate::message::{SaveError, Saved};
 use crate::snapshot::SessionEvent;
+use std::collections::BTreeSet;
 use ztor_base::{Duration, Instant};
 use ztor_engine::{DiskId, TorrentId, Unsaved};
 
@@ -110,7 +111,7 @@ impl Saver {
         }
     }
 
-    /// Saves the torrents of a disk with something unsaved, counts included.
+    /// Saves the torrents of a disk with something unsaved, counts included, for the last time.
     pub(super) fn save_all_of(
         &mut self,
         cx: &mut Context,
@@ -118,10 +119,12 @@ impl Saver {
         disks: &Disks,
         disk: DiskId,
     ) {
-        let mut ids = cx.engine().unsaved(Unsaved::PiecesAndCounts);
+        let mut ids: BTreeSet<TorrentId> = cx.engine().unsaved(Unsaved::PiecesAndCounts).into_iter().collect();
+        // Files that they have not created do not belong to them any more.
+        ids.extend(torrents.that_expect_files());
         ids.retain(|id| torrents.get(*id).is_some_and(|entry| entry.member().disk() == disk));
         for id in ids {
-            self.save(cx, torrents, disks, id, Occasion::Full);
+            self.save(cx, torrents, disks, id, Occasion::Last);
         }
     }
 
@@ -155,7 +158,7 @@ impl Saver {
             // The save under way replaces the content of the file.
             entry.set_not_saved();
         }
-        self.save(cx, torrents, disks, id, Occasion::Full);
+        self.save(cx, torrents, disks, id, Occasion::Last);
     }
 
     /// Handles the result of a save. `is_last` is true if no later save follows.
@@ -199,7 +202,8 @@ impl Saver {
             Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have.clone()),
         }
         if entry.wants_save() {
-            self.save(cx, torrents, disks, torrent, Occasion::Full);
+            let occasion = if is_last { Occasion::Last } else { Occasion::Full };
+            self.save(cx, torrents, disks, torrent, occasion);
         }
     }
 }

@@ -99,6 +99,11 @@ impl Torrents {
         self.table.get_mut(id)
     }
 
+    /// Returns the torrents that wrote in this session, and have files that they did not create.
+    pub(super) fn that_expect_files(&self) -> impl Iterator<Item = TorrentId> {
+        self.table.iter().filter(|(_, entry)| entry.store().expects_files()).map(|(id, _)| id)
+    }
+
     pub(super) fn get(&self, id: TorrentId) -> Option<&Entry> {
         self.table.get(id)
     }
