@@ -285,9 +285,9 @@ impl TorrentHandle {
         self.ask(TorrentRequest::Retry)
     }
 
-    /// Removes the torrent; its files stay. The reply arrives once it is removed, and
-    /// [`TorrentEvent::Removed`](crate::TorrentEvent::Removed) is reported. Goodbyes to its trackers and its last save
-    /// continue in the background.
+    /// Removes the torrent; its files stay. [`TorrentEvent::Removed`](crate::TorrentEvent::Removed) is reported at once. The
+    /// reply comes when nothing writes to its files any more, and its last save is done. Goodbyes to its trackers continue
+    /// in the background.
     pub fn remove(&self) -> Reply<()> {
         self.ask(TorrentRequest::Remove)
     }

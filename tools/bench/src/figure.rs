@@ -24,6 +24,11 @@ impl Report {
         Self { scenario, is_json }
     }
 
+    /// Returns the name of the scenario.
+    pub(crate) fn scenario(&self) -> &'static str {
+        self.scenario
+    }
+
     pub(crate) fn add(&mut self, name: &str, value: f64, unit: &'static str, note: impl Into<String>) {
         let figure = Figure { name: format!("{}/{name}", self.scenario), value, unit, note: note.into() };
         if !self.is_json {

@@ -23,6 +23,8 @@ pub(crate) struct Membership {
     inbox: Arc<Inbox<NetEvent>>,
     /// Deletion to carry out when the last owner drops the membership; `None` if the data stays.
     deletion: Mutex<Option<Deletion>>,
+    /// Answers to give when the last owner drops the membership.
+    left: Mutex<Vec<Answer<()>>>,
     /// Presence of the torrent, which ends after the deletion.
     seat: OnceLock<Arc<Seat>>,
 }
@@ -41,6 +43,7 @@ impl Membership {
             store,
             inbox: Arc::clone(inbox),
             deletion: Mutex::default(),
+            left: Mutex::default(),
             seat: OnceLock::new(),
         })
     }
@@ -63,6 +66,11 @@ impl Membership {
         drop(self.seat.set(seat));
     }
 
+    /// Answers once no job of the torrent is left, and no thread writes to its files.
+    pub(crate) fn answer_at_the_end(&self, to: Answer<()>) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).push(to);
+    }
+
     /// Deletes the torrent's data once no job of it is left.
     pub(crate) fn delete_at_the_end(&self, deletion: Deletion) {
         *self.deletion.lock().unwrap_or_else(PoisonError::into_inner) = Some(deletion);
@@ -78,6 +86,8 @@ impl Drop for Membership {
                 None => forget(ledger.as_deref()),
             }
         }
+        let left = self.left.get_mut().unwrap_or_else(PoisonError::into_inner);
+        left.drain(..).for_each(|to| answer(to, Ok(())));
         self.inbox.push(NetEvent::LeftDisk { disk: self.disk });
     }
 }

@@ -166,9 +166,14 @@ impl Driver {
                 let place = entry.map(|entry| entry.store().place());
                 answer(to, if is_here { Ok(place) } else { Err(AskError::NoTorrent) });
             }
+            TorrentRequest::Remove(to) if !is_here => answer(to, Err(AskError::NoTorrent)),
             TorrentRequest::Remove(to) => {
+                match self.torrents.get(torrent) {
+                    Some(entry) => entry.member().answer_at_the_end(to),
+                    // A magnet link that is not started has no files.
+                    None => answer(to, Ok(())),
+                }
                 self.remove(torrent);
-                answer(to, found(is_here));
             }
             TorrentRequest::RemoveWithData(to) if !is_here => answer(to, Err(AskError::NoTorrent.into())),
             TorrentRequest::RemoveWithData(to) => {

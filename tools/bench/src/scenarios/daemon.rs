@@ -33,6 +33,9 @@ const RATE: u64 = 50_000_000;
 /// Maximum number of names of one file that every file system allows.
 const MAX_LINKS: usize = 30_000;
 
+/// Variable with the folder for the process that fills the daemon.
+const FILL: &str = "ZTOR_BENCH_FILL";
+
 /// Folders of a scenario.
 struct Place {
     data: PathBuf,
@@ -46,25 +49,19 @@ impl Place {
 }
 
 pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let filling = std::env::var_os(FILL).map(PathBuf::from);
+    let dir = filling.as_deref().unwrap_or(dir);
     let place = Place::new(dir);
-    let torrents = prepare(count, dir, &place)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    {
-        let daemon = start(&place, &runtime)?;
-        let begun = Instant::now();
-        runtime.block_on(async {
-            for bytes in &torrents {
-                let meta = NewContent::Metainfo(Arc::new(Metainfo::from_bytes(bytes)?));
-                daemon.add_content(meta, &AddOptions::default()).await?;
-            }
-            anyhow::Ok(())
-        })?;
-        report.add("added", begun.elapsed().as_secs_f64(), "s", "one by one, each durable");
-        wait_until_all_seed(&daemon, count)?;
-        ensure!(daemon.end(Duration::ZERO, LIMIT), "the daemon does not end within {LIMIT:?}");
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    if filling.is_some() {
+        return fill(count, dir, &place, &runtime()?, report);
     }
-    drop(torrents);
-
+    // In a process of its own, whose memory does not count.
+    let scenario = report.scenario();
+    let mut child = std::process::Command::new(std::env::current_exe()?);
+    child.args(["scenarios", "--only", scenario]).env(FILL, dir);
+    ensure!(child.status()?.success(), "cannot fill the daemon");
+    let runtime = runtime()?;
     let (resident, cpu, begun) = (usage::resident_bytes(), usage::cpu_time(), Instant::now());
     let daemon = start(&place, &runtime)?;
     report.add("answers", begun.elapsed().as_secs_f64(), "s", "from the start until the first list");
@@ -155,6 +152,30 @@ pub(crate) fn run_bare(count: usize, dir: &Path, report: &mut Report) -> anyhow:
     if !session.shutdown(LIMIT) {
         bail!("the session does not end within {LIMIT:?}");
     }
+    Ok(())
+}
+
+/// Adds the torrents, and ends the daemon.
+fn fill(
+    count: usize,
+    dir: &Path,
+    place: &Place,
+    runtime: &Runtime,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let torrents = prepare(count, dir, place)?;
+    let daemon = start(place, runtime)?;
+    let begun = Instant::now();
+    runtime.block_on(async {
+        for bytes in &torrents {
+            let meta = NewContent::Metainfo(Arc::new(Metainfo::from_bytes(bytes)?));
+            daemon.add_content(meta, &AddOptions::default()).await?;
+        }
+        anyhow::Ok(())
+    })?;
+    report.add("added", begun.elapsed().as_secs_f64(), "s", "one by one, each durable");
+    wait_until_all_seed(&daemon, count)?;
+    ensure!(daemon.end(Duration::ZERO, LIMIT), "the daemon does not end within {LIMIT:?}");
     Ok(())
 }
 
