@@ -67,9 +67,40 @@ pub(crate) enum Command {
     /// Run an HTTP and UDP tracker
     #[command(after_long_help = TRACKER_JSON)]
     Tracker(TrackerArgs),
+    /// Print what a shell needs to complete commands, or write manual pages
+    #[command(after_help = SETUP)]
+    Setup(SetupArgs),
     /// Run a whole swarm on this machine: a tracker, two seeds and a download, over loopback only
     #[command(after_long_help = SWARM_JSON)]
     Demo(DemoArgs),
+}
+
+/// The part of `ztor setup --help` about shells.
+const SETUP: &str = "\
+To complete commands, add one line to the start-up file of the shell:
+  bash    source <(ztor setup bash)          in ~/.bashrc
+  zsh     source <(ztor setup zsh)           in ~/.zshrc
+  fish    ztor setup fish | source           in ~/.config/fish/config.fish
+Torrents, categories, tags and settings are those of the local daemon.";
+
+#[derive(Debug, Args)]
+pub(crate) struct SetupArgs {
+    /// Shell, or man for manual pages
+    #[arg(value_enum)]
+    pub(crate) what: Setup,
+    /// Folder for the manual pages
+    #[arg(value_name = "DIR", required_if_eq("what", "man"))]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Setup {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+    Man,
 }
 
 /// Flags of the commands that connect to peers.

@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod commands;
+mod complete;
 mod console;
 mod content;
 mod display;
@@ -26,10 +27,12 @@ use crate::args::Cli;
 use crate::console::Console;
 use crate::exit::{Exit, Report};
 use crate::stop::Stop;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde::Serialize;
 
 fn main() -> ExitCode {
+    // Answers a shell that completes a command line, and ends.
+    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -6,6 +6,7 @@ mod demo;
 mod dht;
 mod get;
 mod seed;
+mod setup;
 mod share;
 mod show;
 mod tracker;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, console: &Console, stop: &Stop, log: &LogFil
         Command::Dht(command) => dht::run(&command, console, stop),
         Command::Daemon(args) => daemon::run(&args, console, stop, log),
         Command::Remote(command) => crate::remote::run(command, console, stop),
+        Command::Setup(args) => setup::run(&args, console),
         Command::Tracker(args) => tracker::run(&args, console, stop),
         Command::Demo(args) => demo::run(&args, console, stop),
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use ztor_daemon::units::{Limit, parse_limit};
 
+use crate::complete;
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RemoteCommand {
@@ -96,7 +98,7 @@ pub(crate) struct DaemonAddress {
 #[derive(Debug, Args)]
 pub(crate) struct TorrentArgs {
     /// Torrents: names, globs, hashes, tags, ...
-    #[arg(required = true, value_name = "TORRENT")]
+    #[arg(required = true, value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrents: Vec<String>,
     #[command(flatten)]
     pub(crate) daemon: DaemonAddress,
@@ -106,7 +108,7 @@ pub(crate) struct TorrentArgs {
 #[derive(Debug, Args)]
 pub(crate) struct OneArgs {
     /// Name, hash or id:N of the torrent
-    #[arg(value_name = "TORRENT")]
+    #[arg(value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrent: String,
     #[command(flatten)]
     pub(crate) daemon: DaemonAddress,
@@ -121,10 +123,10 @@ pub(crate) struct AddArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Category, created if it does not exist
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", add = complete::categories())]
     pub(crate) category: Option<String>,
     /// Tags, separated by commas; may be repeated
-    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',', add = complete::tags())]
     pub(crate) tag: Vec<String>,
     /// Leave the torrents stopped
     #[arg(long)]
@@ -169,16 +171,16 @@ pub(crate) struct AddArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Torrents: names, globs, hashes, tags, ... [default: all]
-    #[arg(value_name = "TORRENT")]
+    #[arg(value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrents: Vec<String>,
     /// Only torrents in this state, or active ones; may be repeated
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Vec<String>,
     /// Only torrents in this category, or below it; may be repeated
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", add = complete::categories())]
     pub(crate) category: Vec<String>,
     /// Only torrents with this tag; may be repeated
-    #[arg(short, long, value_name = "TAG")]
+    #[arg(short, long, value_name = "TAG", add = complete::tags())]
     pub(crate) tag: Vec<String>,
     /// Only torrents with a tracker on this host; may be repeated
     #[arg(long, value_name = "HOST")]
@@ -261,7 +263,7 @@ pub(crate) struct RemoveArgs {
 #[command(override_usage = "ztor move [OPTIONS] TORRENT... DIR")]
 pub(crate) struct MoveArgs {
     /// Torrents, and then the folder
-    #[arg(required = true, num_args = 2.., value_names = ["TORRENT", "DIR"])]
+    #[arg(required = true, num_args = 2.., value_names = ["TORRENT", "DIR"], add = complete::torrents())]
     pub(crate) torrents_and_dir: Vec<String>,
     /// Wait until all files are there
     #[arg(short, long)]
@@ -273,7 +275,7 @@ pub(crate) struct MoveArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RenameArgs {
     /// Name, hash or id:N of the torrent
-    #[arg(value_name = "TORRENT")]
+    #[arg(value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrent: String,
     /// New name in lists; empty for the one in the torrent. With --path the new path
     #[arg(value_name = "NAME")]
@@ -341,7 +343,7 @@ pub(crate) struct QueueArgs {
     #[arg(value_enum)]
     pub(crate) to: QueueTarget,
     /// Torrents: names, globs, hashes, tags, ...
-    #[arg(required = true, value_name = "TORRENT")]
+    #[arg(required = true, value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrents: Vec<String>,
     #[command(flatten)]
     pub(crate) daemon: DaemonAddress,
@@ -401,7 +403,7 @@ pub(crate) enum CategoryCommand {
         /// Path of an existing category; empty for none
         path: String,
         /// Torrents: names, globs, hashes, tags, ...
-        #[arg(required = true, value_name = "TORRENT")]
+        #[arg(required = true, value_name = "TORRENT", add = complete::torrents())]
         torrents: Vec<String>,
     },
 }
@@ -424,7 +426,7 @@ pub(crate) enum TagCommand {
         #[arg(value_name = "TAG,...")]
         tags: String,
         /// Torrents: names, globs, hashes, tags, ...
-        #[arg(value_name = "TORRENT")]
+        #[arg(value_name = "TORRENT", add = complete::torrents())]
         torrents: Vec<String>,
     },
     /// Take tags from torrents
@@ -433,7 +435,7 @@ pub(crate) enum TagCommand {
         #[arg(value_name = "TAG,...")]
         tags: String,
         /// Torrents: names, globs, hashes, tags, ...
-        #[arg(required = true, value_name = "TORRENT")]
+        #[arg(required = true, value_name = "TORRENT", add = complete::torrents())]
         torrents: Vec<String>,
     },
     /// Rename a tag at all torrents
@@ -481,13 +483,13 @@ pub(crate) struct WatchAddArgs {
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// Category of its torrents, created if it does not exist
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", add = complete::categories())]
     pub(crate) category: Option<String>,
     /// Take the names of sub-folders as categories, below --category if that is given
     #[arg(long, requires = "recursive")]
     pub(crate) subfolder_as_category: bool,
     /// Tags, separated by commas; may be repeated
-    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',', add = complete::tags())]
     pub(crate) tag: Vec<String>,
     /// Folder for the data [default: that of the category, or download_dir of the settings]
     #[arg(long, value_name = "DIR")]
@@ -543,11 +545,13 @@ pub(crate) enum SettingsCommand {
     /// Show one setting with its help
     Get {
         /// Name, such as max_downloads
+        #[arg(add = complete::settings())]
         key: String,
     },
     /// Change a setting
     Set {
         /// Name, such as max_downloads
+        #[arg(add = complete::settings())]
         key: String,
         /// Value, as in the configuration file; several for a list
         #[arg(required = true, allow_hyphen_values = true)]
@@ -556,6 +560,7 @@ pub(crate) enum SettingsCommand {
     /// Take back the change of a setting
     Reset {
         /// Name, such as max_downloads
+        #[arg(add = complete::settings())]
         key: String,
     },
 }
