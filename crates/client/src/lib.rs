@@ -12,6 +12,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod error;
 mod target;
 mod verbs;
