@@ -152,17 +152,14 @@ impl Listening {
         let local = local::bind(&config.socket)?;
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
-        let app = app(daemon, &access, about, &config.base_path);
+        // Clients of the local socket do not know the path for the reverse proxy.
+        let on_socket = guard::local(app(daemon, &access, about.clone(), ""));
+        let on_tcp = guard::remote(app(daemon, &access, about, &config.base_path), access.clone());
         let (ending, is_ending) = watch::channel(false);
         let (alive, ended) = mpsc::channel();
         let end = End::new(is_ending, alive);
-        runtime.spawn(connection::serve_local(local, guard::local(app.clone()), end.clone()));
-        let server = Server::new(
-            guard::remote(app, access.clone()),
-            tls.as_ref().map(Tls::configs),
-            config.trusted_proxies.clone(),
-            end,
-        );
+        runtime.spawn(connection::serve_local(local, on_socket, end.clone()));
+        let server = Server::new(on_tcp, tls.as_ref().map(Tls::configs), config.trusted_proxies.clone(), end);
         for (_, listener) in listeners {
             runtime.spawn(server.clone().serve(listener));
         }

@@ -77,7 +77,7 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     );
     report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads");
     let socket = dir.join("socket");
-    let config = ServeConfig { socket: socket.clone(), listen: Vec::new() };
+    let config = ServeConfig { socket: socket.clone(), ..ServeConfig::default() };
     let about = ztor_api::Daemon {
         name: String::new(),
         version: String::new(),

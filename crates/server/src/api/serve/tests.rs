@@ -86,7 +86,7 @@ fn client_reaches_the_daemon_with_password_token_and_socket() {
     let made = server.runtime.block_on(of(password(PASSWORD)).add_token("test")).unwrap();
     assert!(server.about(&of(Credentials::Token(made.token))).is_ok());
     let mut socket = UnixStream::connect(server.folder.path().join("socket")).unwrap();
-    let request = "GET /ztor/api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let request = "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     assert!(raw(&mut socket, request).contains(r#""by":"socket""#));
 }
 

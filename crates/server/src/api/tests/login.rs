@@ -55,15 +55,7 @@ fn basic_challenge_is_for_programs_and_not_for_pages() {
 fn basic_credentials_are_verified_once_until_the_password_changes() {
     let fixture = Fixture::with_password(&[]);
     assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 200);
-    let started = std::time::Instant::now();
-    for _ in 0..200 {
-        assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 200);
-    }
-    let cached = started.elapsed() / 200;
-    let started = std::time::Instant::now();
     assert_eq!(fixture.ask(get().basic("ztor", "wrong")).status, 401);
-    let hashed = started.elapsed();
-    assert!(cached < hashed, "{cached:?} {hashed:?}");
     let change = r#"{"password":"another one","username":"me"}"#;
     assert_eq!(fixture.ask(Ask::to("PUT /account").local().json(change)).json()["username"], "me");
     assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 401);
@@ -228,12 +220,15 @@ fn success_resets_the_failures_of_an_address() {
 #[test]
 fn hashing_of_many_logins_at_once_is_bounded() {
     let fixture = Fixture::with_password(&[("login_attempts", "1000")]);
+    assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 200);
     let statuses = fixture.runtime.block_on(async {
         let fixture = &fixture;
         let mut asks = Vec::new();
         for n in 0..200 {
             asks.push(Box::pin(fixture.answer(login(&format!("wrong {n}")))));
         }
+        // Credentials that were verified before need no hash, and no turn.
+        asks.push(Box::pin(fixture.answer(get().basic("ztor", PASSWORD))));
         let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
         // All are polled once before any can end.
         let mut done = vec![false; asks.len()];
@@ -249,6 +244,7 @@ fn hashing_of_many_logins_at_once_is_bounded() {
         .await;
         statuses
     });
+    assert_eq!(statuses[&200], 1);
     assert!(statuses[&401] <= 60 && statuses[&503] >= 140, "{statuses:?}");
 }
 
