@@ -15,6 +15,7 @@
 mod access;
 mod error;
 mod target;
+mod tls;
 mod verbs;
 mod watch;
 

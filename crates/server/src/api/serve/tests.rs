@@ -31,11 +31,15 @@ fn serve(settings: &[(&str, &str)], tls: Option<TlsFiles>) -> Server {
 
 /// Makes a certificate for `localhost`. Returns the files, and the certificate in PEM.
 fn certificate(folder: &TempDir) -> (TlsFiles, Vec<u8>) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    // As `openssl req -x509` makes them.
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let made = parameters.self_signed(&key).unwrap();
     let files = TlsFiles { certificate: folder.path().join("crt"), key: folder.path().join("key") };
-    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
-    (files, made.cert.pem().into_bytes())
+    std::fs::write(&files.certificate, made.pem()).unwrap();
+    std::fs::write(&files.key, key.serialize_pem()).unwrap();
+    (files, made.pem().into_bytes())
 }
 
 impl Server {
@@ -99,6 +103,8 @@ fn client_reaches_the_daemon_over_tls_only_with_a_trusted_certificate() {
     let of = |scheme, pem| server.client(scheme, "", password(PASSWORD), pem);
     assert!(server.about(&of("https", Some(pem.clone()))).is_ok());
     assert!(matches!(server.about(&of("https", None)), Err(ClientError::Connection { .. })));
+    let (_, other) = certificate(&tempfile::tempdir().unwrap());
+    assert!(matches!(server.about(&of("https", Some(other))), Err(ClientError::Connection { .. })));
     // Plain HTTP to the port of TLS is closed.
     assert!(server.about(&of("http", None)).is_err());
     let answer = raw(connect(server.addr()), "GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
