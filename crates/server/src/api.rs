@@ -14,6 +14,7 @@ mod query;
 mod serve;
 mod settings;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests;
 mod torrents;
 mod watch;

@@ -139,8 +139,20 @@ pub(super) async fn serve_local(listener: UnixListener, app: Router, mut end: En
 }
 
 /// Serves a connection until it ends. At the end of the server, the request that is under way is finished.
-async fn serve<S>(stream: S, app: Router, connection: Option<Connection>, mut end: End)
+async fn serve<S>(stream: S, app: Router, connection: Option<Connection>, end: End)
 where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    serve_within(HEADERS, stream, app, connection, end).await;
+}
+
+async fn serve_within<S>(
+    headers: Duration,
+    stream: S,
+    app: Router,
+    connection: Option<Connection>,
+    mut end: End,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let app = TowerToHyperService::new(app);
@@ -151,7 +163,7 @@ where
         app.call(request)
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(BUFFER);
+    server.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(BUFFER);
     let served = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut served = pin!(served);
     let result = tokio::select! {
@@ -163,5 +175,52 @@ where
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a connection of the API has failed");
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    fn end() -> (watch::Sender<bool>, End) {
+        let (ending, is_ending) = watch::channel(false);
+        (ending, End::new(is_ending, mpsc::channel().0))
+    }
+
+    #[test]
+    fn serve_ends_a_connection_whose_headers_take_too_long() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let ((_ending, end), short) = (end(), Duration::from_millis(20));
+            let (mut client, server) = duplex(1000);
+            client.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+            let mut answer = Vec::new();
+            // Both end, or the test hangs.
+            let served = serve_within(short, server, Router::new(), None, end);
+            let ((), read) = tokio::join!(served, client.read_to_end(&mut answer));
+            read.unwrap();
+            assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+        });
+    }
+
+    #[test]
+    fn evicted_connection_ends() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (slots, (_ending, end)) = (Slots::new(1), end());
+            let host = Host::of(IpAddr::from([192, 0, 2, 1]));
+            let (mut client, server) = duplex(1000);
+            let served = serve(Bounded::new(server, slots.take(host, 10)), Router::new(), None, end);
+            let mut answer = [0];
+            let evict = async {
+                tokio::task::yield_now().await;
+                let _other = slots.take(host, 10);
+                client.read(&mut answer).await
+            };
+            let ((), read) = tokio::join!(served, evict);
+            assert_eq!(read.unwrap(), 0);
+        });
     }
 }

@@ -70,6 +70,14 @@ fn raw(mut stream: impl Read + Write, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Waits until the server closes a connection. Returns false if it does not.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read_to_end(&mut Vec::new()) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    }
+}
+
 fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -180,4 +188,40 @@ fn end_closes_idle_connections_at_once_and_removes_the_socket() {
     assert!(began.elapsed() < GOODBYE);
     assert!(!socket.exists());
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, addr.port())).is_err());
+}
+
+#[test]
+fn websocket_ends_with_the_credentials_that_opened_it() {
+    let server = serve(&[], None);
+    let client = server.client("http", "", password(PASSWORD), None);
+    let made = server.runtime.block_on(client.add_token("test")).unwrap();
+    let open = |authorization: &str| {
+        let mut stream = connect(server.addr());
+        let request = format!(
+            "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n\
+             Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend_from_slice(&byte);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        stream
+    };
+    let mut stream = open(&format!("Bearer {}", made.token));
+    let basic = data_encoding::BASE64.encode(format!("ztor:{PASSWORD}").as_bytes());
+    let mut of_password = open(&format!("Basic {basic}"));
+    server.runtime.block_on(client.remove_token("test")).unwrap();
+    assert!(is_closed(&mut stream));
+    // The other one is open until the password changes.
+    of_password.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(of_password.read(&mut [0]).is_err());
+    of_password.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    std::fs::write(server.folder.path().join("password"), "another one").unwrap();
+    server.listening.reload().unwrap();
+    assert!(is_closed(&mut of_password));
 }

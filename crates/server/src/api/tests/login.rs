@@ -1,5 +1,4 @@
 //! Logins, sessions, tokens and bans.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::fixture::{Ask, Fixture, PASSWORD};
 use axum::http::header;

@@ -1,5 +1,4 @@
 //! Every route with every kind of bad request.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::fixture::{Ask, Fixture};
 use crate::api::table;
