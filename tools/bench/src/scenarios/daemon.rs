@@ -196,7 +196,7 @@ fn prepare(count: usize, dir: &Path, place: &Place) -> anyhow::Result<Vec<Vec<u8
         for file in 0..FILES {
             let link = number * FILES + file;
             let source = source(link / MAX_LINKS);
-            if link % MAX_LINKS == 0 {
+            if link.is_multiple_of(MAX_LINKS) {
                 std::fs::File::create(&source)?.set_len(len)?;
                 let changed = std::fs::metadata(&source)?.modified()?;
                 let since = changed.duration_since(std::time::UNIX_EPOCH)?;
