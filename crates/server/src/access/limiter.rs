@@ -1,6 +1,6 @@
 //! The limit of failed logins.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use ztor_base::Host;
@@ -22,6 +22,10 @@ pub(crate) struct Limit {
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     hosts: HashMap<Host, Failures>,
+    /// Hosts without a ban, by the end of their entries.
+    failed: BTreeSet<(Instant, Host)>,
+    /// Banned hosts, by the ends of their bans.
+    banned: BTreeSet<(Instant, Host)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,23 +57,33 @@ impl Limiter {
             self.make_room(now);
         }
         let is_banned = count >= limit.attempts;
-        self.hosts.insert(host, Failures { count, is_banned, until: now + limit.ban });
+        self.remove(host);
+        let until = now + limit.ban;
+        self.hosts.insert(host, Failures { count, is_banned, until });
+        self.order(is_banned).insert((until, host));
         is_banned
     }
 
     /// Forgets the failures of a client that has logged in.
     pub(crate) fn on_success(&mut self, ip: IpAddr) {
-        self.hosts.remove(&Host::of(ip));
+        self.remove(Host::of(ip));
     }
 
     fn make_room(&mut self, now: Instant) {
-        self.hosts.retain(|_, failures| failures.until > now);
-        if self.hosts.len() < MAX_HOSTS {
-            return;
+        let ended = self.banned.first().filter(|(until, _)| *until <= now);
+        let first = ended.or_else(|| self.failed.first()).or_else(|| self.banned.first());
+        if let Some((_, host)) = first.copied() {
+            self.remove(host);
         }
-        let first = self.hosts.iter().min_by_key(|(_, failures)| (failures.is_banned, failures.until));
-        if let Some(host) = first.map(|(host, _)| *host) {
-            self.hosts.remove(&host);
+    }
+
+    fn order(&mut self, is_banned: bool) -> &mut BTreeSet<(Instant, Host)> {
+        if is_banned { &mut self.banned } else { &mut self.failed }
+    }
+
+    fn remove(&mut self, host: Host) {
+        if let Some(Failures { is_banned, until, .. }) = self.hosts.remove(&host) {
+            self.order(is_banned).remove(&(until, host));
         }
     }
 }
@@ -142,6 +156,7 @@ mod tests {
             limiter.on_failure(Ipv4Addr::from(0x0a00_0000 + n).into(), start + LIMIT.ban / 2, LIMIT);
         }
         assert_eq!(limiter.hosts.len(), MAX_HOSTS);
+        assert_eq!(limiter.failed.len() + limiter.banned.len(), MAX_HOSTS);
         assert!(limiter.ban(banned, start + LIMIT.ban / 2).is_some());
     }
 }
