@@ -58,9 +58,9 @@ pub(crate) fn settings() -> ArgValueCompleter {
 }
 
 fn categories_of() -> Vec<String> {
-    ask(|client| async move {
-        Ok(client.categories().await?.into_iter().map(|category| category.path).collect())
-    })
+    ask(
+        |client| async move { Ok(client.categories().await?.into_iter().map(|category| category.path).collect()) },
+    )
 }
 
 fn tags_of() -> Vec<String> {
@@ -79,7 +79,9 @@ fn starting(typed: &str, mut values: Vec<String>) -> Vec<String> {
 }
 
 /// Asks the local daemon. Without an answer there are no candidates.
-fn ask<F: Future<Output = Result<Vec<String>, ClientError>>>(request: impl FnOnce(Client) -> F) -> Vec<String> {
+fn ask<F: Future<Output = Result<Vec<String>, ClientError>>>(
+    request: impl FnOnce(Client) -> F,
+) -> Vec<String> {
     let answer = || {
         let state_dir = std::env::var_os("ZTOR_STATE_DIR").map(std::path::PathBuf::from);
         let socket = crate::state_dir::socket_path(&crate::state_dir::of(state_dir.as_deref()).ok()?);

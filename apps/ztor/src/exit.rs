@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use ztor_metainfo::{MagnetError, MetainfoError};
+use ztor_server::api::ServeError;
 use ztor_server::tracker;
 use ztor_session as session;
 use ztor_storage::{StorageError, create as storage_create};
@@ -154,6 +155,10 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
             Exit::CannotListen,
             Some("choose another port or address; port 0 picks a free one".into()),
         ));
+    }
+    if let Some(error) = error.downcast_ref::<ServeError>() {
+        let is_listen = matches!(error, ServeError::Listen { .. } | ServeError::Socket { .. });
+        return Some((if is_listen { Exit::CannotListen } else { Exit::Usage }, None));
     }
     if error.is::<session::FetchError>() {
         return Some((Exit::Network, None));

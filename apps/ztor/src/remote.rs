@@ -1,9 +1,12 @@
 //! Commands that ask a daemon: over its local socket, or a remote one over HTTP.
 //!
-//! `args` has the flags, `connection` reaches the daemon, `table` prints rows, and the others are the commands.
+//! `args`, `access_args` and `address` have the flags, `connection` reaches the daemon, `table` prints rows, and the others are the commands.
 
+mod access;
+mod access_args;
 mod act;
 mod add;
+mod address;
 pub(crate) mod args;
 mod connection;
 mod details;
@@ -24,7 +27,7 @@ use connection::Connection;
 
 /// Runs one command to the end.
 pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let connect = |args: &args::DaemonAddress| Connection::open(args, console, stop);
+    let connect = |args: &address::DaemonAddress| Connection::open(args, console, stop);
     match command {
         RemoteCommand::Add(args) => add::run(&args, &connect(&args.daemon)?),
         RemoteCommand::List(args) => list::run(&args, &connect(&args.daemon)?),
@@ -49,5 +52,7 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Log(args) => whole::log(&args, &connect(&args.daemon)?),
         RemoteCommand::Stats(args) => whole::stats(&connect(&args)?),
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
+        RemoteCommand::Token(args) => access::token(&args, &connect(&args.daemon)?),
+        RemoteCommand::Password(args) => access::password(&args, &connect(&args.daemon)?),
     }
 }

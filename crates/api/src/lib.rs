@@ -8,6 +8,7 @@
 //! 1970). Absent values are `null`.
 #![forbid(unsafe_code)]
 
+mod access;
 mod action;
 mod add;
 mod detail;
@@ -23,6 +24,9 @@ mod statistics;
 mod torrent;
 mod watch;
 
+pub use access::{
+    Account, AccountChange, Login, LoginKind, LoginLink, LoginState, NewToken, Token, TokenRequest,
+};
 pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
 pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
 pub use detail::{Detail, File, FileChoice, FilePriority, Peer, Pieces, Tracker};

@@ -12,8 +12,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod error;
 mod target;
+mod tls;
 mod verbs;
 mod watch;
 

@@ -2,10 +2,8 @@
 
 use crate::error::ClientError;
 use reqwest::{ClientBuilder, RequestBuilder};
-use rustls::{ClientConfig, RootCertStore};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Address of a daemon.
 #[derive(Clone)]
@@ -71,26 +69,13 @@ impl Target {
                 builder.redirect(reqwest::redirect::Policy::none())
             }
         };
-        let builder = builder.tls_backend_preconfigured(self.tls().map_err(bad)?).no_proxy();
+        let certificates = match self {
+            Self::Socket(_) => None,
+            Self::Url { certificates, .. } => certificates.as_deref(),
+        };
+        let tls = crate::tls::config(certificates).map_err(bad)?;
+        let builder = builder.tls_backend_preconfigured(tls).no_proxy();
         builder.build().map_err(|error| bad(error.to_string()))
-    }
-
-    fn tls(&self) -> Result<ClientConfig, String> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        // A machine without certificates of its own still reaches public servers.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Self::Url { certificates: Some(pem), .. } = self {
-            use rustls::pki_types::pem::PemObject as _;
-            for certificate in rustls::pki_types::CertificateDer::pem_slice_iter(pem) {
-                let certificate =
-                    certificate.map_err(|error| format!("cannot read the certificate: {error}"))?;
-                roots.add(certificate).map_err(|error| format!("cannot use the certificate: {error}"))?;
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| error.to_string())?;
-        Ok(config.with_root_certificates(roots).with_no_client_auth())
     }
 }
 

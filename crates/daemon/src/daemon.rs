@@ -5,8 +5,9 @@
 //!
 //! Modules: `start` and `load` bring back the torrents of the last run, `turn` is the thread, `saving` queues rows for the
 //! database, and the others are the verbs: `add`, `act`, `removal`, `files`, `trackers`, `labels`, `details`, `settings`,
-//! `watching`.
+//! `watching`, `access`.
 
+mod access;
 mod act;
 mod add;
 mod config;
@@ -35,6 +36,7 @@ use ztor_api::{List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
 use ztor_session::{End, Session, TorrentHandle};
 
+pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use start::{DaemonStartError, Started};

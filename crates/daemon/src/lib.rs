@@ -42,7 +42,10 @@ mod store;
 pub mod units;
 mod watch;
 
-pub use daemon::{Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, parse_torrent};
+pub use daemon::{
+    Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, StoredAccount, StoredToken,
+    parse_torrent,
+};
 pub use error::DaemonError;
 pub use manager::{Event, Manager, NewTorrent};
 pub use record::{FileOptions, Folder, Share};

@@ -31,7 +31,7 @@ pub use ipnet::IpNet;
 pub use kind::Kind;
 pub use reference::{commented_toml, reference};
 pub use resolved::{Edit, Resolved, Stored};
-pub use shape::Shape;
+pub use shape::{Shape, is_username};
 pub use sources::{ENVIRONMENT_PREFIX, Sources};
 pub use table::{Declaration, SECTIONS, Settings, TABLE};
 

@@ -1,27 +1,35 @@
 //! The native API, `/api/v1`: JSON over HTTP, and updates over a WebSocket.
 //!
-//! `serve` listens on the local socket and on TCP, `answer` turns results into responses and errors into problem objects,
-//! `body` and `query` read requests. The others are the routes.
+//! `serve` listens on the local socket and on TCP, `guard` checks who asks, `answer` turns results into responses and
+//! errors into problem objects, `body`, `path` and `query` read requests. The others are the routes.
 
 mod answer;
 mod body;
+mod guard;
 mod labels;
 mod live;
 mod log;
+mod login;
+mod path;
 mod query;
 mod serve;
 mod settings;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests;
 mod torrents;
 mod watch;
 mod whole;
 
+use crate::access::Access;
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use std::sync::Arc;
 use ztor_daemon::Daemon;
 
+pub use crate::access::AccessError;
 pub use log::LogBuffer;
-pub use serve::{Listening, ServeConfig, ServeError};
+pub use serve::{Listening, ServeConfig, ServeError, TlsFiles};
 
 /// State of the routes.
 #[derive(Debug, Clone)]
@@ -30,17 +38,19 @@ pub(crate) struct Api(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     daemon: Daemon,
+    access: Access,
     about: ztor_api::Daemon,
+    base_path: String,
     log: LogBuffer,
 }
 
 impl Api {
-    pub(crate) fn new(daemon: Daemon, about: ztor_api::Daemon, log: LogBuffer) -> Self {
-        Self(Arc::new(Inner { daemon, about, log }))
-    }
-
     fn daemon(&self) -> &Daemon {
         &self.0.daemon
+    }
+
+    fn access(&self) -> &Access {
+        &self.0.access
     }
 
     fn log(&self) -> &LogBuffer {
@@ -50,37 +60,70 @@ impl Api {
     fn about(&self) -> &ztor_api::Daemon {
         &self.0.about
     }
+
+    /// Returns the path before all others.
+    fn base_path(&self) -> &str {
+        &self.0.base_path
+    }
 }
 
-/// Returns the routes of the API below [`ztor_api::BASE`].
-pub(crate) fn routes(api: Api) -> Router {
-    Router::new()
-        .route("/daemon", get(whole::about))
-        .route("/health", get(whole::health))
-        .route("/statistics", get(whole::statistics))
-        .route("/limits/alternative", get(whole::alternative).put(whole::set_alternative))
-        .route("/torrents", get(torrents::list).post(torrents::add))
-        .route("/torrents/actions", post(torrents::act))
-        .route("/torrents/{torrent}", get(torrents::detail))
-        .route("/torrents/{torrent}/files", get(torrents::files))
-        .route("/torrents/{torrent}/peers", get(torrents::peers))
-        .route("/torrents/{torrent}/trackers", get(torrents::trackers))
-        .route("/torrents/{torrent}/pieces", get(torrents::pieces))
-        .route("/torrents/{torrent}/torrent-file", get(torrents::export))
-        .route("/categories", get(labels::categories))
-        .route("/categories/rename", post(labels::rename_category))
-        .route("/categories/by-path/{*path}", put(labels::put_category).delete(labels::remove_category))
-        .route("/tags", get(labels::tags))
-        .route("/tags/rename", post(labels::rename_tag))
-        .route("/tags/by-name/{name}", put(labels::create_tag))
-        .route("/tags/by-name/{name}", delete(labels::remove_tag))
-        .route("/settings", get(settings::all))
-        .route("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset))
-        .route("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove))
-        .route("/watch-folders/scan", post(watch::scan))
-        .route("/log", get(log::read))
-        .route("/events", get(live::events))
+/// Returns all routes below [`ztor_api::BASE`], each once.
+fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
+        ("/daemon", get(whole::about)),
+        ("/health", get(whole::health)),
+        ("/statistics", get(whole::statistics)),
+        ("/limits/alternative", get(whole::alternative).put(whole::set_alternative)),
+        ("/session", get(login::session).post(login::begin_session).delete(login::end_session)),
+        ("/session/link", post(login::make_link)),
+        ("/account", get(login::account).put(login::change_account)),
+        ("/tokens", get(login::tokens).post(login::add_token)),
+        ("/tokens/{name}", axum::routing::delete(login::remove_token)),
+        ("/torrents", get(torrents::list).post(torrents::add)),
+        ("/torrents/actions", post(torrents::act)),
+        ("/torrents/{torrent}", get(torrents::detail)),
+        ("/torrents/{torrent}/files", get(torrents::files)),
+        ("/torrents/{torrent}/peers", get(torrents::peers)),
+        ("/torrents/{torrent}/trackers", get(torrents::trackers)),
+        ("/torrents/{torrent}/pieces", get(torrents::pieces)),
+        ("/torrents/{torrent}/torrent-file", get(torrents::export)),
+        ("/categories", get(labels::categories)),
+        ("/categories/rename", post(labels::rename_category)),
+        ("/categories/by-path/{*path}", put(labels::put_category).delete(labels::remove_category)),
+        ("/tags", get(labels::tags)),
+        ("/tags/rename", post(labels::rename_tag)),
+        ("/tags/by-name/{name}", put(labels::create_tag).delete(labels::remove_tag)),
+        ("/settings", get(settings::all)),
+        ("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset)),
+        ("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove)),
+        ("/watch-folders/scan", post(watch::scan)),
+        ("/log", get(log::read)),
+        ("/events", get(live::events)),
+    ]
+}
+
+/// Returns the whole server without access control.
+fn app(
+    daemon: &Daemon,
+    access: &Access,
+    about: ztor_api::Daemon,
+    log: &LogBuffer,
+    base_path: &str,
+) -> Router {
+    let base_path = base_path.to_owned();
+    let inner = Inner {
+        daemon: daemon.clone(),
+        access: access.clone(),
+        about,
+        base_path: base_path.clone(),
+        log: log.clone(),
+    };
+    let add = |router: Router<Api>, (path, methods)| router.route(path, methods);
+    let api = table().into_iter().fold(Router::new(), add);
+    let api = api
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .with_state(api)
+        .with_state(Api(Arc::new(inner)));
+    let path = format!("{base_path}{}", ztor_api::BASE);
+    Router::new().nest(&path, api).fallback(answer::not_found)
 }

@@ -1,10 +1,8 @@
 //! A TCP listener whose connections are bounded in number, in time and in the length of requests.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use ztor_base::Host;
+
+use crate::slots::{Slot, Slots};
 
 /// Bounds of the connections, in number and in time.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,8 @@ const MAX_REQUEST_LEN: usize = 16 * 1024;
 pub(crate) struct GuardedListener {
     listener: TcpListener,
     proxies: Vec<IpNet>,
-    table: Table,
+    limits: Limits,
+    slots: Slots,
 }
 
 /// Both ends of a connection.
@@ -63,6 +64,7 @@ pub(crate) struct Ends {
 /// A connection that fails if it is too slow, or if its request is too long.
 pub(crate) struct GuardedStream {
     stream: TcpStream,
+    limits: Limits,
     deadline: Pin<Box<Sleep>>,
     read_since_write: usize,
     slot: Slot,
@@ -70,39 +72,11 @@ pub(crate) struct GuardedStream {
     evicted: Option<oneshot::Receiver<()>>,
 }
 
-/// The table of open connections.
-#[derive(Clone)]
-struct Table {
-    limits: Limits,
-    places: Arc<Mutex<Places>>,
-}
-
-#[derive(Default)]
-struct Places {
-    /// Connections, by the `clock` of their last progress or start: the first has waited longest.
-    waiting: BTreeMap<u64, Place>,
-    per_host: BTreeMap<Host, usize>,
-    /// Number of starts and progresses so far.
-    clock: u64,
-}
-
-struct Place {
-    host: Host,
-    /// Dropped to end the connection.
-    _keep: oneshot::Sender<()>,
-}
-
-/// A connection's place in the table.
-struct Slot {
-    table: Table,
-    at: u64,
-}
-
 impl GuardedListener {
     /// Creates a listener. `proxies` make the connections of all their clients, so the limit per host does not apply to
     /// them.
     pub(crate) fn new(listener: TcpListener, limits: Limits, proxies: Vec<IpNet>) -> Self {
-        Self { listener, proxies, table: Table { limits, places: Arc::default() } }
+        Self { listener, proxies, limits, slots: Slots::new(limits.max) }
     }
 }
 
@@ -110,8 +84,8 @@ impl GuardedListener {
     fn take(&self, ip: IpAddr) -> Option<(Slot, oneshot::Receiver<()>)> {
         let ip = ip.to_canonical();
         let is_proxy = self.proxies.iter().any(|net| net.contains(&ip));
-        let max = if is_proxy { self.table.limits.max } else { self.table.limits.max_per_host };
-        self.table.take(Host::of(ip), max)
+        let max = if is_proxy { self.limits.max } else { self.limits.max_per_host };
+        self.slots.take(Host::of(ip), max)
     }
 }
 
@@ -126,15 +100,22 @@ impl Listener for GuardedListener {
                 Err(error) => {
                     // Most likely the process is out of file descriptors.
                     tracing::debug!(%error, "cannot accept a connection");
-                    self.table.lock().evict_oldest();
+                    self.slots.evict_oldest();
                     sleep(Duration::from_millis(10)).await;
                     continue;
                 }
             };
             let Some((slot, evicted)) = self.take(peer.ip()) else { continue };
             let local = stream.local_addr().ok();
-            let deadline = Box::pin(sleep(self.table.limits.for_request));
-            let io = GuardedStream { stream, deadline, read_since_write: 0, slot, evicted: Some(evicted) };
+            let deadline = Box::pin(sleep(self.limits.for_request));
+            let io = GuardedStream {
+                stream,
+                limits: self.limits,
+                deadline,
+                read_since_write: 0,
+                slot,
+                evicted: Some(evicted),
+            };
             return (io, Ends { peer, local });
         }
     }
@@ -169,7 +150,7 @@ impl GuardedStream {
         if written > 0 {
             self.read_since_write = 0;
             self.slot.renew();
-            self.deadline.as_mut().reset(Instant::now() + self.slot.table.limits.for_progress);
+            self.deadline.as_mut().reset(Instant::now() + self.limits.for_progress);
         }
     }
 }
@@ -185,7 +166,7 @@ impl AsyncRead for GuardedStream {
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
         let read = buf.filled().len().saturating_sub(before);
         if read > 0 && this.read_since_write == 0 {
-            let deadline = this.deadline.deadline().min(Instant::now() + this.slot.table.limits.for_request);
+            let deadline = this.deadline.deadline().min(Instant::now() + this.limits.for_request);
             this.deadline.as_mut().reset(deadline);
         }
         this.read_since_write += read;
@@ -231,101 +212,16 @@ impl AsyncWrite for GuardedStream {
     }
 }
 
-impl Table {
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns a slot for a connection of a host, and a receiver that is ready when it is evicted. Returns `None` if
-    /// the host has too many.
-    fn take(&self, host: Host, max_of_host: usize) -> Option<(Slot, oneshot::Receiver<()>)> {
-        let mut places = self.lock();
-        if places.per_host.get(&host).is_some_and(|count| *count >= max_of_host) {
-            return None;
-        }
-        if places.waiting.len() >= self.limits.max {
-            places.evict_oldest();
-        }
-        *places.per_host.entry(host).or_default() += 1;
-        let (keep, evicted) = oneshot::channel();
-        let at = places.put(Place { host, _keep: keep });
-        Some((Slot { table: self.clone(), at }, evicted))
-    }
-}
-
-impl Places {
-    fn put(&mut self, place: Place) -> u64 {
-        self.clock += 1;
-        self.waiting.insert(self.clock, place);
-        self.clock
-    }
-
-    fn evict_oldest(&mut self) {
-        if let Some((_, place)) = self.waiting.pop_first() {
-            self.release(place.host);
-        }
-    }
-
-    fn release(&mut self, host: Host) {
-        if let Some(count) = self.per_host.get_mut(&host) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_host.remove(&host);
-            }
-        }
-    }
-}
-
-impl Slot {
-    /// Notes progress of the connection, which makes it the last to be evicted.
-    fn renew(&mut self) {
-        let mut places = self.table.lock();
-        if let Some(place) = places.waiting.remove(&self.at) {
-            self.at = places.put(place);
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut places = self.table.lock();
-        // There is no entry if it was evicted.
-        if let Some(place) = places.waiting.remove(&self.at) {
-            places.release(place.host);
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::future::poll_fn;
     use std::io::Write;
-    use std::net::IpAddr;
 
     use super::*;
 
-    fn host(text: &str) -> Host {
-        Host::of(text.parse::<IpAddr>().unwrap())
-    }
-
     fn limits(max: usize, max_per_host: usize) -> Limits {
         Limits { max, max_per_host, ..Limits::default() }
-    }
-
-    #[test]
-    fn take_of_slots_counts_by_host_until_they_are_dropped() {
-        let table = Table { limits: limits(10, 2), places: Arc::default() };
-        let a = table.take(host("2001:db8::1"), 2).unwrap();
-        let _b = table.take(host("2001:db8::2"), 2).unwrap();
-        assert!(table.take(host("2001:db8::3"), 2).is_none());
-        assert!(table.take(host("2001:db8:0:1::1"), 2).is_some());
-        drop(a);
-        let others: Vec<_> = (0..50).map(|n| table.take(host(&format!("192.0.2.{n}")), 2).unwrap()).collect();
-        assert!(table.take(host("2001:db8::3"), 2).is_some());
-        assert_eq!(table.lock().waiting.len(), 9);
-        drop(others);
-        assert!(table.lock().waiting.is_empty() && table.lock().per_host.is_empty());
     }
 
     #[test]

@@ -20,10 +20,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod api;
 pub mod files;
 mod guard;
 mod route;
+mod slots;
 pub mod tracker;
 
 pub use route::reachable_ip;

@@ -39,13 +39,13 @@ pub(crate) use check::CheckJob;
 use check_lanes::{Check, CheckTask};
 pub(crate) use fault::fault;
 use group::{Group, Plan};
+pub(crate) use intent::record as record_intent;
 pub(crate) use membership::{Deletion, Membership, delete};
 use queue::Job;
 pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;
 pub(crate) use relocate::{MoveJob, PlaceChange, Relocated};
 use save::SaveTask;
-pub(crate) use intent::record as record_intent;
 pub(crate) use save::{Looks, Occasion, SaveJob};
 
 /// Longest wait for the threads at the end. Everything was saved before, so a thread that has not ended waits for a

@@ -186,7 +186,10 @@ impl PieceWriter {
     /// [verified](TorrentStore::is_verified) piece; its verdict is repeated, for a caller that has missed it.
     pub fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
         batch.sort_unstable_by_key(|job| (job.torrent, job.piece, job.begin));
-        batch.chunk_by(|a, b| a.torrent == b.torrent).filter_map(|jobs| jobs.first()).for_each(|job| job.store.begin_writing());
+        batch
+            .chunk_by(|a, b| a.torrent == b.torrent)
+            .filter_map(|jobs| jobs.first())
+            .for_each(|job| job.store.begin_writing());
         let mut group = Vec::with_capacity(MAX_GROUP);
         let mut group_len = 0;
         for jobs in batch.chunk_by(|a, b| (a.torrent, a.piece) == (b.torrent, b.piece)) {

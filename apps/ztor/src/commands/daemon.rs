@@ -113,21 +113,17 @@ pub(super) fn run(
         state_dir: state_dir.display().to_string(),
         pid: std::process::id(),
     };
-    let serve = ServeConfig { socket: socket.clone(), listen: settings.listen.clone(), log: log.buffer() };
+    let serve = ServeConfig::new(&settings, socket.clone(), log.buffer());
     let listening = Listening::start(&daemon, &serve, about, runtime.handle())?;
-    tell_running(
-        console,
-        &daemon,
-        &listening,
-        &state_dir.display().to_string(),
-        &socket.display().to_string(),
-    );
+    let (state_dir, socket) = (state_dir.display().to_string(), socket.display().to_string());
+    tell_running(console, &daemon, &listening, &settings.base_path, &state_dir, &socket);
     let notifier = Notifier::from_environment();
     notifier.ready();
     follow_log_level(&daemon, log, runtime.handle());
-    serve_until_stopped(&daemon, &source_args, console, stop, &reload, &notifier);
+    let on_reload = || reload_all(&daemon, &listening, &source_args, console);
+    serve_until_stopped(&daemon, on_reload, stop, &reload, &notifier);
     notifier.stopping();
-    drop(listening);
+    listening.end();
     let is_saved = daemon.end(GOODBYES, DEADLINE);
     runtime.shutdown_background();
     if !is_saved {
@@ -136,7 +132,14 @@ pub(super) fn run(
     Ok(Exit::Ok)
 }
 
-fn tell_running(console: &Console, daemon: &Daemon, listening: &Listening, state_dir: &str, socket: &str) {
+fn tell_running(
+    console: &Console,
+    daemon: &Daemon,
+    listening: &Listening,
+    base_path: &str,
+    state_dir: &str,
+    socket: &str,
+) {
     let peer_addr = daemon.session().local_addr();
     let api: Vec<String> = listening.addrs().iter().map(ToString::to_string).collect();
     if console.is_json() {
@@ -152,8 +155,9 @@ fn tell_running(console: &Console, daemon: &Daemon, listening: &Listening, state
         return;
     }
     console.line(&format!("Daemon running. Peers connect to port {}.", peer_addr.port()));
+    let scheme = if listening.is_tls() { "https" } else { "http" };
     for addr in &api {
-        console.line(&format!("  API:    http://{addr}/api/v1"));
+        console.line(&format!("  API:    {scheme}://{addr}{base_path}/api/v1"));
     }
     console.line(&format!("  Socket: {socket}"));
     console.line("  `ztor list` shows its torrents, Ctrl-C ends it.");
@@ -187,8 +191,7 @@ fn follow_log_level(daemon: &Daemon, log: &LogFilter, runtime: &tokio::runtime::
 
 fn serve_until_stopped(
     daemon: &Daemon,
-    source_args: &SourceArgs,
-    console: &Console,
+    on_reload: impl Fn(),
     stop: &Stop,
     reload: &Arc<AtomicBool>,
     notifier: &Notifier,
@@ -204,9 +207,17 @@ fn serve_until_stopped(
         }
         if reload.swap(false, Ordering::Relaxed) {
             notifier.reloading();
-            reload_settings(daemon, source_args, console);
+            on_reload();
             notifier.ready();
         }
+    }
+}
+
+/// Reads the settings, the certificate and the password file again.
+fn reload_all(daemon: &Daemon, listening: &Listening, source_args: &SourceArgs, console: &Console) {
+    reload_settings(daemon, source_args, console);
+    if let Err(error) = listening.reload() {
+        console.warn(&error.to_string());
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use ztor_daemon::units::{Limit, parse_limit};
 
+use super::access_args::{PasswordArgs, TokenArgs};
+use super::address::DaemonAddress;
 use crate::complete;
 
 /// The commands.
@@ -69,6 +71,10 @@ pub(crate) enum RemoteCommand {
     Log(LogArgs),
     /// Show and change the settings of the daemon
     Settings(SettingsArgs),
+    /// List, add and remove the tokens with which programs reach the daemon over TCP
+    Token(TokenArgs),
+    /// Set the password with which people and programs log in over TCP
+    Password(PasswordArgs),
 }
 
 /// The part of `--help` about the choice of torrents.
@@ -81,18 +87,6 @@ Torrents are chosen by:
   tag:NAME        a tag; tag: alone for none
   state:STATE     downloading, seeding, paused, queued, checking, done, error, active, ...
   all             all torrents";
-
-/// Address of the daemon.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Daemon")]
-pub(crate) struct DaemonAddress {
-    /// Ask the daemon of this profile in remotes.toml, or at this URL, instead of the local one
-    #[arg(long, value_name = "PROFILE|URL", env = "ZTOR_REMOTE", conflicts_with = "state_dir")]
-    pub(crate) remote: Option<String>,
-    /// State folder of the local daemon [default: $XDG_STATE_HOME/ztor/daemon]
-    #[arg(long, value_name = "DIR", env = "ZTOR_STATE_DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
-}
 
 /// Torrents of the daemon.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use ztor_api::{Action, ActionResult};
 use ztor_client::{Client, ClientError, Target};
 
-use super::args::DaemonAddress;
+use super::address::DaemonAddress;
 use super::profile;
 use crate::console::Console;
 use crate::exit::{CliError, Exit};

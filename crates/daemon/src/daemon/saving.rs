@@ -25,6 +25,8 @@ pub(super) mod fact {
     pub(in super::super) const ALTERNATIVE: &str = "alternative";
     /// Largest id of a category so far.
     pub(in super::super) const LAST_CATEGORY: &str = "last_category";
+    /// The account that was set while the daemon ran.
+    pub(in super::super) const ACCOUNT: &str = "account";
 }
 
 /// The thread that commits changes for which nobody waits.

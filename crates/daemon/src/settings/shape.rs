@@ -100,10 +100,14 @@ fn network(text: &str) -> Option<String> {
 }
 
 fn username(text: &str) -> Option<String> {
-    let is_name = (1..=64).contains(&text.chars().count())
+    is_username(text).then(|| text.to_owned())
+}
+
+/// Returns true if a text can be the name of a user.
+pub fn is_username(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count())
         && !text.contains(|c: char| c == ':' || c.is_control())
-        && text.trim() == text;
-    is_name.then(|| text.to_owned())
+        && text.trim() == text
 }
 
 fn base_path(text: &str) -> Option<String> {

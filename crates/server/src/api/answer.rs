@@ -1,5 +1,6 @@
 //! Responses: JSON, and problem objects for errors.
 
+use crate::access::{Challenge, Denied};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -40,6 +41,25 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         respond(status, "application/problem+json", &self.0)
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let mut response = Refused(self.problem).into_response();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge {
+            let value = match challenge {
+                Challenge::Basic => "Basic realm=\"ztor\", charset=\"UTF-8\"",
+                Challenge::Bearer => "Bearer realm=\"ztor\"",
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
+        }
+        if let Some(rest) = self.retry_after {
+            // Rounded up, so that a retry at that time is not too early.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(rest.as_secs() + 1));
+        }
+        response
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Api;
 use super::answer::{Answer, Json};
 use super::body::JsonBody;
-use axum::extract::{Path, State};
+use super::path::Path;
+use axum::extract::State;
 use serde::Serialize;
 use ztor_api::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 

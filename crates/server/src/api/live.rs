@@ -4,8 +4,11 @@
 //! reader gets fewer, larger updates, never a queue of them.
 
 use super::Api;
-use axum::extract::State;
+use super::answer::Refused;
+use crate::access::{Caller, Pass};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
@@ -28,9 +31,32 @@ struct Followed {
     revision: u64,
 }
 
-pub(super) async fn events(State(api): State<Api>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn events(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refused> {
+    let upgrade = upgrade.map_err(|rejection| {
+        let detail = format!("this route is a WebSocket: {}", rejection.body_text());
+        Refused::new(ProblemKind::BadRequest, detail)
+    })?;
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    upgrade.on_upgrade(move |socket| async move { follow(&api, socket).await })
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        tokio::select! {
+            () = follow(&api, socket) => {}
+            () = revoked(&api, caller.pass) => {}
+        }
+    }))
+}
+
+/// Waits for the end of credentials.
+async fn revoked(api: &Api, pass: Option<Pass>) {
+    let mut revocations = api.access().revocations();
+    while pass.as_ref().is_some_and(|pass| api.access().is_valid(pass)) {
+        if revocations.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn follow(api: &Api, mut socket: WebSocket) {

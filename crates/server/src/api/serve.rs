@@ -1,31 +1,89 @@
-//! Listeners of the API: the local socket, and TCP.
+//! Listeners of the API: the local socket, and TCP with and without TLS.
+//!
+//! `local` binds the socket, `tls` reads certificates, `stream` bounds connections, and `connection` serves one.
 
-use super::{Api, LogBuffer, routes};
-use axum::Router;
+mod connection;
+mod local;
+mod stream;
+mod tls;
+
+use super::{LogBuffer, app, guard};
+use crate::access::{Access, AccessError, Rules};
+use connection::{End, Server};
+use ipnet::IpNet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 use thiserror::Error;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_daemon::Daemon;
+use ztor_daemon::settings::Settings;
 
-/// Addresses of the API.
-#[derive(Debug, Clone)]
+pub use tls::TlsFiles;
+
+use tls::Tls;
+
+/// Time for open requests at the end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Addresses of the API, and the rules for access to it.
+#[derive(Debug, Clone, Default)]
 pub struct ServeConfig {
     /// Path of the local socket. Whoever can open it needs no credentials.
     pub socket: PathBuf,
     /// TCP addresses.
     pub listen: Vec<SocketAddr>,
+    /// Certificate and key for TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Path before all others: empty, or with a slash at its beginning and none at its end.
+    pub base_path: String,
+    /// Reverse proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Host names under which the API may be reached, besides IP addresses and `localhost`.
+    pub allowed_hosts: Vec<String>,
+    /// File with the password or its hash; `None` for the stored password.
+    pub password_file: Option<PathBuf>,
     /// Lines of the log for front ends.
     pub log: LogBuffer,
+}
+
+impl ServeConfig {
+    /// Returns the configuration in settings.
+    pub fn new(settings: &Settings, socket: PathBuf, log: LogBuffer) -> Self {
+        let files = settings.tls_certificate.clone().zip(settings.tls_key.clone());
+        Self {
+            socket,
+            listen: settings.listen.clone(),
+            tls: files.map(|(certificate, key)| TlsFiles { certificate, key }),
+            base_path: settings.base_path.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            allowed_hosts: settings.allowed_hosts.clone(),
+            password_file: settings.password_file.clone(),
+            log,
+        }
+    }
 }
 
 /// Reason why the API is not served.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// The path of the local socket is too long for the system.
+    #[error(
+        "cannot listen on the local socket {}: its path has {len} bytes, and the system allows {}; choose a shorter state \
+         folder with --state-dir",
+        path.display(), local::MAX_PATH
+    )]
+    SocketPath {
+        /// Path of the socket.
+        path: PathBuf,
+        /// Length in bytes.
+        len: usize,
+    },
     /// The local socket cannot be created.
     #[error("cannot listen on the local socket {}: {error}", path.display())]
     Socket {
@@ -42,6 +100,17 @@ pub enum ServeError {
         /// Cause.
         error: io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error("cannot use {} for TLS: {reason}", path.display())]
+    Tls {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        reason: String,
+    },
+    /// The password or the tokens cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 /// The running API. Ends when it is dropped.
@@ -49,14 +118,18 @@ pub enum ServeError {
 pub struct Listening {
     addrs: Vec<SocketAddr>,
     socket: PathBuf,
-    _end: watch::Sender<()>,
+    access: Access,
+    tls: Option<Tls>,
+    ending: watch::Sender<bool>,
+    /// Disconnected when the last connection has ended.
+    ended: mpsc::Receiver<()>,
 }
 
 impl Listening {
     /// Begins to serve the API.
     ///
     /// # Errors
-    /// An address or the socket cannot be used.
+    /// An address, the socket, the certificate or the password cannot be used.
     pub fn start(
         daemon: &Daemon,
         config: &ServeConfig,
@@ -64,7 +137,13 @@ impl Listening {
         runtime: &Handle,
     ) -> Result<Self, ServeError> {
         let _inside = runtime.enter();
-        let local = bind_socket(&config.socket)?;
+        let rules = Rules {
+            trusted_proxies: config.trusted_proxies.clone(),
+            allowed_hosts: config.allowed_hosts.clone(),
+            base_path: config.base_path.clone(),
+        };
+        let access = Access::start(daemon, rules, config.password_file.clone())?;
+        let tls = config.tls.clone().map(Tls::read).transpose()?;
         let mut listeners = Vec::new();
         for addr in &config.listen {
             let failed = |error| ServeError::Listen { addr: *addr, error };
@@ -73,28 +152,57 @@ impl Listening {
             let bound = listener.local_addr().map_err(failed)?;
             listeners.push((bound, TcpListener::from_std(listener).map_err(failed)?));
         }
+        let local = local::bind(&config.socket)?;
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
-        let api = routes(Api::new(daemon.clone(), about, config.log.clone()));
-        let app = Router::new().nest(ztor_api::BASE, api).fallback(super::answer::not_found);
-        let (end, ended) = watch::channel(());
-        let service = app.clone().into_make_service();
-        runtime.spawn(until(ended.clone(), axum::serve(local, service).into_future()));
+        // Clients of the local socket do not know the path for the reverse proxy.
+        let on_socket = guard::local(app(daemon, &access, about.clone(), &config.log, ""));
+        let on_tcp =
+            guard::remote(app(daemon, &access, about, &config.log, &config.base_path), access.clone());
+        let (ending, is_ending) = watch::channel(false);
+        let (alive, ended) = mpsc::channel();
+        let end = End::new(is_ending, alive);
+        runtime.spawn(connection::serve_local(local, on_socket, end.clone()));
+        let server = Server::new(on_tcp, tls.as_ref().map(Tls::configs), config.trusted_proxies.clone(), end);
         for (_, listener) in listeners {
-            let service = app.clone().into_make_service_with_connect_info::<SocketAddr>();
-            runtime.spawn(until(ended.clone(), axum::serve(listener, service).into_future()));
+            runtime.spawn(server.clone().serve(listener));
         }
-        Ok(Self { addrs, socket: config.socket.clone(), _end: end })
+        Ok(Self { addrs, socket: config.socket.clone(), access, tls, ending, ended })
     }
 
     /// Returns the TCP addresses.
     pub fn addrs(&self) -> &[SocketAddr] {
         &self.addrs
     }
+
+    /// Returns true if the TCP addresses speak TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the certificate, its key and the password file again. New connections use the new certificate.
+    ///
+    /// # Errors
+    /// A file cannot be used. What it replaces stays in use.
+    pub fn reload(&self) -> Result<(), ServeError> {
+        let tls = self.tls.as_ref().map_or(Ok(()), Tls::reload);
+        self.access.reload()?;
+        tls
+    }
+
+    /// Ends the API. Waits at most a second for requests that are under way.
+    pub fn end(self) {
+        self.ending.send_replace(true);
+        // An error means that all connections have ended; a time-out, that the others are cut.
+        if self.ended.recv_timeout(GOODBYE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::debug!("requests are under way at the end");
+        }
+    }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        self.ending.send_replace(true);
         // A socket without a listener only confuses its clients.
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::debug!(%error, "cannot remove the local socket");
@@ -102,28 +210,6 @@ impl Drop for Listening {
     }
 }
 
-/// Runs a server until its end, or until the sender is dropped.
-async fn until(mut ended: watch::Receiver<()>, server: impl Future<Output = io::Result<()>>) {
-    tokio::select! {
-        result = server => {
-            if let Err(error) = result {
-                tracing::error!(%error, "the API has ended");
-            }
-        }
-        _ = ended.changed() => {}
-    }
-}
-
-/// Listens on a socket that only the owner of the process can open.
-fn bind_socket(path: &Path) -> Result<UnixListener, ServeError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let failed = |error| ServeError::Socket { path: path.to_owned(), error };
-    // The state folder is locked, so a socket in it is of a process that has ended.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests;

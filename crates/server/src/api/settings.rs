@@ -3,7 +3,8 @@
 use super::Api;
 use super::answer::{Answer, Json};
 use super::body::JsonBody;
-use axum::extract::{Path, State};
+use super::path::Path;
+use axum::extract::State;
 use ztor_api::{Setting, SettingChange};
 
 pub(super) async fn all(State(api): State<Api>) -> Answer<Vec<Setting>> {

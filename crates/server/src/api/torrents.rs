@@ -3,9 +3,10 @@
 use super::Api;
 use super::answer::{Answer, Json, Refused};
 use super::body::JsonBody;
+use super::path::Path;
 use super::query::ListParameters;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use ztor_api::{

@@ -119,7 +119,8 @@ impl Saver {
         disks: &Disks,
         disk: DiskId,
     ) {
-        let mut ids: BTreeSet<TorrentId> = cx.engine().unsaved(Unsaved::PiecesAndCounts).into_iter().collect();
+        let mut ids: BTreeSet<TorrentId> =
+            cx.engine().unsaved(Unsaved::PiecesAndCounts).into_iter().collect();
         // Files that they have not created do not belong to them any more.
         ids.extend(torrents.that_expect_files());
         ids.retain(|id| torrents.get(*id).is_some_and(|entry| entry.member().disk() == disk));

@@ -64,6 +64,10 @@ impl TorrentStore {
     pub fn expects_files(&self) -> bool {
         let is_expected = |file: usize| !self.has_flag(file, flag::OWN) && self.length_of(file) > 0;
         self.is_writing()
-            && self.uses().iter().enumerate().any(|(file, usage)| *usage == FileUse::Writes && is_expected(file))
+            && self
+                .uses()
+                .iter()
+                .enumerate()
+                .any(|(file, usage)| *usage == FileUse::Writes && is_expected(file))
     }
 }

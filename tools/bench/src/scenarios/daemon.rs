@@ -74,7 +74,7 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     );
     report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads");
     let socket = dir.join("socket");
-    let config = ServeConfig { socket: socket.clone(), listen: Vec::new(), log: Default::default() };
+    let config = ServeConfig { socket: socket.clone(), ..ServeConfig::default() };
     let about = ztor_api::Daemon {
         name: String::new(),
         version: String::new(),
@@ -217,7 +217,7 @@ fn prepare(count: usize, dir: &Path, place: &Place) -> anyhow::Result<Vec<Vec<u8
         for file in 0..FILES {
             let link = number * FILES + file;
             let source = source(link / MAX_LINKS);
-            if link % MAX_LINKS == 0 {
+            if link.is_multiple_of(MAX_LINKS) {
                 std::fs::File::create(&source)?.set_len(len)?;
                 let changed = std::fs::metadata(&source)?.modified()?;
                 let since = changed.duration_since(std::time::UNIX_EPOCH)?;

@@ -1,15 +1,15 @@
 //! The routes over a real connection.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use crate::api::{Api, routes};
-use axum::Router;
+use crate::access::{Access, Rules};
+use crate::api::LogBuffer;
+use crate::api::tests::fixture::{about, daemon};
+use crate::api::{app, guard};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use ztor_api::{BASE, Problem, ProblemKind, WatchFolder};
-use ztor_daemon::settings::Sources;
-use ztor_daemon::{Daemon, DaemonConfig, Store};
 
 fn ask(addr: SocketAddr, request: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(addr).unwrap();
@@ -29,26 +29,11 @@ fn ask(addr: SocketAddr, request: &str, body: &str) -> (u16, String) {
 #[test]
 fn watch_folders_are_added_listed_scanned_and_removed() {
     let tmp = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (store, salvage) = Store::open(&tmp.path().join("state")).unwrap();
-    let downloads = tmp.path().display().to_string();
-    let flags = [("bind", "127.0.0.1"), ("port", "0"), ("download_dir", &downloads)];
-    let flags = flags.map(|(key, value)| (key.to_owned(), format!("--{key}"), value.to_owned()));
-    let settings = Sources::new(None).flags(flags).resolve().unwrap();
-    let config = DaemonConfig { state_dir: tmp.path().join("state"), settings, port_is_fixed: true };
-    let daemon: Daemon = Daemon::start(store, salvage, config, runtime.handle().clone()).unwrap().daemon;
+    let (runtime, daemon) = daemon(&tmp, &[]);
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let addr = listener.local_addr().unwrap();
-    let about = ztor_api::Daemon {
-        name: "test".into(),
-        version: String::new(),
-        peer_addr: String::new(),
-        api_addrs: Vec::new(),
-        state_dir: String::new(),
-        pid: 0,
-    };
-    let api = Api::new(daemon.clone(), about);
-    let app = Router::new().nest(BASE, routes(api));
+    let access = Access::start(&daemon, Rules::default(), None).unwrap();
+    let app = guard::local(app(&daemon, &access, about(), &LogBuffer::default(), ""));
     runtime.spawn(async move { axum::serve(listener, app).await });
 
     let path = format!("/watch-folders?dir={}", tmp.path().display());

@@ -1,0 +1,163 @@
+//! Decisions about requests, and sessions.
+
+use super::credentials::{Credentials, cookies, credentials};
+use super::denied::{Challenge, Denied};
+use super::request::{Connection, FETCH_MODE, Source, examine};
+use super::secret::Digest;
+use super::sessions::CODE_TIME;
+use super::shared::{Access, Caller, Pass, closed, now_unix_s, random};
+use axum::http::Method;
+use axum::http::request::Parts;
+use std::net::IpAddr;
+use std::time::Instant;
+use tokio::sync::watch;
+use ztor_api::{BASE, Login, LoginKind, LoginLink, LoginState, ProblemKind};
+
+impl Access {
+    /// Decides about a request over TCP.
+    pub(crate) async fn check(&self, connection: Connection, parts: &Parts) -> Result<Caller, Denied> {
+        let source = examine(&self.0.rules, connection, parts)?;
+        let caller = |pass| Caller { pass, client: Some(source.client), is_secure: source.is_secure };
+        let route = self.route(parts);
+        if matches!((&parts.method, route), (&Method::GET | &Method::HEAD, Some("/health"))) {
+            return Ok(caller(None));
+        }
+        if !source.is_private && !self.settings().allow_remote_without_tls {
+            return Err(Denied::new(
+                ProblemKind::Forbidden,
+                "requests from other machines need TLS, as others could read the credentials: set tls_certificate and \
+                 tls_key, add the reverse proxy to trusted_proxies, or set allow_remote_without_tls",
+            ));
+        }
+        if matches!((&parts.method, route), (&Method::POST, Some("/session"))) {
+            return Ok(caller(None));
+        }
+        match self.authenticate(source, parts).await {
+            Ok(pass) => Ok(caller(Some(pass))),
+            Err(denied) => Err(without_dialog(denied, parts)),
+        }
+    }
+
+    async fn authenticate(&self, source: Source, parts: &Parts) -> Result<Pass, Denied> {
+        let now = Instant::now();
+        let lifetime = self.settings().session_time;
+        for secret in cookies(&parts.headers) {
+            if let Some(session) = self.state().sessions.touch(secret, now, lifetime) {
+                return Ok(Pass::Session(session));
+            }
+        }
+        match credentials(&parts.headers) {
+            None if self.is_closed() => Err(closed()),
+            None => Err(Denied::unauthorized(
+                "credentials are missing: log in, or send a token in the header Authorization",
+            )),
+            Some(Credentials::Malformed) => Err(self.on_failure(
+                Some(source.client),
+                "the header Authorization is malformed: expected Bearer TOKEN or Basic",
+            )),
+            Some(Credentials::Bearer(token)) => self.find_token(source.client, &token),
+            Some(Credentials::Basic { username, password }) => {
+                self.verify(Some(source.client), &username, &password).await.map(Pass::Password)
+            }
+        }
+    }
+
+    /// Returns the token with a text. A ban does not concern good tokens, which nobody can guess.
+    fn find_token(&self, client: IpAddr, token: &str) -> Result<Pass, Denied> {
+        let found = self.state().tokens.find(token, now_unix_s());
+        let Some((name, news)) = found else { return Err(self.on_failure(Some(client), "unknown token")) };
+        if let Some(row) = news {
+            self.0.daemon.update_token(&name, &row);
+        }
+        Ok(Pass::Token(name))
+    }
+
+    /// Begins a session, and returns the secret of its cookie.
+    pub(crate) async fn log_in(
+        &self,
+        client: Option<IpAddr>,
+        login: &Login,
+    ) -> Result<(String, Pass), Denied> {
+        let secret = random()?;
+        let lifetime = self.settings().session_time;
+        match login {
+            Login::Password { username, password } => {
+                let generation = self.verify(client, username, password).await?;
+                let mut state = self.state();
+                if state.generation != generation {
+                    return Err(Denied::unauthorized("the password has changed: log in again"));
+                }
+                state.sessions.begin(&secret, Instant::now(), lifetime);
+                if let Some(ip) = client {
+                    state.limiter.on_success(ip);
+                }
+            }
+            Login::Code { code } => {
+                let mut state = self.state();
+                if state.sessions.take_code(code, Instant::now()) {
+                    state.sessions.begin(&secret, Instant::now(), lifetime);
+                } else {
+                    drop(state);
+                    let detail = "the code is unknown, was used, or has expired: make a new one";
+                    return Err(self.on_failure(client, detail));
+                }
+            }
+        }
+        let pass = Pass::Session(Digest::of(&secret));
+        Ok((secret, pass))
+    }
+
+    /// Ends the session of a cookie.
+    pub(crate) fn log_out(&self, secret: &str) {
+        self.state().sessions.end(&Digest::of(secret));
+        self.0.revoked.send_replace(());
+    }
+
+    /// Makes a code that begins one session.
+    pub(crate) fn make_link(&self) -> Result<LoginLink, Denied> {
+        let code = random()?;
+        self.state().sessions.add_code(&code, Instant::now());
+        Ok(LoginLink { code, valid_s: CODE_TIME.as_secs() })
+    }
+
+    /// Returns a description of credentials.
+    pub(crate) fn describe(&self, pass: &Pass) -> LoginState {
+        let (by, token) = match pass {
+            Pass::Socket => (LoginKind::Socket, None),
+            Pass::Session(_) => (LoginKind::Session, None),
+            Pass::Token(name) => (LoginKind::Token, Some(name.clone())),
+            Pass::Password(_) => (LoginKind::Password, None),
+        };
+        let is_user = matches!(by, LoginKind::Session | LoginKind::Password);
+        LoginState { by, username: is_user.then(|| self.username()), token }
+    }
+
+    /// Returns true if credentials have not ended since they were checked.
+    pub(crate) fn is_valid(&self, pass: &Pass) -> bool {
+        let state = self.state();
+        match pass {
+            Pass::Socket => true,
+            Pass::Session(session) => state.sessions.is_open(session),
+            Pass::Token(name) => state.tokens.contains(name),
+            Pass::Password(generation) => state.generation == *generation,
+        }
+    }
+
+    /// Subscribes to the end of credentials.
+    pub(crate) fn revocations(&self) -> watch::Receiver<()> {
+        self.0.revoked.subscribe()
+    }
+
+    /// Returns the route below the API; `None` for other paths.
+    fn route<'a>(&self, parts: &'a Parts) -> Option<&'a str> {
+        parts.uri.path().strip_prefix(self.0.rules.base_path.as_str())?.strip_prefix(BASE)
+    }
+}
+
+/// Keeps the browser from showing a dialog of its own for requests of a page.
+fn without_dialog(mut denied: Denied, parts: &Parts) -> Denied {
+    if denied.challenge.is_some() && parts.headers.contains_key(FETCH_MODE) {
+        denied.challenge = Some(Challenge::Bearer);
+    }
+    denied
+}

@@ -1,0 +1,229 @@
+//! A daemon with its routes, without sockets.
+
+use crate::access::{Access, Connection, Rules};
+use crate::api::LogBuffer;
+use crate::api::{app, guard};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, header};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+use ztor_api::{Problem, ProblemKind};
+use ztor_daemon::settings::Sources;
+use ztor_daemon::{Daemon, DaemonConfig, Store};
+
+pub(in crate::api) const PASSWORD: &str = "correct horse";
+
+/// A daemon with its routes.
+pub(in crate::api) struct Fixture {
+    pub(in crate::api) folder: TempDir,
+    pub(in crate::api) runtime: tokio::runtime::Runtime,
+    pub(in crate::api) daemon: Daemon,
+    pub(in crate::api) access: Access,
+    remote: Router,
+    local: Router,
+}
+
+/// A response.
+#[derive(Debug)]
+pub(in crate::api) struct Answer {
+    pub(in crate::api) status: u16,
+    pub(in crate::api) headers: HeaderMap,
+    pub(in crate::api) body: String,
+}
+
+/// A request over TCP from a loopback address, unless it says otherwise.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Ask {
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    peer: Option<IpAddr>,
+    is_tls: bool,
+}
+
+impl Fixture {
+    /// Starts a daemon with settings, and with the password if there is no other.
+    pub(in crate::api) fn with_password(settings: &[(&str, &str)]) -> Self {
+        let fixture = Self::start(settings);
+        let change = format!(r#"{{"password":"{PASSWORD}"}}"#);
+        let base = settings.iter().find(|(key, _)| *key == "base_path").map_or("", |(_, path)| path);
+        let path = format!("{base}{}/account", ztor_api::BASE);
+        assert_eq!(fixture.ask(Ask::to("PUT /").path(&path).local().json(&change)).status, 200);
+        fixture
+    }
+
+    /// Starts a daemon with settings.
+    pub(in crate::api) fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (runtime, daemon) = daemon(&folder, settings);
+        Self::serve(folder, runtime, daemon)
+    }
+
+    fn serve(folder: TempDir, runtime: tokio::runtime::Runtime, daemon: Daemon) -> Self {
+        let settings = daemon.settings_changes().borrow().clone();
+        let rules = Rules {
+            trusted_proxies: settings.trusted_proxies.clone(),
+            allowed_hosts: settings.allowed_hosts.clone(),
+            base_path: settings.base_path.clone(),
+        };
+        let access = Access::start(&daemon, rules, settings.password_file.clone()).unwrap();
+        let app = app(&daemon, &access, about(), &LogBuffer::default(), &settings.base_path);
+        let (remote, local) = (guard::remote(app.clone(), access.clone()), guard::local(app));
+        Self { folder, runtime, daemon, access, remote, local }
+    }
+
+    /// Ends the daemon, and starts it again with its state.
+    pub(in crate::api) fn restart(self, settings: &[(&str, &str)]) -> Self {
+        let Self { folder, runtime, daemon, access, remote, local } = self;
+        assert!(daemon.end(Duration::ZERO, Duration::from_secs(60)));
+        drop((access, remote, local, daemon, runtime));
+        let (runtime, daemon) = self::daemon(&folder, settings);
+        Self::serve(folder, runtime, daemon)
+    }
+
+    pub(in crate::api) fn ask(&self, ask: Ask) -> Answer {
+        self.runtime.block_on(self.answer(ask))
+    }
+
+    pub(in crate::api) async fn answer(&self, ask: Ask) -> Answer {
+        let mut request = Request::builder().method(ask.method).uri(ask.path);
+        for (name, value) in &ask.headers {
+            request = request.header(name.as_str(), value.as_bytes());
+        }
+        let mut request = request.body(Body::from(ask.body)).unwrap();
+        let app = match ask.peer {
+            Some(peer) => {
+                request.extensions_mut().insert(Connection { peer, is_tls: ask.is_tls });
+                &self.remote
+            }
+            None => &self.local,
+        };
+        let response = TowerToHyperService::new(app.clone()).call(request);
+        let response =
+            tokio::time::timeout(Duration::from_secs(60), response).await.expect("no answer").unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+}
+
+impl Answer {
+    /// Returns the kind of the problem, and checks its form.
+    #[track_caller]
+    pub(in crate::api) fn problem(&self) -> ProblemKind {
+        let problem: Problem = serde_json::from_str(&self.body).expect(&self.body);
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(problem.status, self.status);
+        assert!(!problem.detail.is_empty());
+        problem.kind
+    }
+
+    pub(in crate::api) fn json(&self) -> serde_json::Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Returns the value of the session's cookie.
+    pub(in crate::api) fn cookie(&self) -> String {
+        let cookie = self.headers[header::SET_COOKIE].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}
+
+impl Ask {
+    /// Returns a request without credentials; `line` has the method and the path below the API.
+    pub(in crate::api) fn to(line: &str) -> Self {
+        let (method, path) = line.split_once(' ').unwrap();
+        Self {
+            method: method.parse().unwrap(),
+            path: format!("{}{path}", ztor_api::BASE),
+            headers: vec![("host".into(), "127.0.0.1:9480".into())],
+            body: Vec::new(),
+            peer: Some(IpAddr::from([127, 0, 0, 1])),
+            is_tls: false,
+        }
+    }
+
+    /// Replaces the whole path.
+    pub(in crate::api) fn path(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
+    /// Adds a header; a host replaces the present one.
+    pub(in crate::api) fn header(mut self, name: &str, value: &str) -> Self {
+        if name == "host" {
+            self.headers.retain(|(name, _)| name != "host");
+        }
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(in crate::api) fn json(mut self, body: &str) -> Self {
+        self.body = body.as_bytes().to_owned();
+        self.header("content-type", "application/json")
+    }
+
+    pub(in crate::api) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(in crate::api) fn basic(self, username: &str, password: &str) -> Self {
+        let text = data_encoding::BASE64.encode(format!("{username}:{password}").as_bytes());
+        self.header("authorization", &format!("Basic {text}"))
+    }
+
+    pub(in crate::api) fn from(mut self, peer: &str) -> Self {
+        self.peer = Some(peer.parse().unwrap());
+        self
+    }
+
+    pub(in crate::api) fn tls(mut self) -> Self {
+        self.is_tls = true;
+        self
+    }
+
+    /// Sends it to the local socket.
+    pub(in crate::api) fn local(mut self) -> Self {
+        self.peer = None;
+        self
+    }
+}
+
+pub(in crate::api) fn about() -> ztor_api::Daemon {
+    ztor_api::Daemon {
+        name: "test".into(),
+        version: String::new(),
+        peer_addr: String::new(),
+        api_addrs: Vec::new(),
+        state_dir: String::new(),
+        pid: 0,
+    }
+}
+
+/// Starts a daemon with its state in a folder.
+pub(in crate::api) fn daemon(
+    folder: &TempDir,
+    settings: &[(&str, &str)],
+) -> (tokio::runtime::Runtime, Daemon) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let state_dir: PathBuf = folder.path().join("state");
+    let (store, salvage) = Store::open(&state_dir).unwrap();
+    let downloads = folder.path().display().to_string();
+    let fixed = [("bind", "127.0.0.1"), ("port", "0"), ("download_dir", &downloads)];
+    let flags = fixed
+        .iter()
+        .chain(settings)
+        .map(|(key, value)| ((*key).to_owned(), format!("--{key}"), (*value).to_owned()));
+    let settings = Sources::new(None).flags(flags).resolve().unwrap();
+    let config = DaemonConfig { state_dir, settings, port_is_fixed: true };
+    let daemon = Daemon::start(store, salvage, config, runtime.handle().clone()).unwrap().daemon;
+    (runtime, daemon)
+}
