@@ -1,7 +1,6 @@
 //! Errors of requests to a daemon.
 
-use crate::target::Target;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use ztor_api::Problem;
 
@@ -45,11 +44,12 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    pub(crate) fn of(error: reqwest::Error, target: &Target) -> Self {
-        if let Target::Socket(path) = target
+    /// Makes an error of one of a request to `target`. `socket` is the path of its local socket, if it has one.
+    pub(crate) fn of(error: reqwest::Error, socket: Option<&Path>, target: String) -> Self {
+        if let Some(path) = socket
             && error.is_connect()
         {
-            return Self::NoDaemon { path: path.clone() };
+            return Self::NoDaemon { path: path.to_owned() };
         }
         // The innermost cause says most.
         let error = error.without_url();
@@ -58,6 +58,6 @@ impl ClientError {
             cause = inner;
         }
         let reason = cause.to_string();
-        Self::Connection { target: target.to_string(), reason }
+        Self::Connection { target, reason }
     }
 }

@@ -76,7 +76,7 @@ impl Client {
     }
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
-        let response = request.send().await.map_err(|error| ClientError::of(error, &self.target))?;
+        let response = request.send().await.map_err(|error| self.target.failed(error))?;
         let status = response.status();
         let bytes = self.body(response).await?;
         if status.is_success() {
@@ -90,7 +90,7 @@ impl Client {
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
         let mut bytes = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|error| ClientError::of(error, &self.target))? {
+        while let Some(part) = response.chunk().await.map_err(|error| self.target.failed(error))? {
             if bytes.len() + part.len() > MAX_ANSWER {
                 return Err(ClientError::Answer(format!("it is longer than {MAX_ANSWER} bytes")));
             }

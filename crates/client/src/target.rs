@@ -47,6 +47,15 @@ impl Target {
         }
     }
 
+    /// Makes an error of one of a request.
+    pub(crate) fn failed(&self, error: reqwest::Error) -> ClientError {
+        let socket = match self {
+            Self::Socket(path) => Some(path.as_path()),
+            Self::Url { .. } => None,
+        };
+        ClientError::of(error, socket, self.to_string())
+    }
+
     pub(crate) fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
         match self {
             Self::Socket(_) | Self::Url { credentials: Credentials::None, .. } => request,

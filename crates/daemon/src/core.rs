@@ -5,6 +5,7 @@
 
 mod entry;
 mod list;
+mod selection;
 mod view;
 
 use crate::manager::{Event, Manager};
@@ -17,7 +18,7 @@ use ztor_policy::TorrentKey;
 use ztor_session::{InfoHashes, Session, TorrentHandle};
 
 pub(crate) use entry::{Entry, Load};
-pub(crate) use list::{ListError, has_tag, is_in_category};
+pub(crate) use list::ListError;
 pub(crate) use view::View;
 
 /// Maximum number of removals that are remembered. A front end that is further behind gets the whole list.

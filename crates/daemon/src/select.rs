@@ -1,15 +1,12 @@
 //! Terms that select torrents: names, globs, hashes, ids, categories, tags and states.
 
-use crate::core::{Core, View, has_tag, is_in_category};
+use crate::core::View;
 use globset::{Glob, GlobMatcher};
 use thiserror::Error;
 use ztor_api::State;
-use ztor_policy::TorrentKey;
 
 /// Shortest prefix of an info-hash that selects a torrent.
 const MIN_HASH: usize = 6;
-/// Maximum number of names in an error.
-const MAX_NAMED: usize = 5;
 
 /// Reason why terms select nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,8 +43,9 @@ pub enum SelectError {
 
 /// A parsed term.
 #[derive(Debug)]
-enum Term {
+pub(crate) enum Term {
     All,
+    /// Number.
     Id(u64),
     /// Beginning of an info-hash, in lower case.
     Hash(String),
@@ -68,6 +66,11 @@ enum Term {
 pub(crate) struct Terms(Vec<(String, Term)>);
 
 impl Terms {
+    /// Iterates over the terms with their texts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Term)> {
+        self.0.iter().map(|(text, term)| (text.as_str(), term))
+    }
+
     /// Parses terms.
     pub(crate) fn parse(terms: &[String]) -> Result<Self, SelectError> {
         terms.iter().map(|term| Ok((term.clone(), Term::parse(term)?))).collect::<Result<_, _>>().map(Self)
@@ -116,7 +119,7 @@ impl Term {
         }
     }
 
-    fn matches(&self, view: &View<'_>) -> bool {
+    pub(crate) fn matches(&self, view: &View<'_>) -> bool {
         match self {
             Self::All => true,
             Self::Id(id) => view.key().as_u64() == *id,
@@ -124,20 +127,20 @@ impl Term {
             Self::Name(name) => view.name() == name,
             Self::NameOrHash(name, hash) => view.name() == name || has_hash(view, hash),
             Self::Glob(text, glob) => view.name() == text || glob.is_match(view.name()),
-            Self::Category(category) => is_in_category(view, category),
-            Self::Tag(tag) => has_tag(view, tag),
+            Self::Category(category) => view.is_in_category(category),
+            Self::Tag(tag) => view.has_tag(tag),
             Self::State(state) => view.state() == *state,
             Self::Active => view.is_active(),
         }
     }
 
     /// Returns true if the term stands for one torrent.
-    fn is_single(&self) -> bool {
+    pub(crate) fn is_single(&self) -> bool {
         matches!(self, Self::Hash(_) | Self::NameOrHash(..))
     }
 
     /// Returns true if the term may match nothing: it names a set.
-    fn may_be_empty(&self) -> bool {
+    pub(crate) fn may_be_empty(&self) -> bool {
         matches!(self, Self::All | Self::Category(_) | Self::Tag(_) | Self::State(_) | Self::Active)
     }
 }
@@ -163,45 +166,7 @@ fn has_hash(view: &View<'_>, prefix: &str) -> bool {
     of_v1 || hashes.v2().is_some_and(|hash| hash.to_string().starts_with(prefix))
 }
 
-fn shorten(text: &str) -> String {
+/// Shortens a text for an error.
+pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(60).collect()
-}
-
-impl Core {
-    /// Returns the torrents that terms select, in order of their ids, without those that are leaving.
-    pub(crate) fn select(&self, terms: &[String]) -> Result<Vec<TorrentKey>, SelectError> {
-        if terms.is_empty() {
-            return Err(SelectError::None);
-        }
-        let Terms(terms) = Terms::parse(terms)?;
-        let mut selected = std::collections::BTreeSet::new();
-        for (text, term) in terms {
-            if let Term::Id(id) = term {
-                // Front ends with a selection send thousands of these.
-                let key = TorrentKey::new(id);
-                if self.entry(key).is_none_or(|entry| entry.is_leaving()) {
-                    return Err(SelectError::NoMatch { term: shorten(&text) });
-                }
-                selected.insert(key);
-                continue;
-            }
-            let views = self.keys().filter_map(|key| self.view(key));
-            let found: Vec<View<'_>> =
-                views.filter(|view| !view.entry().is_leaving() && term.matches(view)).collect();
-            if found.is_empty() && !term.may_be_empty() {
-                return Err(SelectError::NoMatch { term: shorten(&text) });
-            }
-            if found.len() > 1 && term.is_single() {
-                let names: Vec<String> =
-                    found.iter().take(MAX_NAMED).map(|view| shorten(view.name())).collect();
-                return Err(SelectError::Ambiguous {
-                    term: shorten(&text),
-                    count: found.len(),
-                    names: names.join(", "),
-                });
-            }
-            selected.extend(found.iter().map(View::key));
-        }
-        Ok(selected.into_iter().collect())
-    }
 }

@@ -82,7 +82,7 @@ mod tests {
         table.row(vec!["22".into(), "b\u{1b}[0m".into(), "22 B".into()]);
         let lines = table.lines(Some(30));
         assert_eq!(lines[0], "ID  Name                  Size");
-        assert_eq!(lines[1], " 1  a rather long name…    1 B");
+        assert_eq!(lines[1], " 1  a rather long name …   1 B");
         assert!(lines[2].starts_with("22  b\\u{1b}[0m"), "{}", lines[2]);
         assert!(table.lines(None)[1].contains("of a torrent"));
     }

@@ -61,8 +61,8 @@ impl<'q> Filter<'q> {
             || self.is_active && view.is_active();
         has_state
             && self.terms.as_ref().is_none_or(|terms| terms.matches(view))
-            && is_one_of(&self.query.category, |wanted| is_in_category(view, wanted))
-            && is_one_of(&self.query.tag, |wanted| has_tag(view, wanted))
+            && is_one_of(&self.query.category, |wanted| view.is_in_category(wanted))
+            && is_one_of(&self.query.tag, |wanted| view.has_tag(wanted))
             && is_one_of(&self.query.tracker, |wanted| view.tracker().unwrap_or_default() == wanted)
             && self.has_words(view)
     }
@@ -78,23 +78,6 @@ impl<'q> Filter<'q> {
 
 fn is_one_of(values: &[String], mut matches: impl FnMut(&str) -> bool) -> bool {
     values.is_empty() || values.iter().any(|value| matches(value))
-}
-
-/// Returns true if the torrent is in the category or below it; the empty string is no category.
-pub(crate) fn is_in_category(view: &View<'_>, wanted: &str) -> bool {
-    match view.category() {
-        None => wanted.is_empty(),
-        Some(category) => {
-            !wanted.is_empty()
-                && category.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
-    }
-}
-
-/// Returns true if the torrent has the tag; the empty string is no tag.
-pub(crate) fn has_tag(view: &View<'_>, wanted: &str) -> bool {
-    let mut tags = view.tags().peekable();
-    if wanted.is_empty() { tags.peek().is_none() } else { tags.any(|tag| tag == wanted) }
 }
 
 /// A value to sort by.

@@ -43,6 +43,23 @@ impl<'a> View<'a> {
         self.manager.policy().tags().of(self.key)
     }
 
+    /// Returns true if the torrent has the tag; the empty string is no tag.
+    pub(crate) fn has_tag(&self, wanted: &str) -> bool {
+        let mut tags = self.tags().peekable();
+        if wanted.is_empty() { tags.peek().is_none() } else { tags.any(|tag| tag == wanted) }
+    }
+
+    /// Returns true if the torrent is in the category or below it; the empty string is no category.
+    pub(crate) fn is_in_category(&self, wanted: &str) -> bool {
+        match self.category() {
+            None => wanted.is_empty(),
+            Some(category) => {
+                let rest = category.strip_prefix(wanted).filter(|_| !wanted.is_empty());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
+    }
+
     /// Returns the path of the category; `None` if it has none.
     pub(crate) fn category(&self) -> Option<String> {
         let policy = self.manager.policy();
