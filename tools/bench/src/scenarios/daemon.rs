@@ -56,11 +56,7 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     if filling.is_some() {
         return fill(count, dir, &place, &runtime()?, report);
     }
-    // In a process of its own, whose memory does not count.
-    let scenario = report.scenario();
-    let mut child = std::process::Command::new(std::env::current_exe()?);
-    child.args(["scenarios", "--only", scenario]).env(FILL, dir);
-    ensure!(child.status()?.success(), "cannot fill the daemon");
+    fill_in_a_child(dir, report)?;
     let runtime = runtime()?;
     let (resident, cpu, begun) = (usage::resident_bytes(), usage::cpu_time(), Instant::now());
     let daemon = start(&place, &runtime)?;
@@ -111,15 +107,27 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     Ok(())
 }
 
+/// Prepares the scenario in a process of its own, whose memory does not count.
+fn fill_in_a_child(dir: &Path, report: &Report) -> anyhow::Result<()> {
+    let mut child = std::process::Command::new(std::env::current_exe()?);
+    child.args(["scenarios", "--only", report.scenario()]).env(FILL, dir);
+    ensure!(child.status()?.success(), "cannot prepare the scenario");
+    Ok(())
+}
+
 pub(crate) fn run_bare(count: usize, dir: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let filling = std::env::var_os(FILL).map(PathBuf::from);
+    let dir = filling.as_deref().unwrap_or(dir);
     let place = Place::new(dir);
-    let torrents = prepare(count, dir, &place)?;
     let path = dir.join("torrents");
-    std::fs::create_dir(&path)?;
-    for (number, bytes) in torrents.iter().enumerate() {
-        std::fs::write(path.join(number.to_string()), bytes)?;
+    if filling.is_some() {
+        std::fs::create_dir(&path)?;
+        for (number, bytes) in prepare(count, dir, &place)?.iter().enumerate() {
+            std::fs::write(path.join(number.to_string()), bytes)?;
+        }
+        return Ok(());
     }
-    drop(torrents);
+    fill_in_a_child(dir, report)?;
     let (store, _) = Store::open(&place.state)?;
     let (resident, begun) = (usage::resident_bytes(), Instant::now());
     let config = Config::default()
@@ -190,9 +198,11 @@ fn report_idle(report: &mut Report) {
     std::thread::sleep(WATCHED);
     let share = (usage::cpu_time() - cpu).as_secs_f64() / WATCHED.as_secs_f64();
     report.add("idle cpu", share * 100.0, "% of a core", format!("over {WATCHED:?}"));
-    for name in ["net", "daemon", "control"] {
+    for name in usage::threads().keys() {
         let used = usage::thread_since(&threads, name).cpu.as_secs_f64() / WATCHED.as_secs_f64();
-        report.add(&format!("idle cpu of {name}"), used * 100.0, "% of a core", "");
+        if used > 0.0002 {
+            report.add(&format!("idle cpu of {name}"), used * 100.0, "% of a core", "");
+        }
     }
 }
 
