@@ -17,8 +17,30 @@ pub(crate) struct Shares(Mutex<Files>);
 #[derive(Debug, Default)]
 struct Files {
     of: HashMap<[u8; 32], Vec<Original>>,
-    /// Number of contents at which those of ended torrents are removed.
+    /// Torrents that are not in `of` yet. Most sessions never look for common files.
+    new: Vec<Weak<TorrentStore>>,
+    /// Number of contents at which those of ended torrents are removed, and the same of new torrents.
     sweep_at: usize,
+    sweep_new_at: usize,
+}
+
+impl Files {
+    /// Returns the files with a content.
+    fn originals(&mut self, id: &[u8; 32]) -> Vec<Original> {
+        for store in std::mem::take(&mut self.new).iter().filter_map(Weak::upgrade) {
+            for (file, id) in contents(store.meta()) {
+                self.of.entry(id).or_default().push(Original { store: Arc::downgrade(&store), file });
+            }
+        }
+        if self.of.len() >= self.sweep_at {
+            self.of.retain(|_, originals| {
+                originals.retain(|original| original.store.strong_count() > 0);
+                !originals.is_empty()
+            });
+            self.sweep_at = 2 * self.of.len() + 64;
+        }
+        self.of.get(id).cloned().unwrap_or_default()
+    }
 }
 
 /// A file of a torrent.
@@ -43,18 +65,12 @@ pub(crate) struct FileLink {
 impl Shares {
     /// Enters a torrent's files, so that later torrents find them.
     pub(crate) fn enter(&self, store: &Arc<TorrentStore>) {
-        let found: Vec<_> = contents(store.meta()).collect();
         let mut files = self.lock();
-        if files.of.len() >= files.sweep_at {
-            files.of.retain(|_, originals| {
-                originals.retain(|original| original.store.strong_count() > 0);
-                !originals.is_empty()
-            });
-            files.sweep_at = 2 * files.of.len() + 64;
+        if files.new.len() >= files.sweep_new_at {
+            files.new.retain(|store| store.strong_count() > 0);
+            files.sweep_new_at = 2 * files.new.len() + 64;
         }
-        for (file, id) in found {
-            files.of.entry(id).or_default().push(Original { store: Arc::downgrade(store), file });
-        }
+        files.new.push(Arc::downgrade(store));
     }
 
     /// Takes the files of earlier torrents as those of a new one, where they have the same content and the new torrent
@@ -73,7 +89,7 @@ impl Shares {
         }
         let mut is_done = vec![false; store.meta().layout.files().len()];
         for (file, id) in contents(store.meta()) {
-            let originals = self.lock().of.get(&id).cloned().unwrap_or_default();
+            let originals = self.lock().originals(&id);
             for Original { store: other, file: theirs } in originals {
                 let Some(other) = other.upgrade().filter(|_| !is_done[file]) else { continue };
                 let is_alike = other.meta().layout.piece_length() == store.meta().layout.piece_length();

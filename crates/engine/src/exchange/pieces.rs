@@ -172,7 +172,8 @@ impl Exchange {
 
     /// Takes the pieces that are on disk.
     pub(crate) fn on_checked(&mut self, cx: &mut Cx<'_>, have: Bitfield) {
-        self.have_bytes = have.iter().map(|p| data_len(&self.layout, p)).sum();
+        let lengths = DataLengths::of(&self.layout);
+        self.have_bytes = have.iter().map(|piece| lengths.get(piece)).sum();
         self.picker.reset(have, self.priorities.clone(), cx.rng);
         self.count_bytes();
         self.has_written = false;
@@ -181,8 +182,9 @@ impl Exchange {
 
     fn count_bytes(&mut self) {
         (self.left_bytes, self.total_bytes) = (0, 0);
+        let lengths = DataLengths::of(&self.layout);
         for piece in 0..self.layout.piece_count() {
-            let bytes = data_len(&self.layout, piece);
+            let bytes = lengths.get(piece);
             self.total_bytes += bytes;
             self.left_bytes += if self.picker.needs(piece) { bytes } else { 0 };
         }
@@ -368,4 +370,22 @@ impl Exchange {
 /// Returns the length of a piece without padding (BEP 47), in bytes.
 fn data_len(layout: &Layout, piece: u32) -> u64 {
     layout.ranges(piece, 0, layout.piece_len(piece)).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum()
+}
+
+/// Lengths of all pieces without padding.
+struct DataLengths<'l> {
+    layout: &'l Layout,
+    /// Set if the torrent has pads; without them nothing is looked up.
+    has_pads: bool,
+}
+
+impl<'l> DataLengths<'l> {
+    fn of(layout: &'l Layout) -> Self {
+        Self { layout, has_pads: layout.files().iter().any(|file| file.pad) }
+    }
+
+    /// Returns the length of a piece in bytes.
+    fn get(&self, piece: u32) -> u64 {
+        if self.has_pads { data_len(self.layout, piece) } else { self.layout.piece_len(piece).into() }
+    }
 }
