@@ -290,7 +290,9 @@ impl Model {
         };
         allowed.begin(Some(shown.clone()));
         let answer = client.ask("PUT", &format!("/settings/{key}"), Some(&json!({ "value": value })))?;
-        if answer["value"].to_string() != shown {
+        // As JSON, in which `null` is a value too.
+        let found = answer["value"].to_string();
+        if found != shown {
             return Err(
                 anyhow!("the setting {key} is {} after it was set to {value}", answer["value"]).into()
             );
