@@ -16,6 +16,8 @@ struct Daemon<'s> {
     scratch: &'s Scratch,
     process: Running,
     port: u64,
+    /// Address of the API over TCP.
+    api: String,
 }
 
 impl<'s> Daemon<'s> {
@@ -32,8 +34,10 @@ impl<'s> Daemon<'s> {
         command.args(["daemon", "--json", "--bind", "127.0.0.1", "--port", "0", "--listen", "127.0.0.1:0"]);
         command.arg("--download-dir").arg(scratch.path("downloads"));
         let mut process = Running::start(command);
-        let port = process.event("running")["port"].as_u64().unwrap();
-        Self { scratch, process, port }
+        let running = process.event("running");
+        let port = running["port"].as_u64().unwrap();
+        let api = format!("http://{}", running["api"][0].as_str().unwrap());
+        Self { scratch, process, port, api }
     }
 
     /// Runs a command that asks the daemon.
@@ -261,4 +265,62 @@ fn service_manager_is_told_of_readiness_life_reloads_and_the_end() {
     daemon.process.signal("TERM");
     expect("STOPPING=1");
     daemon.process.finish().expect(0);
+}
+
+#[test]
+fn daemon_is_reached_over_tcp_with_a_token_or_a_password_only() {
+    let scratch = Scratch::new();
+    let daemon = Daemon::start(&scratch);
+    let remote = |token: Option<&str>| {
+        let mut command = ztor(&scratch.dir("elsewhere"));
+        command.args(["list", "--remote", &daemon.api]).envs(token.map(|token| ("ZTOR_TOKEN", token)));
+        Running::start(command).finish()
+    };
+    let run = remote(None).expect(1);
+    assert!(run.stderr.contains("no password and no token is set"), "{run:#?}");
+    let token = daemon.ask(&[&"token", &"add", &"test", &"--json"]).expect(0).json()[0]["token"].clone();
+    let token = token.as_str().unwrap();
+    remote(Some(token)).expect(0);
+    remote(Some(&token.to_uppercase())).expect(1);
+    daemon.ask(&[&"token", &"remove", &"test"]).expect(0);
+    remote(Some(token)).expect(1);
+
+    let mut command = ztor(&scratch.home());
+    let secret = fs::File::open(scratch.file("secret", b"correct horse\n")).unwrap();
+    command.args(["password", "--stdin"]).stdin(secret);
+    Running::start(command).finish().expect(0);
+    let profile = format!("[box]\nurl = {:?}\npassword_file = \"word\"\n", daemon.api);
+    scratch.file("elsewhere/.config/ztor/remotes.toml", profile.as_bytes());
+    let by_profile = |word: &[u8]| {
+        scratch.file("elsewhere/.config/ztor/word", word);
+        let mut command = ztor(&scratch.dir("elsewhere"));
+        command.args(["list", "--remote", "box"]);
+        Running::start(command).finish()
+    };
+    by_profile(b"correct horse").expect(0);
+    by_profile(b"wrong horse").expect(1);
+    daemon.end();
+}
+
+#[test]
+fn shell_completes_commands_and_names_of_torrents() {
+    let scratch = Scratch::new();
+    let torrent = scratch.create(&scratch.data("in/some.bin", 50_000, 1), &[]);
+    let daemon = Daemon::start(&scratch);
+    daemon.ask(&[&"add", &torrent, &"--paused", &"--tag", &"blue"]).expect(0);
+    let complete = |words: &[&str]| {
+        let mut command = ztor(&scratch.home());
+        let index = (words.len() - 1).to_string();
+        command.envs([("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", " ")]);
+        command.arg("--").args(words);
+        Running::start(command).finish().expect(0).stdout
+    };
+    assert_eq!(complete(&["ztor", "sta"]).trim(), "start stats");
+    assert_eq!(complete(&["ztor", "stop", "so"]).trim(), "some.bin");
+    assert_eq!(complete(&["ztor", "stop", "tag:"]).trim(), "tag:blue");
+    assert_eq!(complete(&["ztor", "settings", "get", "max_d"]).trim(), "max_downloads");
+    daemon.end();
+    assert_eq!(complete(&["ztor", "stop", "so"]).trim(), "", "without a daemon");
+    scratch.ztor(&[&"setup", &"man", &scratch.path("man")]).expect(0);
+    assert!(fs::read_to_string(scratch.path("man/ztor-watch-add.1")).unwrap().contains("category"));
 }
