@@ -47,14 +47,16 @@ impl Core {
         records: Vec<(TorrentKey, InfoHashes, Record)>,
         next_id: u64,
     ) -> Self {
+        // Higher than all of earlier runs, so that a revision which a front end has kept over a restart is not taken for one
+        // of this run. The numbers stay below 2^53, for JavaScript.
+        let base = crate::daemon::now_unix_s() << 20;
         let mut core = Self {
             manager,
             entries: BTreeMap::new(),
             by_swarm: HashMap::new(),
-            // A front end that kept a revision over a restart of the daemon is not to take it for one of this run.
-            revision: 1,
+            revision: base,
             removed: VecDeque::new(),
-            removed_since: 1,
+            removed_since: base,
             next_id,
             queue_changes: 0,
             was_held: false,
@@ -96,6 +98,11 @@ impl Core {
         self.entries.get_mut(&key)
     }
 
+    /// Returns true if the policy runs the torrent.
+    pub(crate) fn runs(&self, key: TorrentKey) -> bool {
+        matches!(self.manager.state_of(key), Some(ztor_policy::State::Running { .. }))
+    }
+
     /// Returns the torrent in the session; `None` if it is not loaded.
     pub(crate) fn handle(&self, key: TorrentKey) -> Option<TorrentHandle> {
         self.manager.torrent(key).cloned()
@@ -119,7 +126,7 @@ impl Core {
     /// Takes a new id.
     pub(crate) fn take_id(&mut self) -> TorrentKey {
         let key = TorrentKey::new(self.next_id);
-        self.next_id += 1;
+        self.next_id = self.next_id.saturating_add(1);
         key
     }
 
@@ -234,13 +241,18 @@ impl Core {
         let is_held = policy.is_held();
         let queue_changes = policy.queue_changes();
         if std::mem::replace(&mut self.was_held, is_held) != is_held {
-            self.entries.keys().copied().collect::<Vec<_>>().into_iter().for_each(|key| self.look(key));
+            self.look_at_all();
         } else if std::mem::replace(&mut self.queue_changes, queue_changes) != queue_changes {
             // The positions of others change as well.
             let queue: Vec<TorrentKey> = self.manager.policy().queue().collect();
             queue.into_iter().for_each(|key| self.look(key));
         }
         events
+    }
+
+    /// Looks at all torrents, after a change that may concern any of them.
+    pub(crate) fn look_at_all(&mut self) {
+        self.entries.keys().copied().collect::<Vec<_>>().into_iter().for_each(|key| self.look(key));
     }
 
     /// Records a change if the state of a torrent by the policy, or its position in the queue, has changed.

@@ -13,6 +13,7 @@ mod add;
 mod config;
 mod details;
 mod files;
+mod free_space;
 mod labels;
 mod load;
 mod removal;
@@ -34,13 +35,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_api::{List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
-use ztor_session::{End, Session, TorrentHandle};
+use ztor_session::{AskError, End, Session, TorrentHandle};
 
 pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use start::{DaemonStartError, Started};
 
+use free_space::FreeSpace;
 use saving::Saver;
 use watching::Watching;
 
@@ -58,6 +60,8 @@ struct Shared {
     core: Mutex<Core>,
     options: Mutex<Options>,
     settings: Mutex<settings::State>,
+    /// Held over a change of a setting, so that changes take effect in their order.
+    changing: Mutex<()>,
     settings_news: watch::Sender<Arc<Settings>>,
     /// Revision of the last turn or verb.
     news: watch::Sender<u64>,
@@ -65,6 +69,7 @@ struct Shared {
     watching: Watching,
     runtime: Handle,
     started: Instant,
+    free: FreeSpace,
     is_ending: AtomicBool,
     turns: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -127,7 +132,7 @@ impl Daemon {
             statistics.uploaded_bytes = statistics.uploaded_bytes.saturating_add(status.uploaded_bytes);
             statistics.peers += u64::from(status.peers);
         }
-        statistics.free_bytes = free_bytes(&self.options().download_dir);
+        statistics.free_bytes = self.0.free.get(&self.0.runtime, &self.options().download_dir);
         statistics.uptime_s = self.0.started.elapsed().as_secs();
         statistics.save_error = self.0.store.error();
         statistics
@@ -160,6 +165,12 @@ impl Daemon {
         }
     }
 
+    /// Returns once every lock that requests need was free. For a watchdog.
+    pub fn check_alive(&self) {
+        drop(self.options());
+        drop(self.core());
+    }
+
     fn core(&self) -> MutexGuard<'_, Core> {
         self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -175,9 +186,25 @@ impl Daemon {
         self.0.news.send_if_modified(|seen| std::mem::replace(seen, revision) != revision);
     }
 
+    /// Runs a verb to its end, also if the front end has left before: it must not be cut between two steps.
+    async fn detached<T: Send + 'static>(
+        &self,
+        verb: impl Future<Output = Result<T, DaemonError>> + Send + 'static,
+    ) -> Result<T, DaemonError> {
+        match self.0.runtime.spawn(verb).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a request has not ended");
+                Err(DaemonError::Ask(AskError::Ended))
+            }
+        }
+    }
+
     /// Tells front ends of changes, and makes all queued rows durable.
     async fn commit(&self) -> Result<(), DaemonError> {
         self.publish();
+        // If nobody waits any more.
+        self.0.saver.wake();
         let store = Arc::clone(&self.0.store);
         match tokio::task::spawn_blocking(move || store.commit()).await {
             Ok(result) => Ok(result?),
@@ -205,13 +232,6 @@ fn bad_query(error: crate::core::ListError) -> DaemonError {
     }
 }
 
-/// Returns the free space of the disk with a folder, or with the nearest folder above it; `None` if unknown.
-fn free_bytes(dir: &std::path::Path) -> Option<u64> {
-    let existing = dir.ancestors().find(|dir| dir.exists())?;
-    let stat = rustix::fs::statvfs(existing).ok()?;
-    stat.f_bavail.checked_mul(stat.f_frsize)
-}
-
-fn now_unix_s() -> u64 {
+pub(crate) fn now_unix_s() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }

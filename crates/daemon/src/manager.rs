@@ -31,6 +31,8 @@ pub struct Manager {
     seen: Arc<Snapshot>,
     /// True until the limits of the session are those of the policy.
     is_new: bool,
+    /// True if the owner removes torrents.
+    leaves_removals: bool,
 }
 
 /// Choices of the user for a new torrent.
@@ -61,7 +63,8 @@ pub enum Event {
     NotSupported(TorrentKey, &'static str),
     /// The session has a new status of a torrent.
     Changed(TorrentKey, Arc<TorrentStatus>),
-    /// A torrent has left the session, and is not managed any more.
+    /// A torrent has left the session. The policy keeps what it knows of it until [`Manager::forget`] or
+    /// [`Manager::attach`].
     Gone(TorrentKey),
     /// A torrent was removed, with its data if `with_data` is true.
     Removed {
@@ -94,7 +97,14 @@ impl Manager {
             keys: HashMap::new(),
             seen: Arc::default(),
             is_new: true,
+            leaves_removals: false,
         }
+    }
+
+    /// Leaves the removal of torrents to the owner: [`Event::Removed`] is then a request.
+    #[must_use]
+    pub fn leaving_removals(self) -> Self {
+        Self { leaves_removals: true, ..self }
     }
 
     /// Manages a torrent.
@@ -119,14 +129,16 @@ impl Manager {
         Ok(())
     }
 
-    /// Gives a torrent of the policy, as after a restart, its torrent in the session. Does nothing if the policy does not
+    /// Gives a torrent of the policy, as after a restart, its torrent in the session. Returns false if the policy does not
     /// know the key.
-    pub fn attach(&mut self, key: TorrentKey, torrent: TorrentHandle) {
+    pub fn attach(&mut self, key: TorrentKey, torrent: TorrentHandle) -> bool {
         let facts = torrent.status().map_or_else(|| Facts::new(Phase::Metadata), |status| facts_of(&status));
-        if self.policy.update(key, facts) {
-            self.keys.insert(torrent.id(), key);
-            self.torrents.insert(key, torrent);
+        if !self.policy.update(key, facts) {
+            return false;
         }
+        self.keys.insert(torrent.id(), key);
+        self.torrents.insert(key, torrent);
+        true
     }
 
     /// Reports that a torrent of the policy cannot be loaded into the session.
@@ -215,8 +227,11 @@ impl Manager {
             }
         }
         for event in &events {
-            if let Event::Gone(key) = event {
-                self.forget(*key);
+            if let Event::Gone(key) = event
+                && let Some(torrent) = self.torrents.remove(key)
+            {
+                self.keys.remove(&torrent.id());
+                self.policy.update(*key, Facts::new(Phase::Fault));
             }
         }
         self.seen = snapshot;
@@ -260,6 +275,9 @@ impl Manager {
                 let handle = handle(torrent)?;
                 drop(handle.resume());
                 Some(Event::Started(torrent))
+            }
+            Effect::Remove { torrent, with_data } if self.leaves_removals => {
+                Some(Event::Removed { torrent, with_data })
             }
             Effect::Remove { torrent, with_data } => {
                 let handle = handle(torrent)?;

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ztor_api::{Action, ActionRequest, ActionResult, DataChoice, Failed, Limits, QueueMove};
 use ztor_policy::{Move, TorrentKey};
-use ztor_session::{AskError, MoveError, RateLimits, Reply, TorrentHandle};
+use ztor_session::{AskError, MoveError, RateLimits, Reply, Snapshot, TorrentHandle, TorrentId};
 
 /// Time for which a request waits for slow work. It goes on afterwards.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for which a request waits for the status that shows its effect.
+const NEWS: Duration = Duration::from_secs(1);
 /// Maximum length of a name by the user, in bytes.
 const MAX_NAME: usize = 4096;
 
@@ -23,34 +25,39 @@ pub(super) enum Done {
 }
 
 impl Daemon {
-    /// Carries out an action on all torrents that the terms select.
+    /// Carries out an action on all torrents that the terms select. Goes on if the future is dropped.
     ///
     /// # Errors
     /// The terms or a value cannot be used, or the state cannot be saved. Failures for single torrents are in the result.
     pub async fn act(&self, request: &ActionRequest) -> Result<ActionResult, DaemonError> {
         let keys = self.core().select(&request.torrents)?;
-        self.act_on(&keys, &request.action).await
+        let (daemon, action) = (self.clone(), request.action.clone());
+        self.detached(async move { daemon.act_on(&keys, &action).await }).await
     }
 
-    /// Carries out an action on torrents.
-    ///
-    /// # Errors
-    /// A value cannot be used, or the state cannot be saved. Failures for single torrents are in the result.
-    pub async fn act_on(&self, keys: &[TorrentKey], action: &Action) -> Result<ActionResult, DaemonError> {
+    async fn act_on(&self, keys: &[TorrentKey], action: &Action) -> Result<ActionResult, DaemonError> {
         match action {
             Action::Start { force } => self.start_torrents(keys, *force).await,
             Action::Stop => {
                 self.change_policy(keys, |daemon, key| {
-                    daemon.core().manager_mut().policy_mut().pause(key);
-                    Ok(())
+                    let is_known = daemon.core().manager_mut().policy_mut().pause(key);
+                    is_known.then_some(()).ok_or(DaemonError::NotLoaded)
                 })
                 .await
             }
-            Action::Recheck => self.ask_each(keys, TorrentHandle::recheck).await,
+            Action::Recheck => {
+                let seen = self.0.session.snapshot();
+                let result = self.ask_each(keys, TorrentHandle::recheck).await?;
+                self.wait_for_news(&result.done, &seen).await;
+                Ok(result)
+            }
             Action::Reannounce => self.ask_each(keys, TorrentHandle::reannounce).await,
             Action::Retry => {
-                keys.iter().for_each(|key| self.load_again(*key));
-                self.ask_each(keys, TorrentHandle::retry).await
+                let (again, loaded): (Vec<_>, Vec<_>) =
+                    keys.iter().copied().partition(|key| self.load_again(*key));
+                let mut result = self.ask_each(&loaded, TorrentHandle::retry).await?;
+                result.under_way.extend(again.into_iter().map(TorrentKey::as_u64));
+                Ok(result)
             }
             Action::Remove { data } => self.remove_all(keys, *data).await,
             Action::Move { dir } => {
@@ -86,14 +93,13 @@ impl Daemon {
             Action::RemoveTags { tags } => self.edit_tags(keys, tags, false).await,
             Action::Queue { to } => self.move_in_queue(keys, *to).await,
             Action::SetSequential { on } => {
-                let result = self.ask_each(keys, |torrent| torrent.set_sequential(*on)).await?;
-                self.change_records(keys, |record| record.is_sequential = *on).await?;
-                Ok(result)
+                // Torrents that are not loaded yet take it from their record.
+                self.send_each(keys, |torrent| torrent.set_sequential(*on));
+                self.change_records(keys, |record| record.is_sequential = *on).await
             }
             Action::SetEndsFirst { on } => {
-                let result = self.ask_each(keys, |torrent| torrent.set_ends_first(*on)).await?;
-                self.change_records(keys, |record| record.is_ends_first = *on).await?;
-                Ok(result)
+                self.send_each(keys, |torrent| torrent.set_ends_first(*on));
+                self.change_records(keys, |record| record.is_ends_first = *on).await
             }
             Action::SetFilePriorities { files } => {
                 self.await_each(keys, |key| self.set_file_priorities(key, files)).await
@@ -110,7 +116,10 @@ impl Daemon {
     }
 
     async fn start_torrents(&self, keys: &[TorrentKey], force: bool) -> Result<ActionResult, DaemonError> {
-        keys.iter().for_each(|key| self.load_again(*key));
+        for key in keys {
+            // Those that are loaded go on below.
+            let _ = self.load_again(*key);
+        }
         let result = self.change_policy(keys, |daemon, key| {
             let mut core = daemon.core();
             let policy = core.manager_mut().policy_mut();
@@ -153,6 +162,12 @@ impl Daemon {
         keys.iter().for_each(|key| core.look(*key));
     }
 
+    /// Takes a turn after a change that may concern all torrents.
+    pub(super) fn settle_all(&self) {
+        self.turn();
+        self.core().look_at_all();
+    }
+
     /// Changes the record of each torrent.
     pub(super) async fn change_records(
         &self,
@@ -192,6 +207,29 @@ impl Daemon {
             result.add(key, answer.map(|()| Done::Now));
         }
         Ok(result)
+    }
+
+    /// Makes a request for each torrent that is loaded. The session answers in order, so the next answer comes after it.
+    fn send_each(&self, keys: &[TorrentKey], ask: impl Fn(&TorrentHandle) -> Reply<()>) {
+        for torrent in keys.iter().filter_map(|key| self.handle(*key).ok()) {
+            drop(ask(&torrent));
+        }
+    }
+
+    /// Waits until the session has published a new status of these torrents, so that the next list shows it.
+    async fn wait_for_news(&self, ids: &[u64], seen: &Snapshot) {
+        let handles: Vec<TorrentId> =
+            ids.iter().filter_map(|id| Some(self.handle(TorrentKey::new(*id)).ok()?.id())).collect();
+        let has_news = || {
+            let now = self.0.session.snapshot();
+            handles.iter().all(|id| now.torrent(*id) != seen.torrent(*id))
+        };
+        let mut revisions = self.revisions();
+        let waited =
+            tokio::time::timeout(NEWS, async { while !has_news() && revisions.changed().await.is_ok() {} });
+        // After that, the status is the same as before.
+        let _ = waited.await;
+        self.turn();
     }
 
     async fn await_each<F: Future<Output = Result<(), DaemonError>>>(
@@ -271,10 +309,7 @@ impl Daemon {
 
     async fn set_limits(&self, keys: &[TorrentKey], limits: Limits) -> Result<ActionResult, DaemonError> {
         let rates = RateLimits { down: limits.down_per_s, up: limits.up_per_s };
-        for torrent in keys.iter().filter_map(|key| self.handle(*key).ok()) {
-            // In the order of requests, so the next answer of the session comes after it.
-            drop(torrent.set_limits(rates));
-        }
+        self.send_each(keys, |torrent| torrent.set_limits(rates));
         self.change_records(keys, |record| record.limits = limits).await
     }
 

@@ -44,11 +44,16 @@ struct Choices<'o> {
 }
 
 impl Daemon {
-    /// Adds torrents. One that cannot be used does not stop the others.
+    /// Adds torrents. One that cannot be used does not stop the others. Goes on if the future is dropped.
     ///
     /// # Errors
     /// An option cannot be used, or the state cannot be saved.
     pub async fn add(&self, request: &AddRequest) -> Result<AddResult, DaemonError> {
+        let (daemon, request) = (self.clone(), request.clone());
+        self.detached(async move { daemon.add_all(&request).await }).await
+    }
+
+    async fn add_all(&self, request: &AddRequest) -> Result<AddResult, DaemonError> {
         if request.sources.len() > MAX_SOURCES {
             let message =
                 format!("cannot add {} torrents at once: give at most {MAX_SOURCES}", request.sources.len());
@@ -168,7 +173,7 @@ impl Daemon {
                 let magnet = record.magnet.parse().map_err(|error| {
                     DaemonError::BadTorrent(format!("cannot use the magnet link: {error}"))
                 })?;
-                Ok(self.0.session.add_magnet(AddMagnet::new(magnet).peers(choices.peers.clone())).await?)
+                Ok(self.add_magnet(AddMagnet::new(magnet).peers(choices.peers.clone())).await?)
             }
         }
     }
@@ -190,6 +195,11 @@ impl Daemon {
             at_top: options.to_top,
         };
         let mut core = self.core();
+        if core.entry(key).is_none_or(|entry| entry.is_leaving()) {
+            drop(core);
+            drop(torrent.remove());
+            return Err(DaemonError::Conflict("the torrent was removed while it was added".into()));
+        }
         let managed = core.manager_mut().add(key, torrent.clone(), new);
         if let Err(error) = managed {
             core.remove(key);
@@ -242,6 +252,9 @@ impl Daemon {
                 let message = "the torrent is still being removed; try again in a moment";
                 return Err(DaemonError::Conflict(message.into()));
             }
+            if core.manager().policy().mode(key).is_none() {
+                return Err(DaemonError::Conflict("the torrent is just being added".into()));
+            }
             let record = entry.record();
             let is_private = record.size.is_some_and(|size| size.is_private);
             (entry.hashes().to_string(), record.shown_name().to_owned(), is_private)
@@ -256,7 +269,10 @@ impl Daemon {
             self.merge_trackers(key, std::slice::from_ref(&options.trackers)).await?;
         }
         if !options.tags.is_empty() {
-            self.edit_tags(&[key], &options.tags, true).await?;
+            let tagged = self.edit_tags(&[key], &options.tags, true).await?;
+            if let Some(failed) = tagged.failed.into_iter().next() {
+                return Ok(Added::Failed { problem: failed.problem });
+            }
         }
         if let (Ok(torrent), peers) = (self.handle(key), peers_of(&options.peers)?)
             && !peers.is_empty()

@@ -55,7 +55,7 @@ impl Daemon {
             self.put_labels(core, &BTreeSet::new());
             Ok::<bool, DaemonError>(known.is_none())
         })?;
-        self.settle(&[]);
+        self.settle_all();
         self.commit().await?;
         Ok(is_new)
     }
@@ -75,7 +75,7 @@ impl Daemon {
             self.put_labels(core, &BTreeSet::new());
             Ok::<(), DaemonError>(())
         })?;
-        self.settle(&[]);
+        self.settle_all();
         self.commit().await
     }
 
@@ -98,7 +98,7 @@ impl Daemon {
             self.put_labels(core, &gone);
             Ok::<(), DaemonError>(())
         })?;
-        self.settle(&[]);
+        self.settle_all();
         self.commit().await
     }
 
@@ -234,7 +234,7 @@ impl Daemon {
             core.touch_whole();
             self.put_labels(core, &BTreeSet::new());
         });
-        self.settle(&[]);
+        self.settle_all();
         self.commit().await
     }
 }

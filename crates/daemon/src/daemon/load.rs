@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::core::Load;
-use crate::record::bare_magnet;
+use crate::record::{Record, bare_magnet};
 use crate::store::Table;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,22 +64,24 @@ impl Daemon {
         let due: Vec<TorrentKey> = core.keys().filter(is_due).collect();
         drop(core);
         for key in due {
-            self.load_again(key);
+            // Another one may have begun it.
+            let _ = self.load_again(key);
         }
     }
 
-    /// Loads a torrent that could not be loaded.
-    pub(super) fn load_again(&self, key: TorrentKey) {
+    /// Loads a torrent that could not be loaded. Returns false for others.
+    pub(super) fn load_again(&self, key: TorrentKey) -> bool {
         let mut core = self.core();
-        let Some(entry) = core.entry_mut(key) else { return };
+        let Some(entry) = core.entry_mut(key) else { return false };
         if !matches!(entry.load(), Load::Failed { .. }) {
-            return;
+            return false;
         }
         let pause = entry.load().pause();
         entry.set_load(Load::Again { pause });
         drop(core);
         let daemon = self.clone();
         self.0.runtime.spawn(async move { daemon.load(key).await });
+        true
     }
 
     /// Loads a torrent into the session.
@@ -94,38 +96,44 @@ impl Daemon {
                 Err(error) => Err(LoadError::Bad(error.to_string())),
             },
             Ok(Ok(Content::Magnet(magnet))) => {
-                self.0.session.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
+                self.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
             }
             Ok(Err(message)) => Err(LoadError::Bad(message)),
             Err(error) => Err(LoadError::Bad(error.to_string())),
         };
         match added {
-            Ok(torrent) => self.on_loaded(key, torrent).await,
+            Ok(torrent) => self.on_loaded(key, torrent, &record).await,
             Err(LoadError::Add(AddError::Removed)) => self.on_deleted(key).await,
             Err(error) => self.on_load_failed(key, error),
         }
     }
 
+    /// Adds a magnet link that waits for the policy, like a torrent that begins paused.
+    pub(super) async fn add_magnet(&self, add: AddMagnet) -> Result<TorrentHandle, AddError> {
+        let torrent = self.0.session.add_magnet(add).await?;
+        drop(torrent.pause());
+        Ok(torrent)
+    }
+
     /// Takes over a torrent that the session has added.
-    async fn on_loaded(&self, key: TorrentKey, torrent: TorrentHandle) {
+    async fn on_loaded(&self, key: TorrentKey, torrent: TorrentHandle, loaded_with: &Record) {
         let taken = self.with(|core| {
             let entry = core.entry_mut(key).filter(|entry| !entry.load().is_leaving())?;
             entry.set_load(Load::Loaded);
             let record = entry.record();
-            let (limits, is_deleting) = (record.limits, record.is_deleting);
-            core.manager_mut().attach(key, torrent.clone());
+            let (now, is_deleting) = (record.clone(), record.is_deleting);
+            if !core.manager_mut().attach(key, torrent.clone()) {
+                tracing::error!(id = key.as_u64(), "the policy does not know a torrent");
+            }
             core.touch(key);
-            Some((limits, is_deleting))
+            Some((now, is_deleting))
         });
-        let Some((limits, is_deleting)) = taken else {
+        let Some((now, is_deleting)) = taken else {
             // It was removed meanwhile.
             drop(torrent.remove());
             return;
         };
-        if limits != ztor_api::Limits::default() {
-            let limits = RateLimits { down: limits.down_per_s, up: limits.up_per_s };
-            drop(torrent.set_limits(limits));
-        }
+        self.apply_record(&torrent, &now, loaded_with);
         if is_deleting {
             self.delete(key, torrent).await;
             return;
@@ -133,6 +141,19 @@ impl Daemon {
         // An interrupted move may have ended elsewhere.
         if let Ok(Some(dir)) = torrent.dir().await {
             self.set_dir(key, &dir);
+        }
+    }
+
+    /// Gives a torrent what it was not added with: limits, and what has changed meanwhile.
+    fn apply_record(&self, torrent: &TorrentHandle, now: &Record, loaded_with: &Record) {
+        if now.limits != ztor_api::Limits::default() {
+            drop(torrent.set_limits(RateLimits { down: now.limits.down_per_s, up: now.limits.up_per_s }));
+        }
+        if now.is_sequential != loaded_with.is_sequential {
+            drop(torrent.set_sequential(now.is_sequential));
+        }
+        if now.is_ends_first != loaded_with.is_ends_first {
+            drop(torrent.set_ends_first(now.is_ends_first));
         }
     }
 
@@ -207,6 +228,10 @@ impl Daemon {
                 Ok(add) => torrent.start(add).await.map_err(LoadError::Add),
                 Err(error) => Err(LoadError::Bad(error.to_string())),
             };
+            // The policy has decided about the link, and its torrent starts paused.
+            if started.is_ok() && daemon.with(|core| core.runs(key)) {
+                drop(torrent.resume());
+            }
             if let Err(error) = started {
                 // As a link it cannot go on; it is loaded as a torrent later. Only a session that has ended refuses.
                 let _ = torrent.remove().await;

@@ -1,50 +1,71 @@
 //! Removal of torrents.
 
 use super::Daemon;
+use crate::core::Load;
 use crate::error::DaemonError;
+use crate::store::StoreError;
+use std::sync::Arc;
 use ztor_api::DataChoice;
 use ztor_policy::TorrentKey;
 use ztor_session::{AskError, TorrentHandle};
 
 impl Daemon {
-    /// Removes a torrent. Returns when it is gone from session and database.
+    /// Removes a torrent. Returns when it is gone from session and database, and nothing writes to its files any more.
     pub(super) async fn remove(&self, key: TorrentKey, data: DataChoice) -> Result<(), DaemonError> {
-        let trash = self.options().trash_dir;
-        if data == DataChoice::Trash && trash.is_none() {
-            let message = "cannot move the files to the trash: the setting trash_dir names no folder";
-            return Err(DaemonError::Conflict(message.into()));
+        let is_leaving = self.with(|core| core.entry(key).map(crate::core::Entry::is_leaving));
+        if is_leaving.ok_or(DaemonError::NoTorrent)? {
+            return Err(DaemonError::NoTorrent);
         }
-        let handle = self.handle(key);
-        match (data, handle) {
-            (_, Err(DaemonError::NoTorrent)) => return Err(DaemonError::NoTorrent),
-            (DataChoice::Keep, Err(_)) => self.set_leaving(key),
-            (_, Err(error)) => return Err(error),
+        match (data, self.handle(key)) {
+            (_, Err(DaemonError::NoTorrent)) => Err(DaemonError::NoTorrent),
+            (DataChoice::Keep, Err(_)) => self.forget(key).await,
+            (_, Err(error)) => Err(error),
             (DataChoice::Keep, Ok(torrent)) => {
                 self.set_leaving(key);
-                unless_gone(torrent.remove().await)?;
+                if let Err(error) = unless_gone(torrent.remove().await) {
+                    self.set_back(key);
+                    return Err(error.into());
+                }
+                self.forget(key).await
             }
             (DataChoice::Delete, Ok(torrent)) => {
-                // So that a crash in the middle does not bring back a torrent with half of its files.
-                self.with(|core| {
-                    core.set_leaving(key);
-                    let entry = core.entry_mut(key).ok_or(DaemonError::NoTorrent)?;
-                    entry.record_mut().is_deleting = true;
-                    self.put_record(core, key);
-                    Ok::<(), DaemonError>(())
-                })?;
-                self.commit().await?;
+                self.mark_deleting(key).await?;
                 // The torrent is gone also after an error, which the user is told.
                 let deleted = torrent.remove_with_data().await;
                 self.forget(key).await?;
                 deleted?;
-                return Ok(());
+                Ok(())
             }
             (DataChoice::Trash, Ok(torrent)) => {
+                let Some(trash) = self.options().trash_dir else {
+                    let message = "cannot move the files to the trash: the setting trash_dir names no folder";
+                    return Err(DaemonError::Conflict(message.into()));
+                };
                 // After an error it goes on in its folder.
-                torrent.remove_to_trash(trash.unwrap_or_default()).await?;
+                torrent.remove_to_trash(trash).await?;
+                self.forget(key).await
             }
         }
-        self.forget(key).await
+    }
+
+    /// Records that the data is being deleted, so that a crash in the middle does not bring back a torrent with half of its
+    /// files.
+    async fn mark_deleting(&self, key: TorrentKey) -> Result<(), DaemonError> {
+        self.with(|core| {
+            core.set_leaving(key);
+            let entry = core.entry_mut(key).ok_or(DaemonError::NoTorrent)?;
+            entry.record_mut().is_deleting = true;
+            self.put_record(core, key);
+            Ok::<(), DaemonError>(())
+        })?;
+        match self.commit().await {
+            // The deletion is what frees the disk.
+            Err(DaemonError::Store(StoreError::Full { .. })) | Ok(()) => Ok(()),
+            Err(error) => {
+                self.set_back(key);
+                Err(error)
+            }
+        }
     }
 
     /// Completes the removal of a torrent with its data, which a crash has interrupted.
@@ -64,21 +85,43 @@ impl Daemon {
     }
 
     async fn forget(&self, key: TorrentKey) -> Result<(), DaemonError> {
-        let known = self.with(|core| {
-            let of = |entry: &crate::core::Entry| (*entry.hashes(), entry.record().dir.clone());
-            let known = core.entry(key).map(of);
+        let hashes = self.with(|core| {
+            let hashes = core.entry(key).map(|entry| *entry.hashes());
             core.remove(key);
             self.remove_rows(key);
-            known
+            hashes
         });
-        if let Some((hashes, dir)) = known {
-            self.0.store.forget_other_folders(hashes.swarm_id(), &dir)?;
+        self.publish();
+        if let Some(hashes) = hashes {
+            // Also because resume data of another folder would lead a torrent that is added again to that folder.
+            let store = Arc::clone(&self.0.store);
+            let forgotten = tokio::task::spawn_blocking(move || {
+                hashes.swarm_ids().try_for_each(|swarm| store.forget_resume(swarm))
+            });
+            match forgotten.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "cannot remove the resume data of a torrent"),
+                Err(error) => tracing::error!(%error, "the removal of resume data has not ended"),
+            }
         }
         self.commit().await
     }
 
     fn set_leaving(&self, key: TorrentKey) {
         self.core().set_leaving(key);
+        self.publish();
+    }
+
+    /// Shows a torrent again whose removal has failed.
+    fn set_back(&self, key: TorrentKey) {
+        self.with(|core| {
+            if let Some(entry) = core.entry_mut(key) {
+                entry.set_load(Load::Loaded);
+                entry.record_mut().is_deleting = false;
+            }
+            core.touch(key);
+            self.put_record(core, key);
+        });
         self.publish();
     }
 }

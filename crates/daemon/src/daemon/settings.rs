@@ -73,10 +73,7 @@ impl Daemon {
     /// There is no such setting, it cannot have the value, or the state cannot be saved.
     pub async fn change_setting(&self, key: &str, value: &SettingValue) -> Result<Setting, DaemonError> {
         self.setting(key)?;
-        let stored = self.settings_state().resolved.change(key, value).map_err(refused)?;
-        let row = Row { value: stored.value, base: stored.base };
-        self.0.store.put_json(Table::Setting, key, &row);
-        self.apply_settings();
+        self.put_setting(key, value)?;
         self.commit().await?;
         self.setting(key)
     }
@@ -87,11 +84,30 @@ impl Daemon {
     /// There is no such setting, another one needs the change, or the state cannot be saved.
     pub async fn reset_setting(&self, key: &str) -> Result<Setting, DaemonError> {
         self.setting(key)?;
+        self.take_back_setting(key)?;
+        self.commit().await?;
+        self.setting(key)
+    }
+
+    fn put_setting(&self, key: &str, value: &SettingValue) -> Result<(), DaemonError> {
+        let _alone = self.changing();
+        let stored = self.settings_state().resolved.change(key, value).map_err(refused)?;
+        let row = Row { value: stored.value, base: stored.base };
+        self.0.store.put_json(Table::Setting, key, &row);
+        self.apply_settings();
+        Ok(())
+    }
+
+    fn take_back_setting(&self, key: &str) -> Result<(), DaemonError> {
+        let _alone = self.changing();
         self.settings_state().resolved.reset(key).map_err(refused)?;
         self.0.store.remove(Table::Setting, Key::from(key));
         self.apply_settings();
-        self.commit().await?;
-        self.setting(key)
+        Ok(())
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.0.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the settings again: `sources` has the new configuration file, without the stored changes. Returns the keys of
@@ -100,6 +116,7 @@ impl Daemon {
     /// # Errors
     /// A setting cannot be used. All stay as they are.
     pub fn reload_settings(&self, sources: Sources) -> Result<Vec<&'static str>, Vec<SettingError>> {
+        let _alone = self.changing();
         let mut state = self.settings_state();
         let stored: Vec<Stored> = state.resolved.stored().cloned().collect();
         state.resolved = sources.stored(stored).resolve()?;
@@ -122,7 +139,7 @@ impl Daemon {
         core.manager_mut().set_config(settings.policy_config());
         core.touch_whole();
         drop(core);
-        self.settle(&[]);
+        self.settle_all();
         self.0.settings_news.send_replace(Arc::new(settings));
     }
 

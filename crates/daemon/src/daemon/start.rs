@@ -1,5 +1,6 @@
 //! Start of a daemon with the torrents of its last run.
 
+use super::free_space::FreeSpace;
 use super::saving::{Saver, fact};
 use super::settings::State;
 use super::watching::Watching;
@@ -56,14 +57,16 @@ impl Daemon {
         let chosen = settings.settings().clone();
         let store = Arc::new(store);
         let records = records(&store)?;
-        let next_id = store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.unwrap_or(1);
+        let next_id =
+            store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.filter(|id| *id < MAX_ID).unwrap_or(1);
         let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
         let saved = saved(&store, &records)?;
         let session = chosen
             .session_config(port_is_fixed)
             .state_dir(Some(state_dir))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
-        let manager = Manager::restore(chosen.policy_config(), saved, session.settings.clone());
+        let manager =
+            Manager::restore(chosen.policy_config(), saved, session.settings.clone()).leaving_removals();
         let session = Session::start(session)?;
         let core = Core::new(manager, records, next_id.max(highest + 1));
         let daemon = Self(Arc::new(Shared {
@@ -78,9 +81,13 @@ impl Daemon {
             settings_news: watch::Sender::new(Arc::new(chosen)),
             runtime,
             started: Instant::now(),
+            free: FreeSpace::default(),
+            changing: Mutex::new(()),
             is_ending: AtomicBool::new(false),
             turns: Mutex::new(None),
         }));
+        // The first answer already has the free space.
+        daemon.statistics();
         daemon.load_all();
         daemon.start_turns().map_err(DaemonStartError::Thread)?;
         daemon.start_watching().map_err(DaemonStartError::Thread)?;
@@ -88,11 +95,14 @@ impl Daemon {
     }
 }
 
+/// Bound of the ids, which are numbers of JavaScript as well.
+const MAX_ID: u64 = 1 << 53;
+
 /// Returns the torrents of the database, in order of their ids.
 fn records(store: &Store) -> Result<Vec<(TorrentKey, InfoHashes, Record)>, StoreError> {
     let rows = store.all_json::<Record>(Table::Torrent)?;
     let known = rows.into_iter().filter_map(|(key, record)| {
-        let key = TorrentKey::new(key.as_number()?);
+        let key = TorrentKey::new(key.as_number().filter(|id| *id < MAX_ID)?);
         match record.magnet.parse::<Magnet>() {
             Ok(magnet) => Some((key, magnet.info_hashes, record)),
             Err(error) => {

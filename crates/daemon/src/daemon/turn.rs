@@ -4,6 +4,7 @@ use super::Daemon;
 use crate::manager::Event;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use ztor_api::DataChoice;
 use ztor_policy::TorrentKey;
 use ztor_session::{Events, EventsError, SessionEvent, TorrentEvent, TorrentId, TorrentState};
 
@@ -70,10 +71,9 @@ impl Daemon {
                     let torrent = core.entry(key).map_or("", |entry| entry.record().shown_name());
                     tracing::warn!(torrent, what, "not supported");
                 }
-                Event::Removed { torrent, .. } => {
-                    core.remove(torrent);
-                    self.remove_rows(torrent);
-                    has_rows = true;
+                Event::Removed { torrent, with_data } => {
+                    let data = if with_data { DataChoice::Delete } else { DataChoice::Keep };
+                    self.remove_by_goal(torrent, data);
                 }
                 // Whoever has removed it forgets it as well.
                 Event::Gone(_) => {}
@@ -103,6 +103,16 @@ impl Daemon {
             }
             _ => {}
         }
+    }
+
+    /// Removes a torrent that has reached its goal.
+    fn remove_by_goal(&self, key: TorrentKey, data: DataChoice) {
+        let daemon = self.clone();
+        self.0.runtime.spawn(async move {
+            if let Err(error) = daemon.remove(key, data).await {
+                tracing::warn!(id = key.as_u64(), %error, "cannot remove a torrent that has reached its goal");
+            }
+        });
     }
 
     fn on_finished(&self, key: TorrentKey) {

@@ -4,7 +4,6 @@ use super::table::{Key, Table};
 use super::{Store, StoreError};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use ztor_base::SwarmId;
 use ztor_session::{ResumeError, ResumeKey, ResumeStore};
@@ -48,14 +47,10 @@ impl ResumeStore for DatabaseResumeStore {
 }
 
 impl Store {
-    /// Queues the removal of the resume data of a torrent in other folders than `dir`. They lead to the folder to which the
-    /// files were moved, also if the torrent is added there again.
-    pub(crate) fn forget_other_folders(&self, swarm: SwarmId, dir: &Path) -> Result<(), StoreError> {
-        let kept = key_of(&ResumeKey { swarm, dir: dir.to_owned() });
+    /// Queues the removal of the resume data of a torrent in all folders.
+    pub(crate) fn forget_resume(&self, swarm: SwarmId) -> Result<(), StoreError> {
         for key in self.keys_with_prefix(Table::Resume, swarm.as_bytes())? {
-            if key != kept {
-                self.remove(Table::Resume, key);
-            }
+            self.remove(Table::Resume, key);
         }
         Ok(())
     }
