@@ -10,6 +10,7 @@ mod labels;
 mod live;
 mod log;
 mod login;
+mod openapi;
 mod path;
 mod query;
 mod serve;
@@ -24,7 +25,7 @@ mod whole;
 use crate::access::Access;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use ztor_daemon::Daemon;
 
 pub use crate::access::AccessError;
@@ -42,6 +43,8 @@ struct Inner {
     about: ztor_api::Daemon,
     base_path: String,
     log: LogBuffer,
+    /// The OpenAPI document, made when it is asked for.
+    openapi: OnceLock<serde_json::Value>,
 }
 
 impl Api {
@@ -67,9 +70,10 @@ impl Api {
     }
 }
 
-/// Returns all routes below [`ztor_api::BASE`], each once.
+/// Returns all routes below [`ztor_api::BASE`], each once. `openapi::operations` describes their methods.
 fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
+        ("/openapi.json", get(openapi::serve)),
         ("/daemon", get(whole::about)),
         ("/health", get(whole::health)),
         ("/statistics", get(whole::statistics)),
@@ -117,6 +121,7 @@ fn app(
         about,
         base_path: base_path.clone(),
         log: log.clone(),
+        openapi: OnceLock::new(),
     };
     let add = |router: Router<Api>, (path, methods)| router.route(path, methods);
     let api = table().into_iter().fold(Router::new(), add);
