@@ -10,6 +10,7 @@ mod labels;
 mod live;
 mod log;
 mod login;
+mod metrics;
 mod openapi;
 mod path;
 mod query;
@@ -43,6 +44,7 @@ struct Inner {
     about: ztor_api::Daemon,
     base_path: String,
     log: LogBuffer,
+    requests: metrics::RequestCounts,
     /// The OpenAPI document, made when it is asked for.
     openapi: OnceLock<serde_json::Value>,
 }
@@ -76,6 +78,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/openapi.json", get(openapi::serve)),
         ("/daemon", get(whole::about)),
         ("/health", get(whole::health)),
+        ("/metrics", get(metrics::serve)),
         ("/statistics", get(whole::statistics)),
         ("/limits/alternative", get(whole::alternative).put(whole::set_alternative)),
         ("/session", get(login::session).post(login::begin_session).delete(login::end_session)),
@@ -112,6 +115,7 @@ fn app(
     access: &Access,
     about: ztor_api::Daemon,
     log: &LogBuffer,
+    requests: &metrics::RequestCounts,
     base_path: &str,
 ) -> Router {
     let base_path = base_path.to_owned();
@@ -121,6 +125,7 @@ fn app(
         about,
         base_path: base_path.clone(),
         log: log.clone(),
+        requests: requests.clone(),
         openapi: OnceLock::new(),
     };
     let add = |router: Router<Api>, (path, methods)| router.route(path, methods);

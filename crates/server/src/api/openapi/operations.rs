@@ -31,6 +31,8 @@ fn of_daemon() -> Vec<Operation> {
         operation("GET /health", "getHealth", "Answers 503 while the state cannot be saved.")
             .answers::<Health>()
             .public(),
+        operation("GET /metrics", "getMetrics", "Returns metrics in the text format of Prometheus.")
+            .answers_other("text/plain"),
         operation("GET /statistics", "getStatistics", "Returns the statistics of the whole.")
             .answers::<Statistics>(),
         operation("GET /limits/alternative", "getAlternativeLimits", "Returns which limits are in force.")

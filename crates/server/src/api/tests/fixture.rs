@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Connection, Rules};
 use crate::api::LogBuffer;
+use crate::api::metrics::RequestCounts;
 use crate::api::{app, guard};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -73,8 +74,10 @@ impl Fixture {
             base_path: settings.base_path.clone(),
         };
         let access = Access::start(&daemon, rules, settings.password_file.clone()).unwrap();
-        let app = app(&daemon, &access, about(), &LogBuffer::default(), &settings.base_path);
-        let (remote, local) = (guard::remote(app.clone(), access.clone()), guard::local(app));
+        let (log, requests) = (LogBuffer::default(), RequestCounts::default());
+        let app = app(&daemon, &access, about(), &log, &requests, &settings.base_path);
+        let remote = guard::remote(app.clone(), access.clone(), &requests);
+        let local = guard::local(app, &requests);
         Self { folder, runtime, daemon, access, remote, local }
     }
 
