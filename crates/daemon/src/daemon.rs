@@ -19,6 +19,8 @@ mod removal;
 mod saving;
 mod settings;
 mod start;
+#[cfg(feature = "testing")]
+mod testing;
 mod trackers;
 mod turn;
 mod watching;
@@ -40,6 +42,10 @@ pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use start::{DaemonStartError, Started};
+#[cfg(feature = "testing")]
+pub use testing::Found;
+#[cfg(feature = "testing")]
+pub(crate) use testing::read_state;
 
 use saving::Saver;
 use watching::Watching;

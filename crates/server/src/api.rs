@@ -31,6 +31,10 @@ use ztor_daemon::Daemon;
 
 pub use crate::access::AccessError;
 pub use log::LogBuffer;
+#[cfg(feature = "testing")]
+pub(crate) use log::log_query;
+#[cfg(feature = "testing")]
+pub(crate) use query::{dir_of, list_query};
 pub use serve::{Listening, ServeConfig, ServeError, TlsFiles};
 
 /// State of the routes.
