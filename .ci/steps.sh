@@ -26,16 +26,7 @@ step() {
   current=
 }
 
-# For what needs the network: other people's servers have bad moments.
-retry() {
-  local attempt
-  for attempt in 1 2 3; do
-    "$@" && return
-    echo "attempt $attempt failed: $*" >&2
-    sleep $((5 * attempt))
-  done
-  return 1
-}
+source .ci/retry.sh
 
 # The checker of spelling, in a place of its own.
 spelling() {

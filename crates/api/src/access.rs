@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The user who may log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Account {
     /// User name.
     pub username: String,
@@ -15,12 +16,14 @@ pub struct Account {
 
 /// New user name and password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
     /// User name; `null` for the present one.
     #[serde(default)]
     pub username: Option<String>,
     /// New password, 8 to 1024 bytes.
+    #[cfg_attr(feature = "schema", schema(format = Password, max_length = 1024))]
     pub password: String,
     /// Present password. Over the local socket and without a present password it is not needed.
     #[serde(default)]
@@ -29,6 +32,7 @@ pub struct AccountChange {
 
 /// Credentials that begin a session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged, deny_unknown_fields, expecting = "expected username and password, or code")]
 pub enum Login {
     /// User name and password.
@@ -47,6 +51,7 @@ pub enum Login {
 
 /// The credentials that a request has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LoginState {
     /// Kind of the credentials.
     pub by: LoginKind,
@@ -58,6 +63,7 @@ pub struct LoginState {
 
 /// Kind of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LoginKind {
@@ -76,6 +82,7 @@ pub enum LoginKind {
 
 /// A code that begins one session without a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LoginLink {
     /// The code, which works once.
     pub code: String,
@@ -85,6 +92,7 @@ pub struct LoginLink {
 
 /// A token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Token {
     /// Name.
     pub name: String,
@@ -96,14 +104,17 @@ pub struct Token {
 
 /// Request for a new token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Name, 1 to 64 characters.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub name: String,
 }
 
 /// A new token with its secret, which is shown only once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewToken {
     /// Name.
     pub name: String,

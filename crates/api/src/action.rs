@@ -2,26 +2,31 @@
 
 use crate::detail::FileChoice;
 use crate::goals::Goals;
+use crate::object::{object, objects};
 use crate::problem::Problem;
 use crate::torrent::Limits;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// Request of an action on torrents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ActionRequest {
     /// Terms that select torrents; one that matches is enough. An exact name; a name with `*`, `?` or `[...]` as a glob;
     /// an info-hash or its first characters, at least six; or a term with a prefix: `id:`, `name:`, `hash:`, `category:`
     /// (with those below it), `tag:`, `state:`; or `all`. A term that matches nothing is an error, and so is a hash
     /// prefix that matches several.
+    #[cfg_attr(feature = "schema", schema(min_items = 1))]
     pub torrents: Vec<String>,
     /// Action.
+    #[serde(deserialize_with = "object")]
     pub action: Action,
 }
 
 /// An action on torrents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Action {
@@ -32,10 +37,13 @@ pub enum Action {
         force: bool,
     },
     /// Stops torrents.
+    #[serde(deserialize_with = "no_fields")]
     Stop,
     /// Hashes all data on disk.
+    #[serde(deserialize_with = "no_fields")]
     Recheck,
     /// Announces to trackers, DHT and the local network now, as far as intervals allow.
+    #[serde(deserialize_with = "no_fields")]
     Reannounce,
     /// Removes torrents.
     Remove {
@@ -46,6 +54,7 @@ pub enum Action {
     /// Moves the files to another download folder.
     Move {
         /// The folder, an absolute path.
+        #[cfg_attr(feature = "schema", schema(pattern = "^/"))]
         dir: String,
     },
     /// Gives a file or a folder another path below the download folder.
@@ -97,6 +106,7 @@ pub enum Action {
     /// Sets the priorities of files. Others keep theirs.
     SetFilePriorities {
         /// Files with their priorities.
+        #[serde(deserialize_with = "objects")]
         files: Vec<FileChoice>,
     },
     /// Changes the trackers.
@@ -107,11 +117,21 @@ pub enum Action {
         peers: Vec<String>,
     },
     /// Starts torrents that a fault has stopped, with a check of their files.
+    #[serde(deserialize_with = "no_fields")]
     Retry,
+}
+
+/// Refuses the fields that serde would ignore in a variant without any.
+fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    Nothing::deserialize(deserializer).map(|Nothing {}| ())
 }
 
 /// What happens to the data of a torrent that is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DataChoice {
     /// It stays.
@@ -125,6 +145,7 @@ pub enum DataChoice {
 
 /// Target of a move in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QueueMove {
     /// Before all others.
@@ -139,6 +160,7 @@ pub enum QueueMove {
 
 /// Change of the trackers of a torrent: first removals, then replacements and additions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TrackerChange {
     /// Announce URLs in place of all present ones, tier by tier; `null` leaves them.
@@ -153,6 +175,7 @@ pub struct TrackerChange {
 
 /// Answer to an [`ActionRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ActionResult {
     /// Ids of the torrents for which it is done.
     pub done: Vec<u64>,
@@ -164,6 +187,7 @@ pub struct ActionResult {
 
 /// A torrent for which an action failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Failed {
     /// Id of the torrent.
     pub id: u64,
@@ -198,6 +222,8 @@ mod tests {
         for text in [
             r#"{"torrents":["all"],"action":{"kind":"melt"}}"#,
             r#"{"torrents":["all"],"action":{"kind":"start","fast":true}}"#,
+            r#"{"torrents":["all"],"action":{"kind":"stop","fast":true}}"#,
+            r#"{"torrents":["all"],"action":{"fast":true,"kind":"retry"}}"#,
             r#"{"torrents":["all"],"action":{"kind":"set_limits","down":5}}"#,
             r#"{"torrents":["all"],"action":{"kind":"stop"},"force":true}"#,
             r#"{"action":{"kind":"stop"}}"#,

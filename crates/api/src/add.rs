@@ -2,23 +2,27 @@
 
 use crate::detail::FileChoice;
 use crate::goals::Goals;
+use crate::object::{object, objects};
 use crate::problem::Problem;
 use crate::torrent::Limits;
 use serde::{Deserialize, Serialize};
 
 /// Request to add torrents.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddRequest {
     /// Torrents.
+    #[cfg_attr(feature = "schema", schema(max_items = 1000))]
     pub sources: Vec<AddSource>,
     /// Options of all of them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub options: AddOptions,
 }
 
 /// A torrent to add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AddSource {
     /// Content of a torrent file, in base64.
@@ -31,9 +35,11 @@ pub enum AddSource {
 
 /// Options of torrents that are added. `null` takes what the category or the settings say.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AddOptions {
     /// Download folder, an absolute path.
+    #[cfg_attr(feature = "schema", schema(pattern = "^/"))]
     pub dir: Option<String>,
     /// Path of a category, which need not exist.
     pub category: Option<String>,
@@ -44,14 +50,17 @@ pub struct AddOptions {
     /// Name in lists; for one torrent only.
     pub name: Option<String>,
     /// Rate limits of each torrent.
+    #[serde(deserialize_with = "object")]
     pub limits: Limits,
     /// Goals of each torrent.
+    #[serde(deserialize_with = "object")]
     pub goals: Goals,
     /// True to fetch the pieces in order.
     pub sequential: Option<bool>,
     /// True to fetch the ends of files first.
     pub ends_first: Option<bool>,
     /// Files whose priority is not normal.
+    #[serde(deserialize_with = "objects")]
     pub files: Vec<FileChoice>,
     /// True to put the torrents at the top of the queue.
     pub to_top: Option<bool>,
@@ -65,6 +74,7 @@ pub struct AddOptions {
 
 /// Answer to an [`AddRequest`]: one entry for each source, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AddResult {
     /// Results.
     pub results: Vec<Added>,
@@ -72,6 +82,7 @@ pub struct AddResult {
 
 /// Result of adding one torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Added {
     /// It was added.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A torrent in detail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Detail {
     /// Its row.
     #[serde(flatten)]
@@ -36,6 +37,7 @@ pub struct Detail {
 
 /// A file of a torrent. Pads are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct File {
     /// Index in the torrent, pads included.
     pub index: usize,
@@ -51,6 +53,7 @@ pub struct File {
 
 /// Priority of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FilePriority {
     /// The file is not downloaded.
@@ -65,6 +68,7 @@ pub enum FilePriority {
 
 /// Priority of one file, in requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileChoice {
     /// Index in the torrent, pads included.
@@ -75,6 +79,7 @@ pub struct FileChoice {
 
 /// A connected peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Peer {
     /// Remote address, `IP:PORT`.
     pub addr: String,
@@ -114,6 +119,7 @@ pub struct Peer {
 
 /// A tracker of a torrent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Tracker {
     /// Announce URL without passkeys.
     pub url: String,
@@ -139,6 +145,7 @@ pub struct Tracker {
 
 /// Pieces of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Pieces {
     /// Number of pieces.
     pub count: u32,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A goal of a torrent or category.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// The category, its parents and the settings decide.
@@ -17,6 +18,7 @@ pub enum Goal {
 
 /// Action at the first goal that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GoalAction {
@@ -30,6 +32,7 @@ pub enum GoalAction {
 
 /// Goals of a torrent or category.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Goals {
     /// Ratio of sent to received bytes, from 0 to 4,000,000.

@@ -1,11 +1,13 @@
 //! Categories and tags.
 
 use crate::goals::Goals;
+use crate::object::object;
 use crate::torrent::Limits;
 use serde::{Deserialize, Serialize};
 
 /// A category.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Category {
     /// Path, such as `linux/debian`.
     pub path: String,
@@ -23,18 +25,23 @@ pub struct Category {
 
 /// Settings of a category that is created or changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct CategoryEdit {
     /// Folder of its torrents, an absolute path; `null` for the one in that of the parent.
+    #[cfg_attr(feature = "schema", schema(pattern = "^/"))]
     pub save_path: Option<String>,
     /// Limits of all its torrents together.
+    #[serde(deserialize_with = "object")]
     pub limits: Limits,
     /// Goals of torrents without goals of their own.
+    #[serde(deserialize_with = "object")]
     pub goals: Goals,
 }
 
 /// New path of a category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CategoryRename {
     /// Present path.
@@ -45,6 +52,7 @@ pub struct CategoryRename {
 
 /// A tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Tag {
     /// Name.
     pub name: String,
@@ -54,6 +62,7 @@ pub struct Tag {
 
 /// New name of a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TagRename {
     /// Present name.

@@ -17,6 +17,7 @@ mod labels;
 mod list;
 mod live;
 mod log;
+mod object;
 mod problem;
 mod settings;
 mod state;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// Query of a list. Conditions on different fields must all hold; of several values of one field, one must.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
     /// Selection by terms, of which one must match; see [`ActionRequest::torrents`](crate::ActionRequest). Empty
@@ -138,8 +139,25 @@ impl From<Sort> for String {
     }
 }
 
+/// The schema of the text form.
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for Sort {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let names = SortKey::NAMES.iter().flat_map(|(_, name)| [(*name).to_owned(), format!("-{name}")]);
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .enum_values(Some(names))
+            .description(Some("Field to sort by, after `-` to begin with the largest value."))
+            .into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for Sort {}
+
 /// Answer to a [`ListQuery`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct List {
     /// Revision of the daemon's state in this answer.
     pub revision: u64,
@@ -156,6 +174,7 @@ pub struct List {
 
 /// A torrent that was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Removed {
     /// Its id.
     pub id: u64,
@@ -167,6 +186,7 @@ pub struct Removed {
 
 /// Numbers of torrents, for filters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// All torrents.
     pub all: usize,

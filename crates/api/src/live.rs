@@ -1,23 +1,27 @@
 //! Updates as they happen, over a WebSocket.
 
 use crate::list::{List, ListQuery};
+use crate::object::object;
 use crate::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
 /// Message of a front end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum LiveRequest {
     /// Begins to follow a list, in place of the one before. The answer is a [`LiveUpdate::List`] with the whole window.
     Follow {
         /// Query. `since` resumes after a lost connection.
+        #[serde(deserialize_with = "object")]
         query: ListQuery,
     },
 }
 
 /// Message of the daemon. Nothing is sent while nothing changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LiveUpdate {

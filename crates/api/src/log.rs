@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// A line of the daemon's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// Number of the line since the start of the daemon, from 1.
+    #[cfg_attr(feature = "schema", schema(minimum = 1))]
     pub number: u64,
     /// Time in milliseconds since 1970.
     pub unix_ms: u64,

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// An error of a request (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Kind, for programs.
     #[serde(rename = "type")]
@@ -12,11 +13,13 @@ pub struct Problem {
     /// What failed and why, and the next step, in plain words.
     pub detail: String,
     /// Status of the HTTP answer.
+    #[cfg_attr(feature = "schema", schema(minimum = 400, maximum = 599))]
     pub status: u16,
 }
 
 /// Kind of a [`Problem`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProblemKind {

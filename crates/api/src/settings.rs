@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A setting of the daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Setting {
     /// Name, such as `max_downloads`.
     pub key: String,
@@ -27,6 +28,7 @@ pub struct Setting {
 
 /// Kind of a setting's value, and its range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SettingKind {
@@ -94,8 +96,28 @@ pub enum SettingValue {
     List(Vec<String>),
 }
 
+/// One schema for all kinds, as a whole number is a number too.
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for SettingValue {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{Object, Type, schema::ArrayItems, schema::SchemaType};
+        let types = [Type::Null, Type::Boolean, Type::Number, Type::String, Type::Array];
+        let item = Object::with_type(Type::String);
+        let items = ArrayItems::RefOrSchema(Box::new(item.into()));
+        let schema = utoipa::openapi::ArrayBuilder::new()
+            .schema_type(SchemaType::from_iter(types))
+            .items(items)
+            .description(Some("Value of a setting; `null` is none, no limit, or never."));
+        schema.into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for SettingValue {}
+
 /// Origin of a setting's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "source", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SettingSource {
@@ -127,6 +149,7 @@ pub enum SettingSource {
 
 /// Change of a setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SettingChange {
     /// New value; a text is parsed as in the configuration file.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// State of a torrent, as a user sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum State {
@@ -72,6 +73,7 @@ impl State {
 
 /// Reason why a torrent is in the state [`State::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Fault {
     /// Kind, for programs.
     pub kind: FaultKind,
@@ -81,6 +83,7 @@ pub struct Fault {
 
 /// Kind of a [`Fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {

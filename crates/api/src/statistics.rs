@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Statistics of the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Statistics {
     /// Revision of the daemon's state.
     pub revision: u64,
@@ -37,6 +38,7 @@ pub struct Statistics {
 
 /// Description of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Daemon {
     /// Name of the program.
     pub name: String,

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 /// A torrent, as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Torrent {
     /// Number of the torrent in its daemon. It remains over restarts and is not used again.
     pub id: u64,
     /// Info-hash in hexadecimal: that of v1, or that of v2 if the torrent has no other.
+    #[cfg_attr(feature = "schema", schema(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$"))]
     pub hash: String,
     /// Info-hash of v2 (BEP 52) in hexadecimal; `null` if it has none.
     pub hash_v2: Option<String>,
@@ -20,6 +22,7 @@ pub struct Torrent {
     pub fault: Option<Fault>,
     /// Part of the wanted data that is present, from 0 to 1; 1 only if no wanted piece is missing. During a check, the
     /// part that was checked.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1))]
     pub progress: f64,
     /// Size of the wanted pieces in bytes; 0 while the metadata is unknown.
     pub size_bytes: u64,
@@ -49,6 +52,7 @@ pub struct Torrent {
     /// Number of other peers in the swarm, as the trackers count; `null` if unknown.
     pub swarm_leechers: Option<u32>,
     /// Position in the download queue, from 1; `null` if it is not in the queue.
+    #[cfg_attr(feature = "schema", schema(minimum = 1))]
     pub queue_position: Option<usize>,
     /// True if the user forced its start, so that it runs whatever the queue and the schedule say.
     pub is_forced: bool,
@@ -86,6 +90,7 @@ pub struct Torrent {
 
 /// Rate limits in bytes per second; `null` is no limit, and 0 stops the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Limit of incoming piece data.
@@ -98,6 +103,7 @@ pub struct Limits {
 
 /// Progress of a move of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Moving {
     /// Number of bytes copied so far.
     pub done_bytes: u64,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A watched folder. Its settings are those of [`WatchFolderEdit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct WatchFolder {
     /// Folder.
     pub dir: String,
@@ -26,11 +27,13 @@ pub struct WatchFolder {
     /// Failure to read the folder, in plain words; `null` if it is readable.
     pub error: Option<String>,
     /// Files in it that cannot be used, at most 100.
+    #[cfg_attr(feature = "schema", schema(max_items = 100))]
     pub problems: Vec<WatchProblem>,
 }
 
 /// Settings of a watched folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct WatchFolderEdit {
     /// True to watch the folders in it too.
@@ -42,6 +45,7 @@ pub struct WatchFolderEdit {
     /// Tags of its torrents.
     pub tags: Vec<String>,
     /// Download folder of its torrents, an absolute path; `null` for that of the category or the settings.
+    #[cfg_attr(feature = "schema", schema(pattern = "^/"))]
     pub save_path: Option<String>,
     /// True to leave its torrents stopped; `null` for what the settings say.
     pub paused: Option<bool>,
@@ -85,6 +89,7 @@ impl WatchFolder {
 
 /// Treatment of a file of a watched folder after its torrent is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WatchLoaded {
     /// The file gets the suffix `.added`.
@@ -98,6 +103,7 @@ pub enum WatchLoaded {
 
 /// A file of a watched folder that cannot be used, or stays after it was loaded because it cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct WatchProblem {
     /// Path of the file.
     pub path: String,

@@ -20,6 +20,8 @@ mod removal;
 mod saving;
 mod settings;
 mod start;
+#[cfg(feature = "testing")]
+mod testing;
 mod trackers;
 mod turn;
 mod watching;
@@ -41,6 +43,10 @@ pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use start::{DaemonStartError, Started};
+#[cfg(feature = "testing")]
+pub use testing::Found;
+#[cfg(feature = "testing")]
+pub(crate) use testing::read_state;
 
 use free_space::FreeSpace;
 use saving::Saver;

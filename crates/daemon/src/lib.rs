@@ -39,6 +39,8 @@ mod record;
 mod select;
 pub mod settings;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod units;
 mod watch;
 

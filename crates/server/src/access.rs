@@ -26,7 +26,7 @@ mod state;
 mod token_changes;
 mod tokens;
 
-pub(crate) use credentials::{cookies, set_cookie};
+pub(crate) use credentials::{COOKIE_NAME, cookies, set_cookie};
 pub(crate) use denied::{Challenge, Denied};
 pub(crate) use request::{Connection, Rules};
 pub(crate) use shared::{Access, Caller, Pass};

@@ -10,6 +10,8 @@ mod labels;
 mod live;
 mod log;
 mod login;
+mod metrics;
+mod openapi;
 mod path;
 mod query;
 mod serve;
@@ -24,11 +26,15 @@ mod whole;
 use crate::access::Access;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use ztor_daemon::Daemon;
 
 pub use crate::access::AccessError;
 pub use log::LogBuffer;
+#[cfg(feature = "testing")]
+pub(crate) use log::log_query;
+#[cfg(feature = "testing")]
+pub(crate) use query::{dir_of, list_query};
 pub use serve::{Listening, ServeConfig, ServeError, TlsFiles};
 
 /// State of the routes.
@@ -42,6 +48,9 @@ struct Inner {
     about: ztor_api::Daemon,
     base_path: String,
     log: LogBuffer,
+    requests: metrics::RequestCounts,
+    /// The OpenAPI document, made when it is asked for.
+    openapi: OnceLock<serde_json::Value>,
 }
 
 impl Api {
@@ -67,11 +76,13 @@ impl Api {
     }
 }
 
-/// Returns all routes below [`ztor_api::BASE`], each once.
+/// Returns all routes below [`ztor_api::BASE`], each once. `openapi::operations` describes their methods.
 fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
+        ("/openapi.json", get(openapi::serve)),
         ("/daemon", get(whole::about)),
         ("/health", get(whole::health)),
+        ("/metrics", get(metrics::serve)),
         ("/statistics", get(whole::statistics)),
         ("/limits/alternative", get(whole::alternative).put(whole::set_alternative)),
         ("/session", get(login::session).post(login::begin_session).delete(login::end_session)),
@@ -108,6 +119,7 @@ fn app(
     access: &Access,
     about: ztor_api::Daemon,
     log: &LogBuffer,
+    requests: &metrics::RequestCounts,
     base_path: &str,
 ) -> Router {
     let base_path = base_path.to_owned();
@@ -117,6 +129,8 @@ fn app(
         about,
         base_path: base_path.clone(),
         log: log.clone(),
+        requests: requests.clone(),
+        openapi: OnceLock::new(),
     };
     let add = |router: Router<Api>, (path, methods)| router.route(path, methods);
     let api = table().into_iter().fold(Router::new(), add);

@@ -26,6 +26,8 @@ pub mod files;
 mod guard;
 mod route;
 mod slots;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tracker;
 
 pub use route::reachable_ip;

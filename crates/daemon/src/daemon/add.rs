@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added};
-use ztor_policy::{CategoryId, Goals, TorrentKey, check_tags};
+use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
 
 /// Maximum number of torrents in one request.
@@ -59,6 +59,7 @@ impl Daemon {
                 format!("cannot add {} torrents at once: give at most {MAX_SOURCES}", request.sources.len());
             return Err(DaemonError::BadValue(message));
         }
+        check_options(&request.options)?;
         let mut result = AddResult::default();
         for source in &request.sources {
             let added = match self.open(source).await {
@@ -314,6 +315,18 @@ impl Daemon {
         merge(&mut record.priorities, &options.files);
         record
     }
+}
+
+/// Checks options, so that a request with bad ones is refused as a whole.
+fn check_options(options: &AddOptions) -> Result<(), DaemonError> {
+    options.trackers.iter().try_for_each(|url| check_url(url))?;
+    check_tags(options.tags.iter().map(String::as_str))?;
+    goals_of(&options.goals)?;
+    peers_of(&options.peers)?;
+    options.name.as_deref().map(name_of).transpose()?;
+    options.dir.as_deref().map(absolute).transpose()?;
+    options.category.as_deref().filter(|path| !path.is_empty()).map(check_category_path).transpose()?;
+    Ok(())
 }
 
 /// Parses a torrent file, or a magnet link in a file.

@@ -18,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(15);
 const LAST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Torrents of which the session knows nothing yet.
-enum Content {
+pub(super) enum Content {
     Metainfo(Arc<Metainfo>),
     Magnet(Box<Magnet>),
 }
@@ -242,7 +242,11 @@ impl Daemon {
 }
 
 /// Returns what is known of a torrent: its metadata, or its link.
-fn content_of(store: &crate::store::Store, key: TorrentKey, magnet: &str) -> Result<Content, String> {
+pub(super) fn content_of(
+    store: &crate::store::Store,
+    key: TorrentKey,
+    magnet: &str,
+) -> Result<Content, String> {
     let magnet: Magnet = magnet.parse().map_err(|error| format!("its link is damaged: {error}"))?;
     let bytes = match store.get(Table::Metainfo, key.as_u64()) {
         Ok(bytes) => bytes,

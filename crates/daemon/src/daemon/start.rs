@@ -18,6 +18,9 @@ use tokio::sync::watch;
 use ztor_policy::{Saved, SavedTorrent, TorrentKey};
 use ztor_session::{InfoHashes, Magnet, Session, StartError};
 
+/// Largest id of a torrent in a database that is not damaged. SQLite has room for many more after it.
+const MAX_ID: u64 = 1 << 62;
+
 /// Reason why the daemon does not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -56,19 +59,12 @@ impl Daemon {
         let DaemonConfig { state_dir, settings, port_is_fixed } = config;
         let chosen = settings.settings().clone();
         let store = Arc::new(store);
-        let records = records(&store)?;
-        let next_id =
-            store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.filter(|id| *id < MAX_ID).unwrap_or(1);
-        let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
-        let saved = saved(&store, &records)?;
         let session = chosen
             .session_config(port_is_fixed)
             .state_dir(Some(state_dir))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
-        let manager =
-            Manager::restore(chosen.policy_config(), saved, session.settings.clone()).leaving_removals();
+        let core = restore(&store, chosen.policy_config(), session.settings.clone())?;
         let session = Session::start(session)?;
-        let core = Core::new(manager, records, next_id.max(highest + 1));
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
             watching: Watching::open(&store)?,
@@ -95,14 +91,28 @@ impl Daemon {
     }
 }
 
-/// Bound of the ids, which are numbers of JavaScript as well.
-const MAX_ID: u64 = 1 << 53;
+/// Returns the torrents, the policy and the next id of the database. Rows that cannot be used are left out.
+pub(super) fn restore(
+    store: &Store,
+    rules: ztor_policy::Config,
+    settings: ztor_session::Settings,
+) -> Result<Core, StoreError> {
+    let records = records(store)?;
+    let next_id = store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.filter(|id| *id <= MAX_ID);
+    let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
+    let manager = Manager::restore(rules, saved(store, &records)?, settings).leaving_removals();
+    Ok(Core::new(manager, records, next_id.unwrap_or(1).max(highest + 1)))
+}
 
 /// Returns the torrents of the database, in order of their ids.
 fn records(store: &Store) -> Result<Vec<(TorrentKey, InfoHashes, Record)>, StoreError> {
     let rows = store.all_json::<Record>(Table::Torrent)?;
     let known = rows.into_iter().filter_map(|(key, record)| {
-        let key = TorrentKey::new(key.as_number().filter(|id| *id < MAX_ID)?);
+        let Some(id) = key.as_number().filter(|id| *id <= MAX_ID) else {
+            tracing::error!(?key, "leaving out a torrent whose id is out of range");
+            return None;
+        };
+        let key = TorrentKey::new(id);
         match record.magnet.parse::<Magnet>() {
             Ok(magnet) => Some((key, magnet.info_hashes, record)),
             Err(error) => {
@@ -145,4 +155,30 @@ fn saved(store: &Store, records: &[(TorrentKey, InfoHashes, Record)]) -> Result<
         tags: store.get_json(Table::Fact, fact::TAGS)?.unwrap_or_default(),
         alternative: store.get_json(Table::Fact, fact::ALTERNATIVE)?.unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_out_of_range_are_left_out_and_not_counted_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path()).unwrap();
+        let record = |digit: &str| Record {
+            magnet: format!("magnet:?xt=urn:btih:{}", digit.repeat(40)),
+            ..Record::default()
+        };
+        let restored =
+            || restore(&store, ztor_policy::Config::default(), ztor_session::Settings::default()).unwrap();
+        store.put_json(Table::Torrent, 5_u64, &record("1"));
+        store.put_json(Table::Fact, fact::NEXT_ID, &u64::MAX);
+        assert_eq!(restored().next_id(), 6);
+        store.put_json(Table::Torrent, u64::MAX, &record("2"));
+        store.put_json(Table::Torrent, MAX_ID + 1, &record("3"));
+        assert_eq!((restored().next_id(), restored().len()), (6, 1));
+        store.put_json(Table::Torrent, MAX_ID, &record("4"));
+        assert_eq!((restored().next_id(), restored().len()), (MAX_ID + 1, 2));
+    }
 }

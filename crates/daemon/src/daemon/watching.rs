@@ -55,6 +55,12 @@ impl Watching {
         })
     }
 
+    /// Returns the number of folders.
+    #[cfg(feature = "testing")]
+    pub(super) fn len(&self) -> usize {
+        self.machine().len()
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }

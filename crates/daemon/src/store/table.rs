@@ -29,7 +29,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Torrent,
         Self::Policy,
         Self::Metainfo,
@@ -59,7 +59,7 @@ impl Table {
     }
 
     /// Returns the type of the keys in SQL.
-    pub(super) fn key_type(self) -> &'static str {
+    pub(crate) fn key_type(self) -> &'static str {
         match self {
             Self::Torrent | Self::Policy | Self::Metainfo | Self::Category => "INTEGER",
             Self::Resume => "BLOB",

@@ -1,5 +1,6 @@
 //! Access control around all routes.
 
+use super::metrics::{RequestCounts, count};
 use crate::access::{Access, Caller, Connection, Denied, Pass};
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -8,13 +9,15 @@ use axum::{Router, middleware};
 use ztor_api::ProblemKind;
 
 /// Returns the routes for connections over TCP. Each request has a [`Connection`] as extension.
-pub(super) fn remote(app: Router, access: Access) -> Router {
-    app.layer(from_fn_with_state(access, check)).layer(middleware::map_response(harden))
+pub(super) fn remote(app: Router, access: Access, requests: &RequestCounts) -> Router {
+    let app = app.layer(from_fn_with_state(access, check)).layer(middleware::map_response(harden));
+    app.layer(from_fn_with_state(requests.clone(), count))
 }
 
 /// Returns the routes for the local socket, which needs no credentials.
-pub(super) fn local(app: Router) -> Router {
-    app.layer(Extension(Caller { pass: Some(Pass::Socket), client: None, is_secure: false }))
+pub(super) fn local(app: Router, requests: &RequestCounts) -> Router {
+    let app = app.layer(Extension(Caller { pass: Some(Pass::Socket), client: None, is_secure: false }));
+    app.layer(from_fn_with_state(requests.clone(), count))
 }
 
 async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {

@@ -9,14 +9,14 @@ use serde::Serialize;
 use ztor_api::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 
 /// Answer to a request that creates or changes something.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Put {
     /// True if it was created.
     pub(super) is_new: bool,
 }
 
 /// Answer to a request without a result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Done {}
 
 pub(super) async fn categories(State(api): State<Api>) -> Answer<Vec<Category>> {

@@ -103,6 +103,9 @@ async fn changed(revisions: &mut Receiver<u64>, follows: bool) -> bool {
 
 fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpdate {
     let refused = |kind, detail: String| LiveUpdate::Problem(Problem::new(kind, detail));
+    if !text.trim_ascii_start().starts_with('{') {
+        return refused(ProblemKind::BadRequest, "cannot use the message: expected an object in JSON".into());
+    }
     let query = match serde_json::from_str(text) {
         Ok(LiveRequest::Follow { query }) => query,
         Ok(_) => return refused(ProblemKind::NotSupported, "not supported".into()),

@@ -59,9 +59,14 @@ impl LogBuffer {
 
 /// Returns lines of the log. Parameters: `since`, `level`, `limit`.
 pub(super) async fn read(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Vec<LogLine>> {
+    let (since, level, limit) = log_query(query.as_deref().unwrap_or_default())?;
+    Ok(Json(api.log().read(since, level, limit)))
+}
+
+/// Parses the query of the log: the line before the first, the index of the level, and the number of lines.
+pub(crate) fn log_query(text: &str) -> Result<(u64, usize, usize), Refused> {
     let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
     let (mut since, mut level, mut limit) = (0, LEVELS.len() - 1, MAX_LINES);
-    let text = query.as_deref().unwrap_or_default();
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
         let number =
             || value.parse::<u64>().map_err(|_| bad(format!("cannot use {name}: expected a number")));
@@ -76,7 +81,7 @@ pub(super) async fn read(State(api): State<Api>, RawQuery(query): RawQuery) -> A
             _ => return Err(bad("unknown parameter; use since, level or limit".into())),
         }
     }
-    Ok(Json(api.log().read(since, level, limit)))
+    Ok((since, level, limit))
 }
 
 #[cfg(test)]

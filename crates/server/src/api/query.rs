@@ -54,7 +54,8 @@ fn unknown(name: &str, expected: &str) -> Refused {
     Refused::new(ProblemKind::BadRequest, format!("unknown parameter {shown:?}; use {expected}"))
 }
 
-fn dir_of(text: &str) -> Result<String, Refused> {
+/// Parses the query of a watched folder.
+pub(crate) fn dir_of(text: &str) -> Result<String, Refused> {
     let mut dir = None;
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
         if name != "dir" {
@@ -70,7 +71,7 @@ fn dir_of(text: &str) -> Result<String, Refused> {
 }
 
 /// Parses the query of a list.
-pub(super) fn list_query(text: &str) -> Result<ListQuery, Refused> {
+pub(crate) fn list_query(text: &str) -> Result<ListQuery, Refused> {
     let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
     let mut query = ListQuery::default();
     for (number, (name, value)) in url::form_urlencoded::parse(text.as_bytes()).enumerate() {

@@ -7,6 +7,7 @@ mod local;
 mod stream;
 mod tls;
 
+use super::metrics::RequestCounts;
 use super::{LogBuffer, app, guard};
 use crate::access::{Access, AccessError, Rules};
 use connection::{End, Server};
@@ -156,9 +157,10 @@ impl Listening {
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
         // Clients of the local socket do not know the path for the reverse proxy.
-        let on_socket = guard::local(app(daemon, &access, about.clone(), &config.log, ""));
-        let on_tcp =
-            guard::remote(app(daemon, &access, about, &config.log, &config.base_path), access.clone());
+        let requests = RequestCounts::default();
+        let routes = |base_path: &str| app(daemon, &access, about.clone(), &config.log, &requests, base_path);
+        let on_socket = guard::local(routes(""), &requests);
+        let on_tcp = guard::remote(routes(&config.base_path), access.clone(), &requests);
         let (ending, is_ending) = watch::channel(false);
         let (alive, ended) = mpsc::channel();
         let end = End::new(is_ending, alive);

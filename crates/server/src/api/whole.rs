@@ -9,20 +9,23 @@ use ztor_api::{Daemon, ProblemKind, Statistics};
 use ztor_daemon::policy::Alternative;
 
 /// Health of the daemon.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Health {
     status: &'static str,
 }
 
 /// Choice of the limits of the whole.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LimitsChange)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     /// `on` for the alternative limits, `off` for the normal ones, `schedule` for what the schedule says.
     limits: Choice,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// The limits of the whole in force.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LimitsChoice)]
 #[serde(rename_all = "snake_case")]
 enum Choice {
     On,

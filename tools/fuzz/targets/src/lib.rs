@@ -11,6 +11,7 @@
     reason = "a target reports by panic what it found"
 )]
 
+mod api;
 mod bencode;
 mod choker;
 mod dht;
@@ -24,6 +25,7 @@ mod mse;
 mod paths;
 mod picker;
 mod resume;
+mod rows;
 mod settings;
 mod token_bucket;
 mod tracker_http;
@@ -35,6 +37,7 @@ mod utp_packet;
 mod wire;
 mod world;
 
+pub use api::api;
 pub use bencode::bencode;
 pub use choker::choker;
 pub use dht::dht;
@@ -47,6 +50,7 @@ pub use mse::mse;
 pub use paths::paths;
 pub use picker::picker;
 pub use resume::resume;
+pub use rows::rows;
 pub use settings::settings;
 pub use token_bucket::token_bucket;
 pub use tracker_http::tracker_http;
@@ -62,6 +66,7 @@ pub type Target = fn(&[u8]);
 
 /// All targets by the names of their binaries and of their folders in `tools/fuzz/corpus`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("api", api),
     ("bencode", bencode),
     ("choker", choker),
     ("dht", dht),
@@ -77,6 +82,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("paths", paths),
     ("picker", picker),
     ("resume", resume),
+    ("rows", rows),
     ("settings", settings),
     ("token_bucket", token_bucket),
     ("tracker_http", tracker_http),

@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Connection, Rules};
 use crate::api::LogBuffer;
+use crate::api::metrics::RequestCounts;
 use crate::api::{app, guard};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use ztor_api::{Problem, ProblemKind};
 use ztor_daemon::settings::Sources;
-use ztor_daemon::{Daemon, DaemonConfig, Store};
+use ztor_daemon::{Daemon, DaemonConfig, Store, StoreError};
 
 pub(in crate::api) const PASSWORD: &str = "correct horse";
 
@@ -73,8 +74,10 @@ impl Fixture {
             base_path: settings.base_path.clone(),
         };
         let access = Access::start(&daemon, rules, settings.password_file.clone()).unwrap();
-        let app = app(&daemon, &access, about(), &LogBuffer::default(), &settings.base_path);
-        let (remote, local) = (guard::remote(app.clone(), access.clone()), guard::local(app));
+        let (log, requests) = (LogBuffer::default(), RequestCounts::default());
+        let app = app(&daemon, &access, about(), &log, &requests, &settings.base_path);
+        let remote = guard::remote(app.clone(), access.clone(), &requests);
+        let local = guard::local(app, &requests);
         Self { folder, runtime, daemon, access, remote, local }
     }
 
@@ -215,7 +218,16 @@ pub(in crate::api) fn daemon(
 ) -> (tokio::runtime::Runtime, Daemon) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let state_dir: PathBuf = folder.path().join("state");
-    let (store, salvage) = Store::open(&state_dir).unwrap();
+    // Threads of the daemon before a restart may hold its lock for a moment longer.
+    let opens = std::iter::repeat_with(|| Store::open(&state_dir)).take(200);
+    let is_free = |opened: &Result<_, StoreError>| {
+        let is_free = !matches!(opened, Err(StoreError::InUse { .. }));
+        if !is_free {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        is_free
+    };
+    let (store, salvage) = opens.into_iter().find(is_free).expect("the state folder stays in use").unwrap();
     let downloads = folder.path().display().to_string();
     let fixed = [("bind", "127.0.0.1"), ("port", "0"), ("download_dir", &downloads)];
     let flags = fixed

@@ -177,3 +177,22 @@ fn every_route_with_a_junk_body_query_or_path_is_refused_and_none_fails() {
         }
     }
 }
+
+#[test]
+fn options_of_new_torrents_are_checked_without_any_torrent_too() {
+    let fixture = Fixture::start(&[]);
+    for options in [
+        r#"{"dir":""}"#,
+        r#"{"dir":"/a/../b"}"#,
+        r#"{"category":"/"}"#,
+        r#"{"tags":[""]}"#,
+        r#"{"peers":["x"]}"#,
+        r#"{"trackers":["x"]}"#,
+        r#"{"goals":{"ratio":{"at":-1}}}"#,
+        r#"{"limits":[]}"#,
+    ] {
+        let body = format!(r#"{{"sources":[],"options":{options}}}"#);
+        let answer = fixture.ask(Ask::to("POST /torrents").local().json(&body));
+        assert_eq!(answer.problem(), ProblemKind::BadRequest, "{options}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::access::{Access, Rules};
 use crate::api::LogBuffer;
+use crate::api::metrics::RequestCounts;
 use crate::api::tests::fixture::{about, daemon};
 use crate::api::{app, guard};
 use std::io::{Read as _, Write as _};
@@ -33,7 +34,8 @@ fn watch_folders_are_added_listed_scanned_and_removed() {
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let addr = listener.local_addr().unwrap();
     let access = Access::start(&daemon, Rules::default(), None).unwrap();
-    let app = guard::local(app(&daemon, &access, about(), &LogBuffer::default(), ""));
+    let (log, requests) = (LogBuffer::default(), RequestCounts::default());
+    let app = guard::local(app(&daemon, &access, about(), &log, &requests, ""), &requests);
     runtime.spawn(async move { axum::serve(listener, app).await });
 
     let path = format!("/watch-folders?dir={}", tmp.path().display());
