@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum LiveRequest {
     /// Begins to follow a list, in place of the one before. The answer is a [`LiveUpdate::List`] with the whole window.
     Follow {
-        /// Query. `since` resumes after a lost connection.
+        /// Query. `since` has no effect: the answer has the whole window.
         #[serde(deserialize_with = "object")]
         query: ListQuery,
     },

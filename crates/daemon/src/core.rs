@@ -119,7 +119,7 @@ impl Core {
     }
 
     fn views(&self) -> impl Iterator<Item = View<'_>> {
-        let seen = self.entries.iter().filter(|(_, entry)| !entry.is_leaving());
+        let seen = self.entries.iter().filter(|(_, entry)| !entry.is_hidden());
         seen.map(|(key, entry)| View::new(*key, entry, &self.manager))
     }
 
@@ -170,9 +170,9 @@ impl Core {
     /// Hides a torrent that is being removed from front ends.
     pub(crate) fn set_leaving(&mut self, key: TorrentKey) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
-        let was_leaving = entry.is_leaving();
+        let was_hidden = entry.is_hidden();
         entry.set_load(Load::Leaving);
-        if !was_leaving {
+        if !was_hidden {
             let hash = entry.hashes().to_string();
             self.tell_removed(key, hash);
         }
@@ -197,7 +197,7 @@ impl Core {
                 self.by_swarm.remove(&swarm);
             }
         }
-        if !entry.is_leaving() {
+        if !entry.is_hidden() {
             self.tell_removed(key, entry.hashes().to_string());
         }
     }

@@ -16,6 +16,7 @@ mod files;
 mod free_space;
 mod labels;
 mod load;
+mod recovery;
 mod removal;
 mod saving;
 mod settings;

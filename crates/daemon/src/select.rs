@@ -2,6 +2,7 @@
 
 use crate::core::View;
 use globset::{Glob, GlobMatcher};
+use std::collections::BTreeSet;
 use thiserror::Error;
 use ztor_api::State;
 
@@ -47,6 +48,8 @@ pub(crate) enum Term {
     All,
     /// Number.
     Id(u64),
+    /// Number, exact name, or the beginning of an info-hash.
+    Digits(u64, String),
     /// Beginning of an info-hash, in lower case.
     Hash(String),
     /// Exact name.
@@ -61,24 +64,41 @@ pub(crate) enum Term {
     Active,
 }
 
-/// Parsed terms with their texts.
-#[derive(Debug)]
-pub(crate) struct Terms(Vec<(String, Term)>);
+/// Parsed terms.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    /// Ids, of which front ends with a selection send thousands.
+    ids: BTreeSet<u64>,
+    /// Others, with their texts.
+    others: Vec<(String, Term)>,
+}
 
 impl Terms {
-    /// Iterates over the terms with their texts.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Term)> {
-        self.0.iter().map(|(text, term)| (text.as_str(), term))
-    }
-
     /// Parses terms.
     pub(crate) fn parse(terms: &[String]) -> Result<Self, SelectError> {
-        terms.iter().map(|term| Ok((term.clone(), Term::parse(term)?))).collect::<Result<_, _>>().map(Self)
+        let mut parsed = Self::default();
+        for text in terms {
+            match Term::parse(text)? {
+                Term::Id(id) => drop(parsed.ids.insert(id)),
+                term => parsed.others.push((text.clone(), term)),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Iterates over the ids.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.ids.iter().copied()
+    }
+
+    /// Iterates over the terms that are not ids, with their texts.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &Term)> {
+        self.others.iter().map(|(text, term)| (text.as_str(), term))
     }
 
     /// Returns true if one of the terms matches.
     pub(crate) fn matches(&self, view: &View<'_>) -> bool {
-        self.0.iter().any(|(_, term)| term.matches(view))
+        self.ids.contains(&view.key().as_u64()) || self.others.iter().any(|(_, term)| term.matches(view))
     }
 }
 
@@ -113,6 +133,10 @@ impl Term {
                 _ => {}
             }
         }
+        let is_number = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && let Ok(number) = text.parse() {
+            return Ok(Self::Digits(number, text.to_owned()));
+        }
         match hash(text) {
             Some(hash) => Ok(Self::NameOrHash(text.to_owned(), hash)),
             None => Ok(name(text)),
@@ -123,6 +147,10 @@ impl Term {
         match self {
             Self::All => true,
             Self::Id(id) => view.key().as_u64() == *id,
+            Self::Digits(id, text) => {
+                let is_hash = text.len() >= MIN_HASH && has_hash(view, text);
+                view.key().as_u64() == *id || view.name() == text || is_hash
+            }
             Self::Hash(hash) => has_hash(view, hash),
             Self::Name(name) => view.name() == name,
             Self::NameOrHash(name, hash) => view.name() == name || has_hash(view, hash),
@@ -136,7 +164,15 @@ impl Term {
 
     /// Returns true if the term stands for one torrent.
     pub(crate) fn is_single(&self) -> bool {
-        matches!(self, Self::Hash(_) | Self::NameOrHash(..))
+        matches!(self, Self::Hash(_) | Self::NameOrHash(..) | Self::Digits(..))
+    }
+
+    /// Returns the exact name that the term may be, although it is a glob as well.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        match self {
+            Self::Glob(text, _) => Some(text),
+            _ => None,
+        }
     }
 
     /// Returns true if the term may match nothing: it names a set.

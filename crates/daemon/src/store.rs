@@ -231,7 +231,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    fn keys_with_prefix(&self, table: Table, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+    pub(crate) fn keys_with_prefix(&self, table: Table, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
         let has_prefix = |key: &Key| matches!(key, Key::Bytes(bytes) if bytes.starts_with(prefix));
         let sql = format!("SELECT key FROM {} WHERE key >= ?1 ORDER BY key", table.name());
         let committed = || -> rusqlite::Result<Vec<Key>> {

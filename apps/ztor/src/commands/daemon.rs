@@ -16,7 +16,7 @@ use ztor_daemon::{Daemon, DaemonConfig, Started, Store};
 use ztor_server::api::{Listening, ServeConfig};
 
 use crate::console::Console;
-use crate::exit::{CliError, Exit};
+use crate::exit::Exit;
 use crate::log::LogFilter;
 use crate::state_dir::socket_path;
 use crate::stop::Stop;
@@ -28,9 +28,10 @@ pub(crate) use flags::SettingFlags;
 /// Interval between checks of the flags that signals set.
 const TICK: Duration = Duration::from_millis(100);
 /// Time for the trackers' answers to `stopped`.
-const GOODBYES: Duration = Duration::from_millis(1500);
-/// Time for the whole end. A service manager ends the process by force later.
-const DEADLINE: Duration = Duration::from_millis(4500);
+const GOODBYES: Duration = Duration::from_millis(1000);
+/// Time for the end of the session. With a second for open requests and the commit of the state, the process ends within
+/// five seconds.
+const DEADLINE: Duration = Duration::from_millis(3000);
 /// Number of threads for what is slow and rare.
 const WORKERS: usize = 2;
 
@@ -87,7 +88,7 @@ pub(super) fn run(
     if !log.is_by_user() {
         log.set(&settings.log_level);
     }
-    prepare_folders(&settings)?;
+    prepare_folders(&settings, console);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("control")
@@ -163,16 +164,16 @@ fn tell_running(
     console.line("  `ztor list` shows its torrents, Ctrl-C ends it.");
 }
 
-/// Creates the download folder, which a new installation does not have.
-fn prepare_folders(settings: &Settings) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&settings.download_dir).map_err(|error| {
-        CliError::new(
-            Exit::Storage,
-            format!("cannot create the download folder {}: {error}", settings.download_dir.display()),
-        )
-        .hint("choose another one with --download-dir, or with download_dir in the configuration file")
-    })?;
-    Ok(())
+/// Creates the download folder, which a new installation does not have. Its drive may be missing, which only concerns
+/// the torrents on it.
+fn prepare_folders(settings: &Settings, console: &Console) {
+    if let Err(error) = std::fs::create_dir_all(&settings.download_dir) {
+        console.warn(&format!(
+            "cannot create the download folder {}: {error}; torrents in it wait, and `ztor settings set download_dir DIR` \
+             chooses another one",
+            settings.download_dir.display()
+        ));
+    }
 }
 
 /// Changes the level of the log when its setting changes.
@@ -202,7 +203,7 @@ fn serve_until_stopped(
         if notifier.watchdog().is_some_and(|every| watchdog.elapsed() >= every) {
             watchdog = Instant::now();
             // Locks what every request needs, so that a daemon that hangs is not reported as alive.
-            daemon.statistics();
+            daemon.check_alive();
             notifier.alive();
         }
         if reload.swap(false, Ordering::Relaxed) {

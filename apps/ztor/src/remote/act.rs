@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ztor_api::{Action, DataChoice, Detail, Goal, Goals, Limits, QueueMove, State};
+use ztor_api::{Action, ActionResult, DataChoice, Detail, Goal, Goals, Limits, QueueMove, State};
 use ztor_daemon::units::parse_duration;
 
 use super::add::absolute;
@@ -51,12 +51,22 @@ pub(super) fn move_to(args: &MoveArgs, connection: &Connection) -> anyhow::Resul
         return Err(CliError::usage("name torrents and a folder").into());
     };
     let dir = absolute(Path::new(dir), connection)?;
-    let result = connection.ask(connection.client.act(torrents.to_vec(), Action::Move { dir }))?;
+    let action = Action::Move { dir: dir.clone() };
+    let result = connection.ask(connection.client.act(torrents.to_vec(), action))?;
     let exit = connection.report(&result)?;
-    if args.wait {
-        return wait(connection, &result.under_way, |torrent| torrent.moving.is_none());
+    if !args.wait {
+        return Ok(exit);
     }
-    Ok(exit)
+    let waited = wait(connection, &result.under_way, |torrent| torrent.moving.is_none())?;
+    for id in &result.under_way {
+        let torrent = connection.ask(connection.client.detail(&id.to_string()))?.torrent;
+        if torrent.dir != dir {
+            let message =
+                format!("{}: the files could not be moved, and are in {}", torrent.name, torrent.dir);
+            return Err(CliError::new(Exit::Storage, message).hint("`ztor log` has the reason").into());
+        }
+    }
+    Ok(waited)
 }
 
 pub(super) fn rename(args: &RenameArgs, connection: &Connection) -> anyhow::Result<Exit> {
@@ -76,15 +86,16 @@ pub(super) fn limit(args: &LimitArgs, connection: &Connection) -> anyhow::Result
         return connection.act(torrents, Action::SetLimits(Limits { down_per_s: down.0, up_per_s: up.0 }));
     }
     // The other limit of each torrent stays.
+    let mut results = ActionResult::default();
     for torrent in each(torrents, connection)? {
         let old = torrent.torrent.limits;
         let limits = Limits {
             down_per_s: args.down.map_or(old.down_per_s, |limit| limit.0),
             up_per_s: args.up.map_or(old.up_per_s, |limit| limit.0),
         };
-        connection.act(&[format!("id:{}", torrent.torrent.id)], Action::SetLimits(limits))?;
+        connection.act_into(&mut results, torrent.torrent.id, Action::SetLimits(limits))?;
     }
-    Ok(Exit::Ok)
+    connection.report(&results)
 }
 
 /// Returns the details of all torrents that terms select.
@@ -100,6 +111,7 @@ pub(super) fn goal(args: &GoalArgs, connection: &Connection) -> anyhow::Result<E
     let ratio = args.ratio.as_deref().map(|text| goal_of(text, "--ratio", ratio_of)).transpose()?;
     let seeding = args.seeding.as_deref().map(|text| goal_of(text, "--seeding", seconds)).transpose()?;
     let idle = args.idle.as_deref().map(|text| goal_of(text, "--idle", seconds)).transpose()?;
+    let mut results = ActionResult::default();
     for torrent in each(&args.torrents.torrents, connection)? {
         let old = torrent.goals;
         let goals = Goals {
@@ -114,9 +126,9 @@ pub(super) fn goal(args: &GoalArgs, connection: &Connection) -> anyhow::Result<E
                 Some(GoalAction::RemoveWithData) => Some(ztor_api::GoalAction::RemoveWithData),
             },
         };
-        connection.act(&[format!("id:{}", torrent.torrent.id)], Action::SetGoals(goals))?;
+        connection.act_into(&mut results, torrent.torrent.id, Action::SetGoals(goals))?;
     }
-    Ok(Exit::Ok)
+    connection.report(&results)
 }
 
 /// Parses a ratio.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use data_encoding::BASE64;
-use ztor_api::{AddOptions, AddRequest, AddSource, Added, Limits};
+use ztor_api::{AddOptions, AddRequest, AddSource, Added, Limits, State, Torrent};
 
 use super::args::AddArgs;
 use super::connection::{Connection, exit_of};
@@ -14,7 +14,9 @@ use crate::exit::{CliError, Exit};
 use crate::open::Source;
 use crate::runner::peers;
 
-/// Largest size of all torrent files in one request, in bytes.
+/// Largest number of torrents in one request.
+const MAX_SOURCES: usize = 500;
+/// Largest size of all torrent files in one request, in bytes; a single larger one has its own request.
 const MAX_REQUEST: usize = 32 << 20;
 
 pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exit> {
@@ -25,6 +27,10 @@ pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exi
     for argument in &args.torrents {
         match source(argument) {
             Ok(source) => {
+                if sources.len() >= MAX_SOURCES || bytes + len(&source) > MAX_REQUEST {
+                    outcome.send(connection, std::mem::take(&mut sources), &options)?;
+                    bytes = 0;
+                }
                 bytes += len(&source);
                 sources.push(source);
             }
@@ -32,14 +38,12 @@ pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exi
                 outcome.fail(connection, crate::exit::Report::of(&error).exit, &format!("{error:#}"))
             }
         }
-        if bytes > MAX_REQUEST {
-            outcome.send(connection, std::mem::take(&mut sources), &options)?;
-            bytes = 0;
-        }
     }
     outcome.send(connection, sources, &options)?;
     if args.wait && !outcome.ids.is_empty() {
-        let waited = wait(connection, &outcome.ids, |torrent| torrent.progress >= 1.0)?;
+        // During a check, the progress is that of the check.
+        let is_done = |torrent: &Torrent| torrent.progress >= 1.0 && !is_checking(torrent);
+        let waited = wait(connection, &outcome.ids, is_done)?;
         if waited != Exit::Ok {
             return Ok(waited);
         }
@@ -48,6 +52,10 @@ pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exi
         None => Ok(Exit::Ok),
         Some((exit, message)) => Err(CliError::new(exit, message).into()),
     }
+}
+
+fn is_checking(torrent: &Torrent) -> bool {
+    matches!(torrent.state, State::Checking | State::Loading | State::Metadata)
 }
 
 /// Results so far.

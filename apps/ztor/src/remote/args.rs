@@ -156,7 +156,7 @@ pub(crate) struct AddArgs {
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Wait until the torrents are downloaded
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "paused")]
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) daemon: DaemonAddress,

@@ -77,6 +77,15 @@ impl Connection {
         self.report(&result)
     }
 
+    /// Carries out an action on one torrent, and adds its result to others.
+    pub(super) fn act_into(&self, results: &mut ActionResult, id: u64, action: Action) -> anyhow::Result<()> {
+        let result = self.ask(self.client.act(vec![format!("id:{id}")], action))?;
+        results.done.extend(result.done);
+        results.under_way.extend(result.under_way);
+        results.failed.extend(result.failed);
+        Ok(())
+    }
+
     /// Reports the result of an action.
     pub(super) fn report(&self, result: &ActionResult) -> anyhow::Result<Exit> {
         #[derive(Serialize)]

@@ -19,6 +19,10 @@ pub(super) fn run(args: &ListArgs, connection: &Connection) -> anyhow::Result<Ex
         return watch(&query, connection);
     }
     let list = connection.ask(connection.client.list(&query))?;
+    if list.total == 0 && query != ListQuery::default() && !connection.console.is_json() {
+        connection.console.line("No torrent matches.");
+        return Ok(Exit::Ok);
+    }
     show(&list, connection, terminal_width());
     Ok(Exit::Ok)
 }

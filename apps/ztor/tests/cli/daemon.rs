@@ -324,3 +324,41 @@ fn shell_completes_commands_and_names_of_torrents() {
     scratch.ztor(&[&"setup", &"man", &scratch.path("man")]).expect(0);
     assert!(fs::read_to_string(scratch.path("man/ztor-watch-add.1")).unwrap().contains("category"));
 }
+
+#[test]
+fn magnet_links_download_after_their_metadata_and_paused_ones_do_nothing() {
+    let scratch = Scratch::new();
+    let (mut args, mut hashes): (Vec<std::path::PathBuf>, Vec<String>) = (Vec::new(), Vec::new());
+    for number in 0..4_u64 {
+        let data = scratch.data(&format!("in/{number}.bin"), 300_000, number);
+        let torrent = scratch.create(&data, &["--piece-length", "16KiB"]);
+        hashes
+            .push(scratch.ztor(&[&"show", &torrent, &"--json"]).expect(0).json()[0]["info_hash_v1"].to_string());
+        args.extend([torrent, data]);
+    }
+    let paths: Vec<&dyn AsRef<OsStr>> = args.iter().map(|path| path as &dyn AsRef<OsStr>).collect();
+    let seed = seed(&scratch, &paths);
+    let daemon = Daemon::start(&scratch);
+    let links: Vec<String> = hashes.iter().map(|hash| hash.trim_matches('"').to_owned()).collect();
+    daemon.ask(&[&"add", &links[3], &"--paused", &"--peer", &seed.addr]).expect(0);
+    daemon.ask(&[&"add", &links[0], &links[1], &links[2], &"--peer", &seed.addr, &"--wait"]).expect(0);
+    let list = daemon.list();
+    assert!(is_in_state(&list[1..], "seeding"), "{list:#?}");
+    assert_eq!((&list[0]["state"], &list[0]["size_bytes"]), (&"paused".into(), &0.into()), "{list:#?}");
+    daemon.ask(&[&"start", &"1", &"--force"]).expect(0);
+    daemon.ask(&[&"recheck", &"2", &"--wait"]).expect(0);
+    daemon.end();
+}
+
+#[test]
+fn name_that_is_a_glob_selects_its_torrent_alone() {
+    let scratch = Scratch::new();
+    let daemon = Daemon::start(&scratch);
+    for (digit, name) in [("a", "*"), ("b", "other")] {
+        daemon.ask(&[&"add", &digit.repeat(40), &"--paused", &"--name", &name]).expect(0);
+    }
+    daemon.ask(&[&"remove", &"*"]).expect(0);
+    let list = daemon.list();
+    assert_eq!((list.len(), &list[0]["name"]), (1, &"other".into()));
+    daemon.end();
+}

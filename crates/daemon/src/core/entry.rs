@@ -23,6 +23,8 @@ pub(crate) struct Entry {
 /// Progress of loading a torrent into the session.
 #[derive(Debug)]
 pub(crate) enum Load {
+    /// It is being added: the session opens its files, and nothing is promised yet.
+    Adding,
     /// It waits to be loaded, or is being loaded.
     Pending,
     /// It is being loaded again after a failure.
@@ -54,7 +56,7 @@ impl Load {
     pub(crate) fn pause(&self) -> Duration {
         match self {
             Self::Failed { pause, .. } | Self::Again { pause } => *pause,
-            Self::Pending | Self::Loaded | Self::Leaving => Duration::ZERO,
+            Self::Adding | Self::Pending | Self::Loaded | Self::Leaving => Duration::ZERO,
         }
     }
 }
@@ -86,6 +88,11 @@ impl Entry {
 
     pub(crate) fn set_load(&mut self, load: Load) {
         self.load = load;
+    }
+
+    /// Returns true if front ends do not see the torrent: it is being added or removed.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.is_leaving() || matches!(self.load, Load::Adding)
     }
 
     /// Returns true if the torrent is being removed, also if an earlier process has begun that. Front ends do not see it.

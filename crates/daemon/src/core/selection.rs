@@ -1,7 +1,7 @@
 //! The torrents that terms select.
 
 use super::{Core, View};
-use crate::select::{SelectError, Term, Terms, shorten};
+use crate::select::{SelectError, Terms, shorten};
 use std::collections::BTreeSet;
 use ztor_policy::TorrentKey;
 
@@ -16,17 +16,21 @@ impl Core {
         }
         let terms = Terms::parse(terms)?;
         let mut selected = BTreeSet::new();
-        for (text, term) in terms.iter() {
-            if let Term::Id(id) = term {
-                // Front ends with a selection send thousands of these.
-                let key = TorrentKey::new(*id);
-                if self.entry(key).is_none_or(|entry| entry.is_leaving()) {
-                    return Err(SelectError::NoMatch { term: shorten(text) });
-                }
-                selected.insert(key);
-                continue;
+        for id in terms.ids() {
+            let key = TorrentKey::new(id);
+            if self.entry(key).is_none_or(|entry| entry.is_hidden()) {
+                return Err(SelectError::NoMatch { term: format!("id:{id}") });
             }
-            let found: Vec<View<'_>> = self.views().filter(|view| term.matches(view)).collect();
+            selected.insert(key);
+        }
+        for (text, term) in terms.others() {
+            let mut found: Vec<View<'_>> = self.views().filter(|view| term.matches(view)).collect();
+            // A name that looks like a glob, perhaps on purpose, selects its torrent alone.
+            if let Some(name) = term.exact()
+                && found.iter().any(|view| view.name() == name)
+            {
+                found.retain(|view| view.name() == name);
+            }
             if found.is_empty() && !term.may_be_empty() {
                 return Err(SelectError::NoMatch { term: shorten(text) });
             }

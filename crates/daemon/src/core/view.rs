@@ -77,7 +77,7 @@ impl<'a> View<'a> {
         use ztor_policy::State as Decision;
         match self.entry.load() {
             Load::Failed { .. } => return State::Error,
-            Load::Pending | Load::Again { .. } => return State::Loading,
+            Load::Adding | Load::Pending | Load::Again { .. } => return State::Loading,
             Load::Loaded | Load::Leaving => {}
         }
         let state = self.status().map(|status| &status.state);

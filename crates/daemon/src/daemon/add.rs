@@ -136,6 +136,9 @@ impl Daemon {
             None => {
                 let key = core.take_id();
                 core.insert(key, hashes, record.clone());
+                if let Some(entry) = core.entry_mut(key) {
+                    entry.set_load(Load::Adding);
+                }
                 Ok(key)
             }
         });

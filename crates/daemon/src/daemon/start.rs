@@ -1,6 +1,7 @@
 //! Start of a daemon with the torrents of its last run.
 
 use super::free_space::FreeSpace;
+use super::recovery::recover;
 use super::saving::{Saver, fact};
 use super::settings::State;
 use super::watching::Watching;
@@ -59,6 +60,9 @@ impl Daemon {
         let DaemonConfig { state_dir, settings, port_is_fixed } = config;
         let chosen = settings.settings().clone();
         let store = Arc::new(store);
+        if salvage.as_ref().is_some_and(|salvage| salvage.is_partial) {
+            recover(&store, &Options::from(&chosen).download_dir)?;
+        }
         let session = chosen
             .session_config(port_is_fixed)
             .state_dir(Some(state_dir))

@@ -70,7 +70,7 @@ fn read_content(
         // A name that cannot be used is a fault of the torrent.
         drop(record.to_add(meta));
     }
-    entry.hashes().swarm_ids().try_for_each(|swarm| store.forget_other_folders(swarm, &record.dir))
+    entry.hashes().swarm_ids().try_for_each(|swarm| store.forget_resume(swarm))
 }
 
 /// Queues everything that was read.

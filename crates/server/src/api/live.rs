@@ -107,7 +107,8 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpd
         return refused(ProblemKind::BadRequest, "cannot use the message: expected an object in JSON".into());
     }
     let query = match serde_json::from_str(text) {
-        Ok(LiveRequest::Follow { query }) => query,
+        // The window as a whole: torrents may have moved into it without a change.
+        Ok(LiveRequest::Follow { query }) => ListQuery { since: None, ..query },
         Ok(_) => return refused(ProblemKind::NotSupported, "not supported".into()),
         Err(error) => return refused(ProblemKind::BadRequest, format!("cannot use the message: {error}")),
     };
@@ -116,10 +117,8 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpd
             Ok(found) => found,
             Err(error) => return LiveUpdate::Problem(error.into()),
         };
-    let is_whole = list.removed.is_none();
-    let query = ListQuery { since: None, ..query };
     *followed = Some(Followed { query, order: order.clone(), total: list.total, revision: list.revision });
-    LiveUpdate::List { is_whole, order: Some(order), list }
+    LiveUpdate::List { is_whole: true, order: Some(order), list }
 }
 
 impl Followed {
