@@ -20,6 +20,11 @@ impl PolicyClock {
     }
 }
 
+/// Returns the time in seconds since 1970.
+pub(crate) fn now_unix_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
 fn local(now: &Zoned) -> LocalTime {
     let day = usize::try_from(now.weekday().to_monday_zero_offset()).unwrap_or(0);
     let weekday = Weekday::ALL.get(day).copied().unwrap_or(Weekday::Monday);

@@ -49,7 +49,7 @@ impl Core {
     ) -> Self {
         // Higher than all of earlier runs, so that a revision which a front end has kept over a restart is not taken for one
         // of this run. The numbers stay below 2^53, for JavaScript.
-        let base = crate::daemon::now_unix_s() << 20;
+        let base = crate::clock::now_unix_s() << 20;
         let mut core = Self {
             manager,
             entries: BTreeMap::new(),

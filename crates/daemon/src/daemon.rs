@@ -238,7 +238,3 @@ fn bad_query(error: crate::core::ListError) -> DaemonError {
         error => DaemonError::BadValue(error.to_string()),
     }
 }
-
-pub(crate) fn now_unix_s() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs())
-}

@@ -332,8 +332,9 @@ fn magnet_links_download_after_their_metadata_and_paused_ones_do_nothing() {
     for number in 0..4_u64 {
         let data = scratch.data(&format!("in/{number}.bin"), 300_000, number);
         let torrent = scratch.create(&data, &["--piece-length", "16KiB"]);
-        hashes
-            .push(scratch.ztor(&[&"show", &torrent, &"--json"]).expect(0).json()[0]["info_hash_v1"].to_string());
+        hashes.push(
+            scratch.ztor(&[&"show", &torrent, &"--json"]).expect(0).json()[0]["info_hash_v1"].to_string(),
+        );
         args.extend([torrent, data]);
     }
     let paths: Vec<&dyn AsRef<OsStr>> = args.iter().map(|path| path as &dyn AsRef<OsStr>).collect();

@@ -1,9 +1,10 @@
 //! Torrents that are added.
 
+use super::Daemon;
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
 use super::trackers::check_url;
-use super::{Daemon, now_unix_s};
+use crate::clock::now_unix_s;
 use crate::core::Load;
 use crate::error::DaemonError;
 use crate::goals::goals_of;

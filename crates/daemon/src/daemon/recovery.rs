@@ -1,6 +1,6 @@
 //! Torrents of a damaged database whose record is lost, from what is left of them.
 
-use super::now_unix_s;
+use crate::clock::now_unix_s;
 use crate::record::{Record, bare_magnet};
 use crate::store::{Key, Store, StoreError, Table};
 use std::collections::BTreeSet;

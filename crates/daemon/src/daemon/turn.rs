@@ -118,7 +118,7 @@ impl Daemon {
     fn on_finished(&self, key: TorrentKey) {
         let mut core = self.core();
         let Some(entry) = core.entry_mut(key) else { return };
-        entry.record_mut().finished_unix_s = Some(super::now_unix_s());
+        entry.record_mut().finished_unix_s = Some(crate::clock::now_unix_s());
         tracing::info!(torrent = entry.record().shown_name(), "download complete");
         core.touch(key);
         self.put_record(&core, key);
