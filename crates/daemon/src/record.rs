@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub(crate) is_sequential: bool,
     pub(crate) is_ends_first: bool,
     pub(crate) overwrite: bool,
+    /// Set once a file or folder was renamed.
+    pub(crate) is_renamed: bool,
     pub(crate) files: FileOptions,
     /// Set while the torrent is being removed with its data.
     pub(crate) is_deleting: bool,
@@ -108,6 +110,7 @@ impl Default for Record {
             is_sequential: false,
             is_ends_first: false,
             overwrite: false,
+            is_renamed: false,
             files: FileOptions::default(),
             is_deleting: false,
         }

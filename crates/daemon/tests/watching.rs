@@ -305,4 +305,11 @@ fn files_of_torrents_in_a_watched_download_folder_are_left_alone() {
     bench.settle("x");
     assert!(bench.has("content/inside.torrent"));
     assert_eq!(bench.torrents().len(), 2);
+    let action = Action::RenamePath { from: "content".into(), to: "other".into() };
+    let request = ActionRequest { torrents: vec!["content".into()], action };
+    let done = bench.runtime.block_on(bench.daemon().act(&request)).unwrap();
+    assert_eq!((done.done.len(), done.failed.len()), (1, 0), "{done:?}");
+    bench.settle("y");
+    assert!(bench.has("other/inside.torrent"));
+    assert_eq!(bench.torrents().len(), 3);
 }

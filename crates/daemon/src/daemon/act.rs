@@ -290,6 +290,8 @@ impl Daemon {
     async fn rename_path(self, key: TorrentKey, from: PathBuf, to: PathBuf) -> Result<(), DaemonError> {
         let torrent = self.handle(key)?;
         let files = torrent.files().await?;
+        // Before the change: watched folders must not load what a download contains.
+        self.change_records(&[key], |record| record.is_renamed = true).await?;
         let renamed = match files.iter().position(|file| file.path == from) {
             Some(file) => torrent.rename_file(file, to).await,
             None => torrent.rename_folder(from, to).await,

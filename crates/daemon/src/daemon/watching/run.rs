@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+use ztor_session::TorrentHandle;
 
 /// Shortest time between complete scans.
 const MIN_RESCAN: Duration = Duration::from_secs(1);
@@ -95,8 +96,13 @@ impl Daemon {
     fn content_below(&self, root: &Path) -> HashSet<PathBuf> {
         let core = self.core();
         let mut content = HashSet::new();
-        let records = core.keys().filter_map(|key| core.entry(key)).map(|entry| entry.record());
-        for record in records.filter(|record| record.size.is_some() && !record.name.is_empty()) {
+        // Torrents whose files have other names than the torrent says.
+        let mut renamed: Vec<(PathBuf, TorrentHandle)> = Vec::new();
+        for key in core.keys() {
+            let Some(record) = core.entry(key).map(crate::core::Entry::record) else { continue };
+            if record.size.is_none() || record.name.is_empty() {
+                continue;
+            }
             let dirs = [Some(&record.dir), record.files.incomplete_dir.as_ref()];
             for dir in dirs.into_iter().flatten().filter(|dir| dir.starts_with(root)) {
                 let path = dir.join(&record.name);
@@ -104,6 +110,16 @@ impl Daemon {
                     content.insert(path.with_extension(""));
                 }
                 content.insert(path);
+                if record.is_renamed || record.files.layout == Folder::NoSubfolder {
+                    renamed.extend(core.handle(key).map(|torrent| (dir.clone(), torrent)));
+                }
+            }
+        }
+        drop(core);
+        for (dir, torrent) in renamed {
+            match torrent.files().wait() {
+                Ok(files) => content.extend(files.into_iter().map(|file| dir.join(file.path))),
+                Err(error) => tracing::debug!(%error, "cannot read the files of a torrent"),
             }
         }
         content
