@@ -41,15 +41,16 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Creates the state of a daemon with the torrents of its database.
+    /// Creates the state of a daemon with the torrents of its database. `now_unix_s` is the time in seconds since 1970.
     pub(crate) fn new(
         manager: Manager,
         records: Vec<(TorrentKey, InfoHashes, Record)>,
         next_id: u64,
+        now_unix_s: u64,
     ) -> Self {
         // Higher than all of earlier runs, so that a revision which a front end has kept over a restart is not taken for one
         // of this run. The numbers stay below 2^53, for JavaScript.
-        let base = crate::clock::now_unix_s() << 20;
+        let base = now_unix_s << 20;
         let mut core = Self {
             manager,
             entries: BTreeMap::new(),

@@ -6,6 +6,7 @@ use super::saving::{Saver, fact};
 use super::settings::State;
 use super::watching::Watching;
 use super::{Daemon, DaemonConfig, Options, Shared};
+use crate::clock::now_unix_s;
 use crate::core::Core;
 use crate::manager::Manager;
 use crate::record::Record;
@@ -67,7 +68,7 @@ impl Daemon {
             .session_config(port_is_fixed)
             .state_dir(Some(state_dir))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
-        let core = restore(&store, chosen.policy_config(), session.settings.clone())?;
+        let core = restore(&store, chosen.policy_config(), session.settings.clone(), now_unix_s())?;
         let session = Session::start(session)?;
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
@@ -100,12 +101,13 @@ pub(super) fn restore(
     store: &Store,
     rules: ztor_policy::Config,
     settings: ztor_session::Settings,
+    now_unix_s: u64,
 ) -> Result<Core, StoreError> {
     let records = records(store)?;
     let next_id = store.get_json::<u64>(Table::Fact, fact::NEXT_ID)?.filter(|id| *id <= MAX_ID);
     let highest = records.last().map_or(0, |(key, ..)| key.as_u64());
     let manager = Manager::restore(rules, saved(store, &records)?, settings).leaving_removals();
-    Ok(Core::new(manager, records, next_id.unwrap_or(1).max(highest + 1)))
+    Ok(Core::new(manager, records, next_id.unwrap_or(1).max(highest + 1), now_unix_s))
 }
 
 /// Returns the torrents of the database, in order of their ids.
@@ -175,7 +177,7 @@ mod tests {
             ..Record::default()
         };
         let restored =
-            || restore(&store, ztor_policy::Config::default(), ztor_session::Settings::default()).unwrap();
+            || restore(&store, ztor_policy::Config::default(), ztor_session::Settings::default(), 1).unwrap();
         store.put_json(Table::Torrent, 5_u64, &record("1"));
         store.put_json(Table::Fact, fact::NEXT_ID, &u64::MAX);
         assert_eq!(restored().next_id(), 6);

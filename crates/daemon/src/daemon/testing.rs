@@ -34,7 +34,7 @@ pub(crate) fn read_state(store: &Store, saves: bool) -> Result<Found, StoreError
     let resolved = Sources::new(Some("/home/me".into())).stored(stored).resolve();
     let settings_error = resolved.as_ref().err().map(|errors| format!("{errors:?}"));
     let rules = resolved.map(|resolved| resolved.settings().policy_config()).unwrap_or_default();
-    let core = restore(store, rules, ztor_session::Settings::default())?;
+    let core = restore(store, rules, ztor_session::Settings::default(), 1)?;
     for key in core.keys() {
         if let Some(entry) = core.entry(key) {
             read_content(store, key, entry)?;
