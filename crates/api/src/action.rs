@@ -47,7 +47,7 @@ pub enum Action {
     Reannounce,
     /// Removes torrents.
     Remove {
-        /// What happens to their data.
+        /// Treatment of their data.
         #[serde(default)]
         data: DataChoice,
     },
@@ -129,17 +129,17 @@ fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error>
     Nothing::deserialize(deserializer).map(|Nothing {}| ())
 }
 
-/// What happens to the data of a torrent that is removed.
+/// Treatment of the data of a removed torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DataChoice {
-    /// It stays.
+    /// The data stays.
     #[default]
     Keep,
-    /// It is deleted, except files that are not known to be the torrent's.
+    /// The data is deleted, except files that are not known to be the torrent's.
     Delete,
-    /// It is moved to the trash folder of the settings.
+    /// The data is moved to the trash folder of the settings.
     Trash,
 }
 

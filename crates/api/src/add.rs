@@ -85,7 +85,7 @@ pub struct AddResult {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Added {
-    /// It was added.
+    /// New torrent.
     Added {
         /// Its id.
         id: u64,
@@ -94,7 +94,7 @@ pub enum Added {
         /// Its name.
         name: String,
     },
-    /// The daemon has it already. New trackers and tags were added to it.
+    /// Torrent that the daemon has already. New trackers and tags were added to it.
     Duplicate {
         /// Its id.
         id: u64,
@@ -103,7 +103,7 @@ pub enum Added {
         /// Its name.
         name: String,
     },
-    /// It was not added.
+    /// Torrent that was not added.
     Failed {
         /// Reason.
         problem: Problem,

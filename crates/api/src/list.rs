@@ -34,6 +34,34 @@ pub struct ListQuery {
     pub counts: bool,
 }
 
+impl ListQuery {
+    /// Returns the query as names and values for a URL, not escaped yet. Leaves out what is the default.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        let lists = [
+            ("select", &self.select),
+            ("state", &self.state),
+            ("category", &self.category),
+            ("tag", &self.tag),
+            ("tracker", &self.tracker),
+        ];
+        for (name, values) in lists {
+            pairs.extend(values.iter().map(|value| (name, value.clone())));
+        }
+        pairs.extend(self.search.iter().map(|words| ("search", words.clone())));
+        pairs.extend(self.sort.iter().map(|sort| ("sort", String::from(*sort))));
+        if self.offset > 0 {
+            pairs.push(("offset", self.offset.to_string()));
+        }
+        pairs.extend(self.limit.iter().map(|limit| ("limit", limit.to_string())));
+        pairs.extend(self.since.iter().map(|since| ("since", since.to_string())));
+        if self.counts {
+            pairs.push(("counts", "true".to_owned()));
+        }
+        pairs
+    }
+}
+
 /// A key of a sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

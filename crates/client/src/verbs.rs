@@ -226,27 +226,7 @@ fn escape_path(path: &str) -> String {
 
 /// Returns a query as parameters of a URL.
 fn parameters(query: &ListQuery) -> String {
-    let mut pairs: Vec<(&str, String)> = Vec::new();
-    let lists = [
-        ("select", &query.select),
-        ("state", &query.state),
-        ("category", &query.category),
-        ("tag", &query.tag),
-        ("tracker", &query.tracker),
-    ];
-    for (name, values) in lists {
-        pairs.extend(values.iter().map(|value| (name, value.clone())));
-    }
-    pairs.extend(query.search.iter().map(|words| ("search", words.clone())));
-    pairs.extend(query.sort.iter().map(|sort| ("sort", String::from(*sort))));
-    if query.offset > 0 {
-        pairs.push(("offset", query.offset.to_string()));
-    }
-    pairs.extend(query.limit.iter().map(|limit| ("limit", limit.to_string())));
-    pairs.extend(query.since.iter().map(|since| ("since", since.to_string())));
-    if query.counts {
-        pairs.push(("counts", "true".to_owned()));
-    }
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    let pairs: Vec<String> =
+        query.to_pairs().iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
     pairs.join("&")
 }

@@ -108,7 +108,7 @@ impl Outcome {
     fn fail(&mut self, connection: &Connection, exit: Exit, message: &str) {
         match &self.failed {
             None => self.failed = Some((exit, message.to_owned())),
-            // The first is told at the end.
+            // The first failure is reported at the end.
             Some(_) => connection.console.warn(&format!("error: {message}")),
         }
     }

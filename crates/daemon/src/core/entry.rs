@@ -23,18 +23,18 @@ pub(crate) struct Entry {
 /// Progress of loading a torrent into the session.
 #[derive(Debug)]
 pub(crate) enum Load {
-    /// It is being added: the session opens its files, and nothing is promised yet.
+    /// Is being added: the session opens its files, and nothing is promised yet.
     Adding,
-    /// It waits to be loaded, or is being loaded.
+    /// Waits to be loaded, or is being loaded.
     Pending,
-    /// It is being loaded again after a failure.
+    /// Is being loaded again after a failure.
     Again {
         /// Pause before this attempt.
         pause: Duration,
     },
-    /// The session has it.
+    /// Is in the session.
     Loaded,
-    /// It could not be loaded.
+    /// Could not be loaded.
     Failed {
         /// Reason for front ends.
         fault: Fault,
@@ -43,7 +43,7 @@ pub(crate) enum Load {
         /// Pause before that attempt.
         pause: Duration,
     },
-    /// It is being removed.
+    /// Is being removed.
     Leaving,
 }
 

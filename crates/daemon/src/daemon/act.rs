@@ -20,7 +20,7 @@ const MAX_NAME: usize = 4096;
 /// Result of an action for one torrent.
 pub(super) enum Done {
     Now,
-    /// It goes on in the background.
+    /// Goes on in the background.
     UnderWay,
 }
 

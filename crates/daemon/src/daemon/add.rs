@@ -336,7 +336,7 @@ fn check_options(options: &AddOptions) -> Result<(), DaemonError> {
 /// Parses a torrent file, or a magnet link in a file.
 ///
 /// # Errors
-/// It is neither.
+/// The content is neither, or is malformed.
 pub fn parse(bytes: &[u8]) -> Result<NewContent, DaemonError> {
     let start = bytes.trim_ascii_start();
     if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {

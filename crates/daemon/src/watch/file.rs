@@ -24,16 +24,16 @@ pub(crate) enum Read {
     Gone,
     /// The file is longer than allowed.
     TooLong,
-    /// It cannot be read.
+    /// The file cannot be read.
     Failed(io::Error),
 }
 
 /// Result of renaming or deleting a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SetAside {
-    /// It was renamed or deleted, or is gone.
+    /// The file was renamed or deleted, or is gone.
     Done,
-    /// It is another version now, and stays.
+    /// The file is another version now, and stays.
     Changed(Stamp),
 }
 
