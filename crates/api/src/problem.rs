@@ -10,7 +10,7 @@ pub struct Problem {
     /// Kind, for programs.
     #[serde(rename = "type")]
     pub kind: ProblemKind,
-    /// What failed and why, and the next step, in plain words.
+    /// Failure, its reason and the next step, in plain words.
     pub detail: String,
     /// Status of the HTTP answer.
     #[cfg_attr(feature = "schema", schema(minimum = 400, maximum = 599))]

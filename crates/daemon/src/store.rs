@@ -261,7 +261,7 @@ impl Store {
     /// Returns the rows of a table that are JSON. Rows of another form are left out and logged.
     ///
     /// # Errors
-    /// Those of [`visit`](Self::visit).
+    /// Errors of [`visit`](Self::visit).
     pub(crate) fn all_json<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<(Key, T)>, StoreError> {
         let mut rows = Vec::new();
         self.visit(table, &mut |key, value| {
@@ -277,7 +277,7 @@ impl Store {
     /// Returns the value of a key that is JSON; `None` if it does not exist or has another form.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get).
+    /// Errors of [`get`](Self::get).
     pub(crate) fn get_json<T: DeserializeOwned>(
         &self,
         table: Table,
@@ -297,7 +297,7 @@ impl Store {
     /// Commits, and writes the log of the database into its file. For the end of the process.
     ///
     /// # Errors
-    /// Those of [`commit`](Self::commit).
+    /// Errors of [`commit`](Self::commit).
     pub(crate) fn finish(&self) -> Result<(), StoreError> {
         self.commit()?;
         let checkpoint = self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -30,7 +30,7 @@ impl Daemon {
             }
             (DataChoice::Delete, Ok(torrent)) => {
                 self.mark_deleting(key).await?;
-                // The torrent is gone also after an error, which the user is told.
+                // The torrent is gone also after an error, which the answer reports.
                 let deleted = torrent.remove_with_data().await;
                 self.forget(key).await?;
                 deleted?;

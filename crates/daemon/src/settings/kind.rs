@@ -72,7 +72,7 @@ pub enum Kind {
 pub(super) struct Refusal {
     /// Element of a list that is wrong; `None` if the value as a whole is.
     pub(super) item: Option<String>,
-    /// What was expected.
+    /// Expected form.
     pub(super) why: String,
 }
 

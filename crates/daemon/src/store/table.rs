@@ -8,7 +8,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, 
 pub(crate) enum Table {
     /// Torrents by number: JSON of [`Record`](crate::record::Record).
     Torrent,
-    /// What the policy keeps of torrents, by number: JSON of [`SavedTorrent`](ztor_policy::SavedTorrent).
+    /// State of torrents in the policy, by number: JSON of [`SavedTorrent`](ztor_policy::SavedTorrent).
     Policy,
     /// Torrent files by number.
     Metainfo,

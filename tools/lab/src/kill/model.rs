@@ -48,7 +48,7 @@ impl<T: PartialEq + Clone + std::fmt::Debug> Allowed<T> {
     }
 }
 
-/// What was promised about a torrent.
+/// Promises about a torrent.
 #[derive(Debug)]
 struct Torrent {
     exists: Allowed<bool>,
@@ -64,7 +64,7 @@ struct Torrent {
     is_deleting: bool,
 }
 
-/// What was promised.
+/// Promises of the daemon.
 pub(super) struct Model {
     torrents: BTreeMap<String, Torrent>,
     settings: BTreeMap<&'static str, Allowed<Option<String>>>,
