@@ -93,7 +93,9 @@ impl DaemonError {
             Self::Select(error) => match error {
                 SelectError::NoMatch { .. } => ProblemKind::NotFound,
                 SelectError::Ambiguous { .. } => ProblemKind::Conflict,
-                SelectError::Bad { .. } | SelectError::None => ProblemKind::BadRequest,
+                SelectError::Bad { .. } | SelectError::None | SelectError::TooManyGlobs => {
+                    ProblemKind::BadRequest
+                }
             },
             Self::Category(error) => of_category(error),
             Self::Tag(error) => of_tag(error),

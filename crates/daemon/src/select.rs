@@ -1,13 +1,17 @@
 //! Terms that select torrents: names, globs, hashes, ids, categories, tags and states.
 
 use crate::core::View;
-use globset::{Glob, GlobMatcher};
+use globset::{Glob, GlobSet};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use ztor_api::State;
 
 /// Shortest prefix of an info-hash that selects a torrent.
 const MIN_HASH: usize = 6;
+/// Maximum length of a glob in bytes. It bounds the nesting of its braces.
+const MAX_GLOB: usize = 1024;
+/// Maximum number of globs in one selection. Each is compiled, while single torrents are only looked up.
+pub(crate) const MAX_GLOBS: usize = 100;
 
 /// Reason why terms select nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,6 +28,11 @@ pub enum SelectError {
         /// Reason.
         reason: String,
     },
+    /// The selection has too many globs.
+    #[error(
+        "cannot use more than {MAX_GLOBS} patterns at once; name the torrents by id:NUMBER, or give a wider pattern"
+    )]
+    TooManyGlobs,
     /// No torrent matches a term.
     #[error("no torrent matches {term:?}; `ztor list` shows all")]
     NoMatch {
@@ -57,7 +66,7 @@ pub(crate) enum Term {
     /// An exact name, or the beginning of an info-hash.
     NameOrHash(String, String),
     /// Glob, or the same text as an exact name.
-    Glob(String, Box<GlobMatcher>),
+    Glob(String, GlobSet),
     Category(String),
     Tag(String),
     State(State),
@@ -77,10 +86,15 @@ impl Terms {
     /// Parses terms.
     pub(crate) fn parse(terms: &[String]) -> Result<Self, SelectError> {
         let mut parsed = Self::default();
+        let mut globs = 0;
         for text in terms {
             match Term::parse(text)? {
                 Term::Id(id) => drop(parsed.ids.insert(id)),
-                term => parsed.others.push((text.clone(), term)),
+                Term::Glob(..) if globs >= MAX_GLOBS => return Err(SelectError::TooManyGlobs),
+                term => {
+                    globs += usize::from(matches!(term, Term::Glob(..)));
+                    parsed.others.push((text.clone(), term));
+                }
             }
         }
         Ok(parsed)
@@ -183,11 +197,20 @@ impl Term {
 
 /// Returns the term for a name. A text that is no valid glob is an exact name.
 fn name(text: &str) -> Term {
-    let glob = text.contains(['*', '?', '[', '{']).then(|| Glob::new(text).ok()).flatten();
-    match glob {
-        Some(glob) => Term::Glob(text.to_owned(), Box::new(glob.compile_matcher())),
+    match glob(text) {
+        Some(glob) => Term::Glob(text.to_owned(), glob),
         None => Term::Name(text.to_owned()),
     }
+}
+
+/// Compiles a glob; `None` if the text has no special character, is too long, or is invalid.
+fn glob(text: &str) -> Option<GlobSet> {
+    if text.len() > MAX_GLOB || !text.contains(['*', '?', '[', '{']) {
+        return None;
+    }
+    // A set of one, because a single matcher panics on a glob whose regular expression is refused: one with many braces
+    // in each other, or with many large classes.
+    GlobSet::builder().add(Glob::new(text).ok()?).build().ok()
 }
 
 /// Returns the beginning of an info-hash in lower case; `None` if it is none.
@@ -205,4 +228,33 @@ fn has_hash(view: &View<'_>, prefix: &str) -> bool {
 /// Shortens a text for an error.
 pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_is_no_usable_glob_is_exact() {
+        let braces = |depth: usize| format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+        let classes = "[\u{0}-\u{10ffff}]".repeat(60);
+        for text in ["plain", "[", "{a", &braces(300), &braces(100_000), &"*".repeat(MAX_GLOB + 1)] {
+            assert!(matches!(name(text), Term::Name(_)), "{}", shorten(text));
+        }
+        // Usable or not, without a panic.
+        drop(name(&classes));
+        for (text, found) in [("a*", "abc"), ("{a,b}?", "bc"), ("[!x]*", "abc")] {
+            let glob = glob(text).unwrap();
+            assert!(glob.is_match(found) && !glob.is_match("xyz"), "{text}");
+        }
+    }
+
+    #[test]
+    fn globs_of_one_selection_are_bounded_and_names_are_not() {
+        let terms = |count: usize, end: &str| (0..count).map(|n| format!("t{n}{end}")).collect::<Vec<_>>();
+        Terms::parse(&terms(MAX_GLOBS, "*")).unwrap();
+        assert_eq!(Terms::parse(&terms(MAX_GLOBS + 1, "*")).unwrap_err(), SelectError::TooManyGlobs);
+        Terms::parse(&terms(10 * MAX_GLOBS, "")).unwrap();
+    }
 }

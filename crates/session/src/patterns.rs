@@ -1,7 +1,7 @@
 //! Patterns of file names, to leave files of a torrent out.
 
 use crate::add::AddTorrent;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
 use thiserror::Error;
 use ztor_engine::Priority;
 
@@ -21,7 +21,17 @@ use ztor_engine::Priority;
 /// # Ok::<(), ztor_session::PatternError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct FilePatterns(Vec<GlobMatcher>);
+pub struct FilePatterns(Vec<Pattern>);
+
+#[derive(Debug, Clone)]
+struct Pattern {
+    glob: GlobSet,
+    /// True if the pattern has a slash.
+    is_path: bool,
+}
+
+/// Maximum length of a pattern in bytes. It bounds the nesting of its braces.
+const MAX_PATTERN: usize = 1024;
 
 /// Reason why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -40,21 +50,28 @@ impl FilePatterns {
     /// The first pattern that is not a glob.
     pub fn parse(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, PatternError> {
         let of = |pattern: &str| {
+            let shown: String = pattern.chars().take(80).collect();
+            if pattern.len() > MAX_PATTERN {
+                let reason = format!("it has more than {MAX_PATTERN} bytes");
+                return Err(PatternError { pattern: shown, reason });
+            }
+            // A set of one, because a single matcher panics on a glob whose regular expression is refused.
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            let compiled = glob.and_then(|glob| GlobSet::builder().add(glob).build());
             let refused = |error: globset::Error| PatternError {
-                pattern: pattern.to_owned(),
-                reason: error.kind().to_string(),
+                pattern: shown,
+                reason: error.kind().to_string().chars().take(300).collect(),
             };
-            glob.map(|glob| glob.compile_matcher()).map_err(refused)
+            compiled.map(|glob| Pattern { glob, is_path: pattern.contains('/') }).map_err(refused)
         };
         patterns.into_iter().map(|pattern| of(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
     /// Returns true if a pattern matches the path of a file in its torrent's folder, element by element.
     pub fn is_match(&self, path: &[String]) -> bool {
-        let matches = |glob: &GlobMatcher| match glob.glob().glob().contains('/') {
-            true => (1..=path.len()).any(|depth| glob.is_match(path[..depth].join("/"))),
-            false => path.iter().any(|element| glob.is_match(element)),
+        let matches = |pattern: &Pattern| match pattern.is_path {
+            true => (1..=path.len()).any(|depth| pattern.glob.is_match(path[..depth].join("/"))),
+            false => path.iter().any(|element| pattern.glob.is_match(element)),
         };
         self.0.iter().any(matches)
     }
@@ -115,5 +132,14 @@ mod tests {
     fn parse_of_a_broken_pattern_names_it() {
         let error = FilePatterns::parse(["*.a", "[x"]).unwrap_err();
         assert_eq!(error.pattern, "[x");
+    }
+
+    #[test]
+    fn parse_of_a_pattern_beyond_all_bounds_is_an_error() {
+        for depth in [300, 100_000] {
+            let pattern = format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+            let error = FilePatterns::parse([pattern]).unwrap_err();
+            assert!(error.to_string().len() < 1000, "{error}");
+        }
     }
 }

@@ -39,7 +39,10 @@ pub fn api(data: &[u8]) {
     let parsed =
         terms.iter().all(|term| ztor_daemon::testing::parse_terms(std::slice::from_ref(term)).is_ok());
     let result = ztor_daemon::testing::parse_terms(&terms);
-    assert_eq!(result.is_ok(), parsed);
+    // Beyond this number, there may be too many globs.
+    if terms.len() <= 100 {
+        assert_eq!(result.is_ok(), parsed);
+    }
     if let Err(error) = result {
         assert!(error.to_string().len() < 1000);
     }
