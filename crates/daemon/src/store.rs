@@ -227,7 +227,7 @@ impl Store {
         }
     }
 
-    /// Returns the keys of a table that begin with these bytes, committed or queued.
+    /// Returns the keys of a table that begin with these bytes, committed or queued; one that is both is there twice.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -248,13 +248,15 @@ impl Store {
             }
             Ok(keys)
         };
-        let mut keys = committed().map_err(|error| StoreError::of(&self.path, error))?;
+        // The queued keys first: a commit moves them to the table meanwhile, but takes none out of both.
         let first = (table, Key::Bytes(prefix.to_owned()));
-        let queue = self.queue();
-        let queued = queue.changes.range(first..).map(|((of, key), _)| (of, key));
-        keys.extend(
-            queued.take_while(|(of, key)| **of == table && has_prefix(key)).map(|(_, key)| key.clone()),
-        );
+        let mut keys: Vec<Key> = {
+            let queue = self.queue();
+            let queued = queue.changes.range(first..).map(|((of, key), _)| (of, key));
+            let queued = queued.take_while(|(of, key)| **of == table && has_prefix(key));
+            queued.map(|(_, key)| key.clone()).collect()
+        };
+        keys.extend(committed().map_err(|error| StoreError::of(&self.path, error))?);
         Ok(keys)
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Salvage {
     /// Path to which the damaged file was renamed.
     pub damaged: PathBuf,
-    /// Number of rows that could be read.
+    /// Number of rows that were saved.
     pub rows: usize,
     /// True if rows may be missing.
     pub is_partial: bool,
@@ -25,6 +25,7 @@ pub(super) fn salvage(path: &Path, cause: &StoreError) -> Result<(Connection, Sa
     let rows = read(&damaged, &mut is_partial);
     let mut connection = schema::open(path)?;
     let written = write(&mut connection, &rows).map_err(|error| StoreError::of(path, error))?;
+    is_partial |= written < rows.len();
     Ok((connection, Salvage { damaged, rows: written, is_partial }))
 }
 
@@ -68,27 +69,31 @@ fn read(path: &Path, is_partial: &mut bool) -> Rows {
     };
     for table in Table::ALL {
         for order in ["ASC", "DESC"] {
-            if read_table(&connection, table, order, &mut rows).is_ok() {
-                break;
+            match read_table(&connection, table, order, &mut rows) {
+                Ok(true) => break,
+                Ok(false) | Err(_) => *is_partial = true,
             }
-            *is_partial = true;
         }
     }
     rows
 }
 
-fn read_table(connection: &Connection, table: Table, order: &str, rows: &mut Rows) -> rusqlite::Result<()> {
+/// Reads a table in one direction. Returns false if it has left out rows.
+fn read_table(connection: &Connection, table: Table, order: &str, rows: &mut Rows) -> rusqlite::Result<bool> {
     // By the row number, as the index of the keys may be the damaged part.
     let sql = format!("SELECT key, value FROM {} NOT INDEXED ORDER BY rowid {order}", table.name());
     let mut statement = connection.prepare(&sql)?;
     let mut found = statement.query([])?;
+    let mut is_whole = true;
     while let Some(row) = found.next()? {
         // A bad row does not end the search.
         if let (Ok(key), Ok(value)) = (row.get(0), row.get(1)) {
             rows.insert((table, key), value);
+        } else {
+            is_whole = false;
         }
     }
-    Ok(())
+    Ok(is_whole)
 }
 
 fn write(connection: &mut Connection, rows: &Rows) -> rusqlite::Result<usize> {
@@ -96,9 +101,57 @@ fn write(connection: &mut Connection, rows: &Rows) -> rusqlite::Result<usize> {
     let mut written = 0;
     for ((table, key), value) in rows {
         let sql = format!("INSERT INTO {} (key, value) VALUES (?1, ?2)", table.name());
-        // A key of the wrong type is a part of the damage.
-        written += transaction.prepare_cached(&sql)?.execute(params![key, value]).unwrap_or(0);
+        match transaction.prepare_cached(&sql)?.execute(params![key, value]) {
+            Ok(count) => written += count,
+            Err(error) if is_of_the_row(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     transaction.commit()?;
     Ok(written)
+}
+
+/// Returns true if the row is the reason of an error: a key of the wrong type is a part of the damage.
+fn is_of_the_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch};
+    matches!(error.sqlite_error_code(), Some(ConstraintViolation | TypeMismatch))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// Creates a database whose tables take any values.
+    fn loose(path: &Path, row: &str) {
+        let connection = Connection::open(path).unwrap();
+        for table in Table::ALL {
+            let name = table.name();
+            let sql = format!("CREATE TABLE {name} (key, value); INSERT INTO {name} VALUES {row};");
+            connection.execute_batch(&sql).unwrap();
+        }
+    }
+
+    #[test]
+    fn read_with_a_row_that_cannot_be_decoded_is_partial() {
+        let dir = tempfile::tempdir().unwrap();
+        for (row, count, expected) in [("(1, x'00')", Table::ALL.len(), false), ("(1.5, x'00')", 0, true)] {
+            let path = dir.path().join(count.to_string());
+            loose(&path, row);
+            let mut is_partial = false;
+            assert_eq!((read(&path, &mut is_partial).len(), is_partial), (count, expected), "{row}");
+        }
+    }
+
+    #[test]
+    fn write_leaves_out_keys_of_the_wrong_type_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = schema::open(&dir.path().join("db")).unwrap();
+        let of = |table, key| ((table, key), vec![0]);
+        let rows = Rows::from([of(Table::Torrent, Key::from(1)), of(Table::Torrent, Key::Bytes(vec![1]))]);
+        assert_eq!(write(&mut connection, &rows).unwrap(), 1);
+        connection.execute_batch("PRAGMA query_only = 1").unwrap();
+        let rows = Rows::from([of(Table::Torrent, Key::from(2))]);
+        write(&mut connection, &rows).unwrap_err();
+    }
 }
