@@ -31,6 +31,7 @@ use crate::core::Core;
 use crate::error::DaemonError;
 use crate::settings::Settings;
 use crate::store::Store;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -90,12 +91,13 @@ impl Daemon {
         self.core().list(query).map_err(bad_query)
     }
 
-    /// Returns the ids of the window of a query, in order.
+    /// Answers a query of a front end that has the rows of the `known` torrents as of `since`: other rows of the window are
+    /// sent as well, changed or not. Also returns the ids of the window, in order.
     ///
     /// # Errors
     /// A term, a state or a sort key is unknown.
-    pub fn order(&self, query: &ListQuery) -> Result<Vec<u64>, DaemonError> {
-        self.core().order(query).map_err(bad_query)
+    pub fn follow(&self, query: &ListQuery, known: &HashSet<u64>) -> Result<(List, Vec<u64>), DaemonError> {
+        self.core().follow(query, known).map_err(bad_query)
     }
 
     /// Subscribes to the revision, which grows with each change that front ends see.

@@ -3,6 +3,7 @@
 use super::{Core, View};
 use crate::select::{SelectError, Terms};
 use std::cmp::{Ordering, Reverse};
+use std::collections::HashSet;
 use thiserror::Error;
 use ztor_api::{Counts, List, ListQuery, Sort, SortKey, State};
 
@@ -138,6 +139,24 @@ impl<'a> Value<'a> {
 impl Core {
     /// Answers a query.
     pub(crate) fn list(&self, query: &ListQuery) -> Result<List, ListError> {
+        self.answer(query, |_| true).map(|(list, _)| list)
+    }
+
+    /// Answers a query of a front end that has the rows of some torrents: rows that it does not have are sent, changed or
+    /// not. Also returns the ids of the window, in order.
+    pub(crate) fn follow(
+        &self,
+        query: &ListQuery,
+        known: &HashSet<u64>,
+    ) -> Result<(List, Vec<u64>), ListError> {
+        self.answer(query, |id| known.contains(&id))
+    }
+
+    fn answer(
+        &self,
+        query: &ListQuery,
+        is_known: impl Fn(u64) -> bool,
+    ) -> Result<(List, Vec<u64>), ListError> {
         let filter = Filter::of(query)?;
         let removed = query.since.and_then(|since| self.removed_after(since));
         // A revision that is too old, or of another run, gets everything.
@@ -145,21 +164,19 @@ impl Core {
         let matching: Vec<View<'_>> = self.views().filter(|view| filter.matches(view)).collect();
         let total = matching.len();
         let window = window_of(matching, query);
-        let is_news = |view: &View<'_>| since.is_none_or(|since| view.entry().revision() > since);
-        Ok(List {
+        let order = window.iter().map(|view| view.key().as_u64()).collect();
+        let is_news = |view: &View<'_>| {
+            let has_changed = since.is_none_or(|since| view.entry().revision() > since);
+            has_changed || !is_known(view.key().as_u64())
+        };
+        let list = List {
             revision: self.revision,
             total,
             torrents: window.into_iter().filter(is_news).map(View::to_row).collect(),
             removed,
             counts: query.counts.then(|| self.counts()),
-        })
-    }
-
-    /// Returns the ids of the window of a query, in order.
-    pub(crate) fn order(&self, query: &ListQuery) -> Result<Vec<u64>, ListError> {
-        let filter = Filter::of(query)?;
-        let matching = self.views().filter(|view| filter.matches(view)).collect();
-        Ok(window_of(matching, query).iter().map(|view| view.key().as_u64()).collect())
+        };
+        Ok((list, order))
     }
 
     fn counts(&self) -> Counts {

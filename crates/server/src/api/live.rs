@@ -10,6 +10,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use ztor_api::{ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind};
@@ -112,11 +113,10 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpd
         Ok(_) => return refused(ProblemKind::NotSupported, "not supported".into()),
         Err(error) => return refused(ProblemKind::BadRequest, format!("cannot use the message: {error}")),
     };
-    let (list, order) =
-        match api.daemon().list(&query).and_then(|list| Ok((list, api.daemon().order(&query)?))) {
-            Ok(found) => found,
-            Err(error) => return LiveUpdate::Problem(error.into()),
-        };
+    let (list, order) = match api.daemon().follow(&query, &HashSet::new()) {
+        Ok(found) => found,
+        Err(error) => return LiveUpdate::Problem(error.into()),
+    };
     *followed = Some(Followed { query, order: order.clone(), total: list.total, revision: list.revision });
     LiveUpdate::List { is_whole: true, order: Some(order), list }
 }
@@ -126,17 +126,8 @@ impl Followed {
     fn update(&mut self, api: &Api) -> Option<LiveUpdate> {
         let since = Some(self.revision);
         let query = ListQuery { since, ..self.query.clone() };
-        let mut list = api.daemon().list(&query).ok()?;
-        let order = api.daemon().order(&self.query).ok()?;
-        // Torrents that have come into the window are new to this front end, changed or not.
-        let known: std::collections::HashSet<u64> = self.order.iter().copied().collect();
-        let sent: std::collections::HashSet<u64> = list.torrents.iter().map(|torrent| torrent.id).collect();
-        let is_missing = |id: &&u64| !known.contains(*id) && !sent.contains(*id);
-        let missing: Vec<String> = order.iter().filter(is_missing).map(|id| format!("id:{id}")).collect();
-        if !missing.is_empty() {
-            let query = ListQuery { select: missing, ..ListQuery::default() };
-            list.torrents.extend(api.daemon().list(&query).ok()?.torrents);
-        }
+        let known = self.order.iter().copied().collect();
+        let (list, order) = api.daemon().follow(&query, &known).ok()?;
         self.revision = list.revision;
         let has_new_order = order != self.order;
         let removed = list.removed.as_ref().is_none_or(|removed| !removed.is_empty());
