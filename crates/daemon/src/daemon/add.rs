@@ -3,7 +3,7 @@
 use super::Daemon;
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
-use super::trackers::check_url;
+use super::trackers::{changed, check_url};
 use crate::clock::now_unix_s;
 use crate::core::Load;
 use crate::error::DaemonError;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added};
+use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange};
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
 
@@ -35,13 +35,22 @@ pub enum NewContent {
 }
 
 /// Options of a request, parsed.
-struct Choices<'o> {
-    dir: PathBuf,
-    category: Option<CategoryId>,
+struct Parsed<'o> {
+    /// Download folder; `None` for that of the category or the settings.
+    dir: Option<PathBuf>,
+    /// Path of a category, which may not exist yet.
+    category: Option<&'o str>,
     goals: Goals,
     name: Option<String>,
     peers: Vec<SocketAddr>,
     options: &'o AddOptions,
+}
+
+/// Choices for a torrent, by the options and the settings.
+struct Choices<'o> {
+    dir: PathBuf,
+    category: Option<CategoryId>,
+    parsed: &'o Parsed<'o>,
 }
 
 impl Daemon {
@@ -60,11 +69,12 @@ impl Daemon {
                 format!("cannot add {} torrents at once: give at most {MAX_SOURCES}", request.sources.len());
             return Err(DaemonError::BadValue(message));
         }
-        check_options(&request.options)?;
+        // A request with bad options is refused as a whole.
+        let parsed = Parsed::of(&request.options)?;
         let mut result = AddResult::default();
         for source in &request.sources {
             let added = match self.open(source).await {
-                Ok(content) => self.add_content(content, &request.options).await,
+                Ok(content) => self.add_parsed(content, &parsed).await,
                 Err(error) => Err(error),
             };
             result.results.push(added.unwrap_or_else(|error| Added::Failed { problem: error.into() }));
@@ -106,7 +116,13 @@ impl Daemon {
     /// # Errors
     /// An option or the torrent cannot be used, or the state cannot be saved.
     pub async fn add_content(&self, content: NewContent, options: &AddOptions) -> Result<Added, DaemonError> {
-        let choices = self.choices(options)?;
+        self.add_parsed(content, &Parsed::of(options)?).await
+    }
+
+    async fn add_parsed(&self, content: NewContent, parsed: &Parsed<'_>) -> Result<Added, DaemonError> {
+        let choices = self.choices(parsed)?;
+        let options = parsed.options;
+        let own = TrackerChange { add: options.trackers.clone(), ..TrackerChange::default() };
         let hashes = match &content {
             NewContent::Metainfo(meta) => meta.info_hashes,
             NewContent::Magnet(magnet) => magnet.info_hashes,
@@ -118,13 +134,13 @@ impl Daemon {
                 record.set_meta(meta);
                 record.magnet = crate::record::bare_magnet(hashes);
                 if !options.trackers.is_empty() {
-                    let own = options.trackers.iter().map(|url| vec![url.clone()]);
-                    record.trackers = Some(meta.trackers.iter().cloned().chain(own).collect());
+                    record.trackers = Some(changed(meta.trackers.clone(), &own)?);
                 }
             }
             NewContent::Magnet(magnet) => {
                 let mut link = (**magnet).clone();
-                link.trackers.extend(options.trackers.iter().cloned());
+                let tiers = link.trackers.into_iter().map(|url| vec![url]).collect();
+                link.trackers = changed(tiers, &own)?.into_iter().flatten().collect();
                 record.magnet = link.to_string();
                 record.name = magnet.name.clone().unwrap_or_else(|| hashes.to_string());
             }
@@ -145,7 +161,7 @@ impl Daemon {
         });
         let key = match taken {
             Ok(key) => key,
-            Err(known) => return self.merge(known, &content, options).await,
+            Err(known) => return self.merge(known, &content, parsed).await,
         };
         let added = self.add_to_session(&content, &record, &choices).await;
         let torrent = match added {
@@ -171,14 +187,14 @@ impl Daemon {
     ) -> Result<TorrentHandle, DaemonError> {
         match content {
             NewContent::Metainfo(meta) => {
-                let add = record.to_add(Arc::clone(meta))?.peers(choices.peers.clone());
+                let add = record.to_add(Arc::clone(meta))?.peers(choices.parsed.peers.clone());
                 Ok(self.0.session.add(add).await?)
             }
             NewContent::Magnet(_) => {
                 let magnet = record.magnet.parse().map_err(|error| {
                     DaemonError::BadTorrent(format!("cannot use the magnet link: {error}"))
                 })?;
-                Ok(self.add_magnet(AddMagnet::new(magnet).peers(choices.peers.clone())).await?)
+                Ok(self.add_magnet(AddMagnet::new(magnet).peers(choices.parsed.peers.clone())).await?)
             }
         }
     }
@@ -192,9 +208,9 @@ impl Daemon {
         content: &NewContent,
         choices: &Choices<'_>,
     ) -> Result<(), DaemonError> {
-        let options = choices.options;
+        let options = choices.parsed.options;
         let new = NewTorrent {
-            goals: choices.goals,
+            goals: choices.parsed.goals,
             category: choices.category,
             is_paused: options.paused.unwrap_or_else(|| self.options().start_paused),
             at_top: options.to_top,
@@ -248,8 +264,9 @@ impl Daemon {
         &self,
         key: TorrentKey,
         content: &NewContent,
-        options: &AddOptions,
+        parsed: &Parsed<'_>,
     ) -> Result<Added, DaemonError> {
+        let options = parsed.options;
         let (hash, name, is_private) = {
             let core = self.core();
             let entry = core.entry(key).ok_or(DaemonError::NoTorrent)?;
@@ -279,34 +296,30 @@ impl Daemon {
                 return Ok(Added::Failed { problem: failed.problem });
             }
         }
-        if let (Ok(torrent), peers) = (self.handle(key), peers_of(&options.peers)?)
-            && !peers.is_empty()
+        if let Ok(torrent) = self.handle(key)
+            && !parsed.peers.is_empty()
         {
-            torrent.add_peers(peers).await?;
+            torrent.add_peers(parsed.peers.clone()).await?;
         }
         self.commit().await?;
         Ok(Added::Duplicate { id: key.as_u64(), hash, name })
     }
 
-    fn choices<'o>(&self, options: &'o AddOptions) -> Result<Choices<'o>, DaemonError> {
-        options.trackers.iter().try_for_each(|url| check_url(url))?;
-        check_tags(options.tags.iter().map(String::as_str))?;
-        let goals = goals_of(&options.goals)?;
-        let peers = peers_of(&options.peers)?;
-        let name = options.name.as_deref().map(name_of).transpose()?.flatten();
-        let dir = options.dir.as_deref().map(absolute).transpose()?;
-        let category = options.category.as_deref().filter(|path| !path.is_empty());
-        let category = category.map(|path| self.take_category(path)).transpose()?;
-        let dir = dir
+    fn choices<'o>(&self, parsed: &'o Parsed<'o>) -> Result<Choices<'o>, DaemonError> {
+        let category = parsed.category.map(|path| self.take_category(path)).transpose()?;
+        let dir = parsed
+            .dir
+            .clone()
             .or_else(|| self.core().manager().policy().categories().save_path(category?))
             .unwrap_or_else(|| self.options().download_dir);
-        Ok(Choices { dir, category, goals, name, peers, options })
+        Ok(Choices { dir, category, parsed })
     }
 
     fn new_record(&self, choices: &Choices<'_>) -> Record {
-        let (defaults, options) = (self.options(), choices.options);
+        let (defaults, parsed) = (self.options(), choices.parsed);
+        let options = parsed.options;
         let mut record = Record {
-            user_name: choices.name.clone(),
+            user_name: parsed.name.clone(),
             dir: choices.dir.clone(),
             added_unix_s: now_unix_s(),
             limits: options.limits,
@@ -321,16 +334,21 @@ impl Daemon {
     }
 }
 
-/// Checks options, so that a request with bad ones is refused as a whole.
-fn check_options(options: &AddOptions) -> Result<(), DaemonError> {
-    options.trackers.iter().try_for_each(|url| check_url(url))?;
-    check_tags(options.tags.iter().map(String::as_str))?;
-    goals_of(&options.goals)?;
-    peers_of(&options.peers)?;
-    options.name.as_deref().map(name_of).transpose()?;
-    options.dir.as_deref().map(absolute).transpose()?;
-    options.category.as_deref().filter(|path| !path.is_empty()).map(check_category_path).transpose()?;
-    Ok(())
+impl<'o> Parsed<'o> {
+    fn of(options: &'o AddOptions) -> Result<Self, DaemonError> {
+        options.trackers.iter().try_for_each(|url| check_url(url))?;
+        check_tags(options.tags.iter().map(String::as_str))?;
+        let category = options.category.as_deref().filter(|path| !path.is_empty());
+        category.map(check_category_path).transpose()?;
+        Ok(Self {
+            dir: options.dir.as_deref().map(absolute).transpose()?,
+            category,
+            goals: goals_of(&options.goals)?,
+            name: options.name.as_deref().map(name_of).transpose()?.flatten(),
+            peers: peers_of(&options.peers)?,
+            options,
+        })
+    }
 }
 
 /// Parses a torrent file, or a magnet link in a file.

@@ -5,10 +5,9 @@ use crate::error::DaemonError;
 use std::collections::HashMap;
 use ztor_api::{Tracker, TrackerChange};
 use ztor_policy::TorrentKey;
-use ztor_session::{Magnet, TrackerState, TrackerStatus, redact_url};
+use ztor_session::{MAX_TRACKERS, Magnet, TrackerState, TrackerStatus, redact_url};
 
-/// Maximum number of announce URLs of a torrent, and length of one in bytes.
-const MAX_TRACKERS: usize = 500;
+/// Maximum length of an announce URL in bytes.
 const MAX_URL: usize = 4096;
 
 impl Daemon {
@@ -133,7 +132,10 @@ fn idle(url: String, tier: usize) -> Tracker {
 }
 
 /// Applies a change. URLs to remove or replace may be without their passkeys, as front ends see them.
-fn changed(old: Vec<Vec<String>>, change: &TrackerChange) -> Result<Vec<Vec<String>>, DaemonError> {
+pub(super) fn changed(
+    old: Vec<Vec<String>>,
+    change: &TrackerChange,
+) -> Result<Vec<Vec<String>>, DaemonError> {
     let is_same = |url: &str, named: &str| url == named || redact_url(url) == named;
     let mut tiers = change.set.clone().unwrap_or(old);
     for named in change.remove.iter().chain(change.replace.keys()) {
