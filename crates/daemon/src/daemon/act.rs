@@ -139,8 +139,20 @@ impl Daemon {
     pub(super) async fn change_policy(
         &self,
         keys: &[TorrentKey],
-        mut change: impl FnMut(&Self, TorrentKey) -> Result<(), DaemonError>,
+        change: impl FnMut(&Self, TorrentKey) -> Result<(), DaemonError>,
     ) -> Result<ActionResult, DaemonError> {
+        let result = self.change_each(keys, change);
+        self.settle(keys);
+        self.commit().await?;
+        Ok(result)
+    }
+
+    /// Changes the policy for each torrent, and queues the rows of what it keeps of them.
+    pub(super) fn change_each(
+        &self,
+        keys: &[TorrentKey],
+        mut change: impl FnMut(&Self, TorrentKey) -> Result<(), DaemonError>,
+    ) -> ActionResult {
         let mut result = ActionResult::default();
         for key in keys {
             let changed = change(self, *key);
@@ -150,9 +162,7 @@ impl Daemon {
             });
             result.add(*key, changed.map(|()| Done::Now));
         }
-        self.settle(keys);
-        self.commit().await?;
-        Ok(result)
+        result
     }
 
     /// Takes a turn, so that the answer to a verb on these torrents already shows its effect.

@@ -202,7 +202,7 @@ impl Daemon {
         tags: &[String],
         add: bool,
     ) -> Result<ActionResult, DaemonError> {
-        let result = self.change_policy(keys, |daemon, key| {
+        let result = self.change_each(keys, |daemon, key| {
             let mut core = daemon.core();
             let policy = core.manager_mut().policy_mut();
             for tag in tags {
@@ -213,8 +213,11 @@ impl Daemon {
             }
             Ok(())
         });
-        let result = result.await?;
-        self.put_labels(&self.core(), &BTreeSet::new());
+        if add {
+            // Some may be new. A tag that no torrent has any more is still in the list.
+            self.put_labels(&self.core(), &BTreeSet::new());
+        }
+        self.settle(keys);
         self.commit().await?;
         Ok(result)
     }
