@@ -72,7 +72,12 @@ impl Daemon {
                     tracing::warn!(torrent, what, "not supported");
                 }
                 Event::Removed { torrent, with_data } => {
-                    let data = if with_data { DataChoice::Delete } else { DataChoice::Keep };
+                    let has_trash = self.options().trash_dir.is_some();
+                    let data = match with_data {
+                        true if has_trash => DataChoice::Trash,
+                        true => DataChoice::Delete,
+                        false => DataChoice::Keep,
+                    };
                     self.remove_by_goal(torrent, data);
                 }
                 // Whoever has removed it forgets it as well.

@@ -143,7 +143,8 @@ settings! {
         part_suffix: Option<String> = "none", Kind::Text { is_optional: true, shape: SUFFIX };
         /// Folder layout of new torrents: as in the torrent, always a folder of their own, or never one.
         layout: ContentLayout = "original", Kind::Choice(LAYOUTS);
-        /// Folder for the data of removed torrents. With none, removed data is deleted at once.
+        /// Trash: folder for data that is removed to it, and for that of torrents which their goal removes. With none,
+        /// goals delete data at once.
         trash_dir: Option<PathBuf> = "none", OPTIONAL_PATH;
         /// Use of files that another torrent has as well: a copy of its own, hard links to one copy, or reflinks,
         /// which share disk blocks where the file system supports them.
