@@ -16,7 +16,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use ztor_base::Host;
 
@@ -24,8 +24,6 @@ use ztor_base::Host;
 const MAX_CONNECTIONS: usize = 512;
 /// Maximum number of TCP connections of one host, unless it is this machine or a trusted proxy.
 const MAX_PER_HOST: usize = 128;
-/// Maximum number of TLS handshakes at a time.
-const MAX_HANDSHAKES: usize = 256;
 /// Time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Time for the line and the headers of a request, and between requests.
@@ -62,7 +60,6 @@ pub(super) struct Server {
     tls: Option<watch::Receiver<Arc<rustls::ServerConfig>>>,
     trusted_proxies: Vec<IpNet>,
     slots: Slots,
-    handshakes: Arc<Semaphore>,
     end: End,
 }
 
@@ -73,8 +70,7 @@ impl Server {
         trusted_proxies: Vec<IpNet>,
         end: End,
     ) -> Self {
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-        Self { app, tls, trusted_proxies, slots: Slots::new(MAX_CONNECTIONS), handshakes, end }
+        Self { app, tls, trusted_proxies, slots: Slots::new(MAX_CONNECTIONS), end }
     }
 
     /// Accepts connections until the server ends.
@@ -105,11 +101,9 @@ impl Server {
             tokio::spawn(serve(stream, app, Some(Connection { peer, is_tls: false }), end));
             return;
         };
-        let Ok(turn) = Arc::clone(&self.handshakes).try_acquire_owned() else { return };
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
         tokio::spawn(async move {
             let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
-            drop(turn);
             match handshake {
                 Ok(Ok(stream)) => serve(stream, app, Some(Connection { peer, is_tls: true }), end).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
