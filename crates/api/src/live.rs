@@ -2,7 +2,6 @@
 
 use crate::list::{List, ListQuery};
 use crate::object::object;
-use crate::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
 /// Message of a front end.
@@ -32,10 +31,8 @@ pub enum LiveUpdate {
         /// Ids of the window in order; `null` if they are as before.
         order: Option<Vec<u64>>,
         /// The list, with the changed torrents only if `is_whole` is false.
-        list: List,
+        list: Box<List>,
     },
-    /// Statistics of the whole.
-    Statistics(Statistics),
     /// The request is refused.
     Problem(crate::problem::Problem),
 }

@@ -88,9 +88,6 @@ impl Access {
                     return Err(Denied::unauthorized("the password has changed: log in again"));
                 }
                 state.sessions.begin(&secret, Instant::now(), lifetime);
-                if let Some(ip) = client {
-                    state.limiter.on_success(ip);
-                }
             }
             Login::Code { code } => {
                 let mut state = self.state();
@@ -134,10 +131,11 @@ impl Access {
 
     /// Returns true if credentials have not ended since they were checked.
     pub(crate) fn is_valid(&self, pass: &Pass) -> bool {
+        let lifetime = self.settings().session_time;
         let state = self.state();
         match pass {
             Pass::Socket => true,
-            Pass::Session(session) => state.sessions.is_open(session),
+            Pass::Session(session) => state.sessions.is_open(session, Instant::now(), lifetime),
             Pass::Token(name) => state.tokens.contains(name),
             Pass::Password(generation) => state.generation == *generation,
         }

@@ -45,8 +45,8 @@ impl Sessions {
     }
 
     /// Returns true if a session has not ended.
-    pub(crate) fn is_open(&self, session: &Digest) -> bool {
-        self.used.contains_key(session)
+    pub(crate) fn is_open(&self, session: &Digest, now: Instant, lifetime: Duration) -> bool {
+        self.used.get(session).is_some_and(|used| *used + lifetime > now)
     }
 
     /// Ends a session.
@@ -106,9 +106,10 @@ mod tests {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         sessions.begin("a", start, LIFETIME);
         sessions.begin("b", start, LIFETIME);
-        let a = Digest::of("a");
-        sessions.end(&a);
-        assert!(!sessions.is_open(&a) && sessions.is_open(&Digest::of("b")));
+        sessions.end(&Digest::of("a"));
+        let is_open = |sessions: &Sessions, secret, at| sessions.is_open(&Digest::of(secret), at, LIFETIME);
+        assert!(!is_open(&sessions, "a", start) && is_open(&sessions, "b", start));
+        assert!(!is_open(&sessions, "b", start + LIFETIME), "it has expired");
         sessions.end_all();
         assert!(sessions.touch("b", start, LIFETIME).is_none());
     }
@@ -122,7 +123,8 @@ mod tests {
             assert!(n == MAX_SESSIONS as u32 || sessions.touch("0", now, LIFETIME).is_some());
         }
         assert_eq!(sessions.used.len(), MAX_SESSIONS);
-        assert!(sessions.is_open(&Digest::of("0")) && !sessions.is_open(&Digest::of("1")));
+        let is_open = |secret| sessions.is_open(&Digest::of(secret), start, LIFETIME);
+        assert!(is_open("0") && !is_open("1"));
     }
 
     #[test]

@@ -19,6 +19,8 @@ use ztor_api::{ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind};
 const PACE: Duration = Duration::from_millis(500);
 /// Longest message of a front end, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
+/// Time between two looks at the credentials.
+const RECHECK: Duration = Duration::from_secs(60);
 /// Longest time for which a front end may not take an update.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -54,7 +56,8 @@ pub(super) async fn events(
 async fn revoked(api: &Api, pass: Option<Pass>) {
     let mut revocations = api.access().revocations();
     while pass.as_ref().is_some_and(|pass| api.access().is_valid(pass)) {
-        if revocations.changed().await.is_err() {
+        // Sessions also expire, which notifies nobody.
+        if let Ok(Err(_)) = tokio::time::timeout(RECHECK, revocations.changed()).await {
             return;
         }
     }
@@ -118,7 +121,7 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpd
         Err(error) => return LiveUpdate::Problem(error.into()),
     };
     *followed = Some(Followed { query, order: order.clone(), total: list.total, revision: list.revision });
-    LiveUpdate::List { is_whole: true, order: Some(order), list }
+    LiveUpdate::List { is_whole: true, order: Some(order), list: Box::new(list) }
 }
 
 impl Followed {
@@ -137,7 +140,7 @@ impl Followed {
         self.total = list.total;
         self.order.clone_from(&order);
         let is_whole = list.removed.is_none();
-        Some(LiveUpdate::List { is_whole, order: has_new_order.then_some(order), list })
+        Some(LiveUpdate::List { is_whole, order: has_new_order.then_some(order), list: Box::new(list) })
     }
 }
 

@@ -44,7 +44,7 @@ fn document(base_path: &str, version: &str) -> Value {
             "version": version,
             "description": "The native API of the ztor daemon. Errors are problem objects (RFC 9457). Units are in the \
                 names of fields: `_bytes`, `_per_s` (bytes per second), `_s` (seconds), `_unix_s` (seconds since 1970). \
-                Unknown fields and parameters are refused in requests; answers may get new fields.",
+                Unknown fields are refused in requests; answers may get new fields.",
         },
         "servers": [{ "url": format!("{base_path}{}", ztor_api::BASE) }],
         "security": [{ "token": [] }, { "password": [] }, { "session": [] }],
