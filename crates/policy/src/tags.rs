@@ -27,6 +27,9 @@ pub enum TagError {
         /// Place in the trimmed tag, in bytes.
         at: usize,
     },
+    /// The tag is `.` or `..`, which clients cannot write in a path.
+    #[error("bad tag: dots alone are not allowed; choose another name")]
+    Dots,
     /// The tag is too long.
     #[error("bad tag: it has {len} bytes, at most {MAX_TAG_LEN} are allowed; shorten it")]
     TooLong {
@@ -192,6 +195,9 @@ fn valid(tag: &str) -> Result<&str, TagError> {
     if let Some((at, char)) = tag.char_indices().find(|(_, char)| is_bad(*char)) {
         return Err(TagError::BadCharacter { char, at });
     }
+    if matches!(tag, "." | "..") {
+        return Err(TagError::Dots);
+    }
     match tag.len() {
         0 => Err(TagError::Empty),
         1..=MAX_TAG_LEN => Ok(tag),
@@ -217,6 +223,7 @@ mod tests {
         assert_eq!(valid(" a,b"), Err(TagError::BadCharacter { char: ',', at: 1 }));
         assert_eq!(valid("a\u{7f}"), Err(TagError::BadCharacter { char: '\u{7f}', at: 1 }));
         assert_eq!(valid(&"é".repeat(128)), Err(TagError::TooLong { len: 256 }));
+        assert_eq!((valid(" .."), valid("...")), (Err(TagError::Dots), Ok("...")));
         assert_eq!(valid(" two words\n"), Ok("two words"));
     }
 

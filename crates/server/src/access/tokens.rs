@@ -113,10 +113,11 @@ impl Entry {
     }
 }
 
-/// Returns true if a text can be the name of a token.
+/// Returns true if a text can be the name of a token. Clients cannot write a name of dots in a path.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.chars().count())
         && text.trim() == text
+        && !matches!(text, "." | "..")
         && !text.contains(|c: char| c.is_control() || c == '/')
 }
 
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn is_name_refuses_control_characters_and_slashes() {
         assert!(is_name("a") && is_name("Home Assistant"));
-        for name in ["", " a", "a\n", "a/b", &"a".repeat(65)] {
+        for name in ["", " a", "a\n", "a/b", ".", "..", &"a".repeat(65)] {
             assert!(!is_name(name), "{name:?}");
         }
     }
