@@ -56,12 +56,18 @@ impl Access {
     /// Returns the generation of the account if the credentials were verified before, `None` if not. Fails for banned
     /// clients.
     fn recall(&self, client: Option<IpAddr>, username: &str, password: &str) -> Result<Option<u64>, Denied> {
-        let state = self.state();
+        let mut state = self.state();
         if let Some(rest) = client.and_then(|ip| state.limiter.ban(ip, Instant::now())) {
             return Err(Denied::banned(rest));
         }
         let digest = self.0.passwords.digest(state.generation, username, password);
-        Ok(state.is_verified(&digest).then_some(state.generation))
+        if !state.is_verified(&digest) {
+            return Ok(None);
+        }
+        if let Some(ip) = client {
+            state.limiter.on_success(ip);
+        }
+        Ok(Some(state.generation))
     }
 
     /// Returns the account.

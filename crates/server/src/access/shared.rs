@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) daemon: Daemon,
     pub(super) rules: Rules,
     settings: watch::Receiver<Arc<Settings>>,
+    /// User name of an account without one of its own, as of the start.
+    default_username: String,
     pub(super) password_file: Option<PathBuf>,
     pub(super) passwords: Passwords,
     state: Mutex<State>,
@@ -67,10 +69,13 @@ impl Access {
         rules: Rules,
         password_file: Option<PathBuf>,
     ) -> Result<Self, AccessError> {
+        let settings = daemon.settings_changes();
+        let default_username = settings.borrow().username.clone();
         Ok(Self(Arc::new(Shared {
             daemon: daemon.clone(),
             rules,
-            settings: daemon.settings_changes(),
+            settings,
+            default_username,
             passwords: Passwords::new()?,
             state: Mutex::new(State::load(daemon, password_file.as_deref())?),
             password_file,
@@ -102,11 +107,11 @@ impl Access {
     /// Returns the user name.
     pub(super) fn username(&self) -> String {
         let account = self.state().account.clone();
-        account.map_or_else(|| self.settings().username.clone(), |account| self.name_of(&account))
+        account.map_or_else(|| self.0.default_username.clone(), |account| self.name_of(&account))
     }
 
     pub(super) fn name_of(&self, account: &Account) -> String {
-        account.username.clone().unwrap_or_else(|| self.settings().username.clone())
+        account.username.clone().unwrap_or_else(|| self.0.default_username.clone())
     }
 
     /// Returns true if nobody can log in.

@@ -5,14 +5,10 @@ use super::password::{self, Hash};
 use super::secret::Digest;
 use super::sessions::Sessions;
 use super::tokens::Tokens;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 use ztor_daemon::{Daemon, StoreError};
-
-/// Maximum number of verified credentials in the cache.
-const MAX_VERIFIED: usize = 64;
 
 /// Reason why access control does not start.
 #[derive(Debug, Error)]
@@ -44,8 +40,8 @@ pub(super) struct State {
     pub(super) limiter: Limiter,
     pub(super) sessions: Sessions,
     pub(super) tokens: Tokens,
-    /// Keyed digests of credentials that were right, the last used at the end.
-    verified: VecDeque<Digest>,
+    /// Keyed digest of the credentials of the account; `None` until they were verified.
+    verified: Option<Digest>,
 }
 
 /// The user who may log in.
@@ -68,21 +64,18 @@ impl State {
             limiter: Limiter::default(),
             sessions: Sessions::default(),
             tokens: Tokens::from_stored(daemon.stored_tokens()?),
-            verified: VecDeque::new(),
+            verified: None,
         })
     }
 
     /// Returns true if credentials were right before.
     pub(super) fn is_verified(&self, digest: &Digest) -> bool {
-        self.verified.iter().fold(false, |found, known| found | known.is_same(digest))
+        self.verified.is_some_and(|known| known.is_same(digest))
     }
 
     /// Remembers credentials that were right.
     pub(super) fn on_verified(&mut self, digest: Digest) {
-        if self.verified.len() >= MAX_VERIFIED {
-            self.verified.pop_front();
-        }
-        self.verified.push_back(digest);
+        self.verified = Some(digest);
     }
 
     /// Replaces the account. All sessions and verified credentials end.
@@ -90,7 +83,7 @@ impl State {
         self.account = Some(account);
         self.generation += 1;
         self.sessions.end_all();
-        self.verified.clear();
+        self.verified = None;
     }
 }
 

@@ -25,11 +25,7 @@ pub(super) async fn begin_session(
     headers: HeaderMap,
     JsonBody(login): Body<Login>,
 ) -> Result<Response, Denied> {
-    let begun = api.access().log_in(caller.client, &login).await;
-    // A browser must not show a dialog of its own.
-    let without_dialog =
-        |denied: Denied| Denied { challenge: denied.challenge.and(Some(Challenge::Bearer)), ..denied };
-    let (secret, pass) = begun.map_err(without_dialog)?;
+    let (secret, pass) = api.access().log_in(caller.client, &login).await.map_err(without_dialog)?;
     cookies(&headers).into_iter().for_each(|secret| api.access().log_out(secret));
     let state = api.access().describe(&pass);
     with_cookie(Json(state), set_cookie(Some(&secret), api.base_path(), caller.is_secure))
@@ -65,7 +61,7 @@ pub(super) async fn change_account(
     Extension(caller): Extension<Caller>,
     JsonBody(change): Body<AccountChange>,
 ) -> Result<Json<Account>, Denied> {
-    api.access().change_account(caller.client, &change).await?;
+    api.access().change_account(caller.client, &change).await.map_err(without_dialog)?;
     Ok(Json(api.access().account()))
 }
 
@@ -86,6 +82,11 @@ pub(super) async fn remove_token(
 ) -> Result<Json<Done>, Denied> {
     api.access().remove_token(&name).await?;
     Ok(Json(Done {}))
+}
+
+/// Keeps the browser from showing a dialog of its own for a password in a body.
+fn without_dialog(denied: Denied) -> Denied {
+    Denied { challenge: denied.challenge.and(Some(Challenge::Bearer)), ..denied }
 }
 
 fn with_cookie(answer: impl IntoResponse, cookie: String) -> Result<Response, Denied> {

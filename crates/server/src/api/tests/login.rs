@@ -63,6 +63,26 @@ fn basic_credentials_are_verified_once_until_the_password_changes() {
 }
 
 #[test]
+fn right_password_ends_the_count_of_failures_also_from_the_cache() {
+    let fixture = Fixture::with_password(&[("login_attempts", "3")]);
+    let mut answers = Vec::new();
+    for password in [PASSWORD, "a", "b", PASSWORD, "c", "d", PASSWORD, "e", "f", "g", PASSWORD] {
+        answers.push(fixture.ask(get().basic("ztor", password)).status);
+    }
+    assert_eq!(answers, [200, 401, 401, 200, 401, 401, 200, 401, 401, 401, 429]);
+}
+
+#[test]
+fn user_name_of_the_settings_is_that_of_the_start() {
+    let fixture = Fixture::with_password(&[]);
+    let change = Ask::to("PUT /settings/username").local().json(r#"{"value":"owner"}"#);
+    assert_eq!(fixture.ask(change).status, 200);
+    assert_eq!(fixture.ask(Ask::to("GET /account").local()).json()["username"], "ztor");
+    assert_eq!(fixture.ask(get().basic("owner", PASSWORD)).status, 401);
+    assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 200);
+}
+
+#[test]
 fn session_lives_from_login_to_logout() {
     let fixture = Fixture::with_password(&[]);
     let begun = fixture.ask(login(PASSWORD));
@@ -108,6 +128,7 @@ fn password_change_ends_all_sessions_and_codes_and_survives_a_restart() {
     assert_eq!(change(r#"{"password":"new password"}"#).problem(), ProblemKind::BadRequest);
     let wrong = change(r#"{"password":"new password","current_password":"wrong"}"#);
     assert_eq!(wrong.problem(), ProblemKind::Unauthorized);
+    assert!(wrong.headers[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("Bearer"), "no dialog");
     assert_eq!(change(r#"{"password":"short"}"#).problem(), ProblemKind::BadRequest);
     assert_eq!(change(r#"{"password":"long enough","username":"a:b"}"#).problem(), ProblemKind::BadRequest);
     let body = format!(r#"{{"password":"new password","current_password":"{PASSWORD}"}}"#);
