@@ -1,7 +1,7 @@
 //! Real clients in network namespaces of their own: the interop suite ([`interop`]) and the side-by-side benchmark
-//! ([`mod@bench`]). A real daemon that is killed again and again ([`mod@kill`]). Linux only, as root.
+//! ([`mod@bench`]), as root. A real daemon that is killed again and again ([`mod@kill`]), as any user. Linux only.
 //!
-//! Both share hosts on a bridge (`net`), child processes that end with their owner (`process`), the programs
+//! The first two share hosts on a bridge (`net`), child processes that end with their owner (`process`), the programs
 //! themselves (`tools`), trackers and torrents.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]

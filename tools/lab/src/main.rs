@@ -1,4 +1,4 @@
-//! `cargo lab`: the interop suite and the side-by-side benchmark.
+//! `cargo lab`: the interop suite, the side-by-side benchmark, and the kill test.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ mod cli {
     use std::path::PathBuf;
     use ztor_lab::{bench, interop, kill};
 
-    /// ztor and other clients in network namespaces (Linux, root).
+    /// ztor and other clients in network namespaces (as root), and a daemon that is killed again and again. Linux only.
     #[derive(Parser)]
     #[command(name = "cargo lab", bin_name = "cargo lab", version)]
     pub(crate) struct Cli {

@@ -142,6 +142,7 @@ impl Process {
 
     /// Kills its process group with SIGKILL, and waits for its first process.
     pub(crate) fn kill(&mut self) {
+        // The group may outlive its first process, but once that has been waited for, its id may be reused.
         if matches!(self.exit(), Ok(None)) {
             self.signal(Signal::KILL);
             // Fails only if there is no such child.
@@ -170,12 +171,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group may outlive its first process, but once that has been waited for, its id may be reused.
-        if matches!(self.exit(), Ok(None)) {
-            self.signal(Signal::KILL);
-            // Fails only if there is no such child.
-            let _ = self.child.wait();
-        }
+        self.kill();
     }
 }
 

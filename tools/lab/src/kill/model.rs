@@ -60,8 +60,6 @@ struct Torrent {
     is_finished: bool,
     /// Bytes received when it was first seen finished in this run of the daemon; `None` before that.
     downloaded: Option<u64>,
-    /// True if its data may be half deleted.
-    is_deleting: bool,
 }
 
 /// Promises of the daemon.
@@ -80,7 +78,6 @@ impl Model {
             dir: Allowed::one(world.folders()[0].clone()),
             is_finished: false,
             downloaded: None,
-            is_deleting: false,
         };
         Self {
             torrents: world.torrents.iter().map(|content| (content.name.clone(), fresh())).collect(),
@@ -251,7 +248,6 @@ impl Model {
             _ => {
                 let delete = rng.bool();
                 torrent.exists.begin(false);
-                torrent.is_deleting = delete;
                 act(
                     client,
                     &name,
@@ -305,7 +301,7 @@ impl Model {
 impl Torrent {
     /// Forgets what was promised about a torrent that was removed.
     fn forget(&mut self) {
-        (self.is_finished, self.downloaded, self.is_deleting) = (false, None, false);
+        (self.is_finished, self.downloaded) = (false, None);
     }
 
     /// Checks a row after a start.
@@ -320,10 +316,6 @@ impl Torrent {
         self.paused.settle(&format!("the pause of {name}"), row["state"] == "paused")?;
         let dir = PathBuf::from(row["dir"].as_str().unwrap_or_default());
         self.dir.settle(&format!("the folder of {name}"), dir)?;
-        if self.is_deleting {
-            // A removal that was not answered may not have begun; its data is promised again.
-            self.is_deleting = false;
-        }
         self.downloaded = None;
         self.see(name, row)
     }
