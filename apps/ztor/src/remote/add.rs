@@ -20,8 +20,21 @@ const MAX_SOURCES: usize = 500;
 const MAX_REQUEST: usize = 32 << 20;
 
 pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exit> {
-    let options = options(args, connection)?;
     let mut outcome = Outcome::default();
+    let result = add(args, connection, &mut outcome);
+    match (result, outcome.failed) {
+        (Ok(Exit::Ok), Some((exit, message))) => Err(CliError::new(exit, message).into()),
+        (result, None) => result,
+        (result, Some((_, message))) => {
+            // Something else ends the command.
+            connection.console.warn(&format!("error: {message}"));
+            result
+        }
+    }
+}
+
+fn add(args: &AddArgs, connection: &Connection, outcome: &mut Outcome) -> anyhow::Result<Exit> {
+    let options = options(args, connection)?;
     let mut sources = Vec::new();
     let mut bytes = 0;
     for argument in &args.torrents {
@@ -43,15 +56,9 @@ pub(super) fn run(args: &AddArgs, connection: &Connection) -> anyhow::Result<Exi
     if args.wait && !outcome.ids.is_empty() {
         // During a check, the progress is that of the check.
         let is_done = |torrent: &Torrent| torrent.progress >= 1.0 && !is_checking(torrent);
-        let waited = wait(connection, &outcome.ids, is_done)?;
-        if waited != Exit::Ok {
-            return Ok(waited);
-        }
+        return wait(connection, &outcome.ids, is_done);
     }
-    match outcome.failed {
-        None => Ok(Exit::Ok),
-        Some((exit, message)) => Err(CliError::new(exit, message).into()),
-    }
+    Ok(Exit::Ok)
 }
 
 fn is_checking(torrent: &Torrent) -> bool {

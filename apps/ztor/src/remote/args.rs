@@ -182,8 +182,8 @@ pub(crate) struct ListArgs {
     /// Only torrents whose name contains all these words
     #[arg(short, long, value_name = "WORDS")]
     pub(crate) search: Option<String>,
-    /// Sort by these fields, each after - for the largest first: name, state, progress, size, down, up, ratio, eta, peers,
-    /// queue, category, added, finished, tracker, dir
+    /// Sort by these fields, each after - for the largest first: id, name, state, progress, size, down, up, downloaded,
+    /// uploaded, ratio, eta, peers, seeds, queue, category, added, finished, tracker, dir
     #[arg(long, value_name = "KEY,...", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) sort: Vec<String>,
     /// Show at most this many
