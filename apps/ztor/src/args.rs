@@ -81,7 +81,7 @@ To complete commands, add one line to the start-up file of the shell:
   bash    source <(ztor setup bash)          in ~/.bashrc
   zsh     source <(ztor setup zsh)           in ~/.zshrc
   fish    ztor setup fish | source           in ~/.config/fish/config.fish
-Torrents, categories, tags and settings are those of the local daemon.";
+Torrents, categories and tags are those of the local daemon.";
 
 #[derive(Debug, Args)]
 pub(crate) struct SetupArgs {

@@ -27,14 +27,15 @@ pub(crate) enum Exit {
 /// The table shown by `ztor --help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-    0  done (also: seed, share and tracker stopped by Ctrl-C)
+    0  done (also: daemon, seed, share, tracker, list --watch and log --follow
+       stopped by Ctrl-C)
     1  the operation failed, or verify found bad data
     2  wrong usage: an unknown flag, or arguments that cannot be used
     3  a torrent file or magnet link that cannot be used
     4  storage: a full disk, a missing permission, a file that cannot be read or
        written, or an existing file that is not the torrent's
-    5  network: a URL cannot be fetched, a DHT node does not answer, or the time
-       of --give-up is over
+    5  network: no daemon answers, a URL cannot be fetched, a DHT node does not
+       answer, or the time of --give-up is over
     6  cannot listen: the port or address is in use, or not this machine's
   130  interrupted by Ctrl-C or SIGTERM before the work was done";
 

@@ -5,21 +5,25 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::{Context, Filter};
 use ztor_server::api::LogBuffer;
 
 use crate::console::{Console, LogLine};
 use crate::exit::CliError;
 
-/// Level of the log. Clones share it.
+/// Level and format of the log. Clones share them.
 #[derive(Clone)]
 pub(crate) struct LogFilter {
     handle: reload::Handle<EnvFilter, Registry>,
     is_by_user: bool,
+    is_json: Arc<AtomicBool>,
     buffer: LogBuffer,
 }
 
@@ -32,13 +36,27 @@ pub(crate) fn start(level: Option<&str>, console: &Console) -> Result<LogFilter,
             .hint("write, for example, --log-level info")
     })?;
     let (filter, handle) = reload::Layer::new(filter);
-    let writer = console.clone();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(console.color())
-        .with_writer(move || LogLine::new(&writer));
+    let is_json = Arc::new(AtomicBool::new(false));
+    let writer = || {
+        let console = console.clone();
+        move || LogLine::new(&console)
+    };
+    let lines = tracing_subscriber::fmt::layer().with_ansi(console.color()).with_writer(writer());
+    let objects = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer());
     let buffer = LogBuffer::default();
-    tracing_subscriber::registry().with(filter).with(lines).with(Kept(buffer.clone())).init();
-    Ok(LogFilter { handle, is_by_user, buffer })
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines.with_filter(while_json_is(false, &is_json)))
+        .with(objects.with_filter(while_json_is(true, &is_json)))
+        .with(Kept(buffer.clone()))
+        .init();
+    Ok(LogFilter { handle, is_by_user, is_json, buffer })
+}
+
+/// Returns the filter of the layer for one of the formats.
+fn while_json_is<S: Subscriber>(wanted: bool, is_json: &Arc<AtomicBool>) -> impl Filter<S> + use<S> {
+    let is_json = Arc::clone(is_json);
+    dynamic_filter_fn(move |_, _| is_json.load(Ordering::Relaxed) == wanted)
 }
 
 fn parse(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
@@ -54,6 +72,11 @@ impl LogFilter {
     /// Returns the last lines.
     pub(crate) fn buffer(&self) -> LogBuffer {
         self.buffer.clone()
+    }
+
+    /// Chooses between lines of text and an object in JSON for each line.
+    pub(crate) fn set_json(&self, is_json: bool) {
+        self.is_json.store(is_json, Ordering::Relaxed);
     }
 
     /// Changes the level.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
+use ztor_daemon::settings::LogFormat;
 use ztor_daemon::settings::Settings;
 use ztor_daemon::{Daemon, DaemonConfig, Started, Store};
 use ztor_server::api::{Listening, ServeConfig};
@@ -88,6 +89,7 @@ pub(super) fn run(
     if !log.is_by_user() {
         log.set(&settings.log_level);
     }
+    log.set_json(settings.log_format == LogFormat::Json);
     prepare_folders(&settings, console);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -15,7 +15,6 @@ use crate::swarm::seed;
 struct Daemon<'s> {
     scratch: &'s Scratch,
     process: Running,
-    port: u64,
     /// Address of the API over TCP.
     api: String,
 }
@@ -35,9 +34,8 @@ impl<'s> Daemon<'s> {
         command.arg("--download-dir").arg(scratch.path("downloads"));
         let mut process = Running::start(command);
         let running = process.event("running");
-        let port = running["port"].as_u64().unwrap();
         let api = format!("http://{}", running["api"][0].as_str().unwrap());
-        Self { scratch, process, port, api }
+        Self { scratch, process, api }
     }
 
     /// Runs a command that asks the daemon.
@@ -67,11 +65,12 @@ impl<'s> Daemon<'s> {
 
     /// Ends the daemon with SIGTERM.
     #[track_caller]
-    fn end(self) {
+    fn end(self) -> Run {
         let begun = Instant::now();
         self.process.signal("TERM");
         let run = self.process.finish().expect(0);
         assert!(begun.elapsed() < Duration::from_secs(60), "{run:#?}");
+        run
     }
 }
 
@@ -140,7 +139,6 @@ fn daemon_keeps_its_torrents_and_settings_over_restarts_and_crashes() {
     assert_eq!(after[0]["downloaded_bytes"], row["downloaded_bytes"], "nothing is fetched again");
     let setting = daemon.ask(&[&"settings", &"get", &"max_downloads", &"--json"]).expect(0).json();
     assert_eq!((&setting[0]["value"], &setting[0]["source"]["source"]), (&3.into(), &"changed".into()));
-    assert!(daemon.port > 0);
     daemon.end();
 }
 
@@ -186,6 +184,13 @@ fn commands_change_torrents_and_report_failures_with_their_exit_codes() {
     daemon.end();
     let run = scratch.ztor(&[&"list"]).expect(5);
     assert!(run.stderr.contains("no daemon listens on"), "{run:#?}");
+    // Each failure is reported, whichever of them ends the command.
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    let run = scratch.ztor(&[&"add", &"missing.torrent", &hash]).expect(5);
+    assert!(
+        run.stderr.contains("missing.torrent") && run.stderr.contains("no daemon listens on"),
+        "{run:#?}"
+    );
 }
 
 #[test]
@@ -362,4 +367,21 @@ fn name_that_is_a_glob_selects_its_torrent_alone() {
     let list = daemon.list();
     assert_eq!((list.len(), &list[0]["name"]), (1, &"other".into()));
     daemon.end();
+}
+
+#[test]
+fn log_has_the_level_and_the_format_of_the_settings() {
+    let scratch = Scratch::new();
+    let variables: [(&str, &OsStr); 2] =
+        [("ZTOR_LOG_LEVEL", "info".as_ref()), ("ZTOR_LOG_FORMAT", "json".as_ref())];
+    let daemon = Daemon::start_with(&scratch, &variables);
+    let state_dir = scratch.home().join(".local/state/ztor/daemon");
+    // The address of the daemon may stand after a sub-command as well.
+    let setting = daemon.ask(&[&"settings", &"get", &"log_level", &"--json", &"--state-dir", &state_dir]);
+    assert_eq!(setting.expect(0).json()[0]["source"]["source"], "environment");
+    daemon.ask(&[&"add", &"ab".repeat(20), &"--paused"]).expect(0);
+    let run = daemon.end();
+    let lines: Vec<Value> = run.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_added = |line: &Value| line["level"] == "INFO" && line["message"] == "torrent added";
+    assert!(lines.iter().any(is_added), "{run:#?}");
 }

@@ -9,7 +9,7 @@ use super::flags::SettingFlags;
 use crate::exit::{CliError, Exit};
 
 /// Variables of the environment that are not settings.
-const OTHERS: &[&str] = &["ZTOR_STATE_DIR", "ZTOR_CONFIG", "ZTOR_REMOTE", "ZTOR_LOG_LEVEL"];
+const OTHERS: &[&str] = &["ZTOR_STATE_DIR", "ZTOR_CONFIG", "ZTOR_REMOTE"];
 
 /// The sources that a reload reads again.
 pub(super) struct SourceArgs {
@@ -55,5 +55,5 @@ fn default_config() -> Option<PathBuf> {
 pub(super) fn refused(errors: Vec<SettingError>) -> CliError {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     CliError::new(Exit::Usage, lines.join("\n"))
-        .hint("`ztor daemon --print-config` prints all settings with their values")
+        .hint("`ztor daemon --print-config` prints all settings with their defaults")
 }
