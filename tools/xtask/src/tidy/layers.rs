@@ -69,7 +69,7 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-metainfo",
     ]),
     entry("ztor-session", (Layer::Runtime, 0), Kind::Open),
-    // Front ends depend on nothing else of the daemon.
+    // All that a front end needs of the daemon.
     entry("ztor-api", (Layer::Runtime, 0), Kind::Pure).only(&[]),
     entry("ztor-client", (Layer::Runtime, 1), Kind::Open).only(&["ztor-api"]),
     entry("ztor-daemon", (Layer::Runtime, 1), Kind::Open).only(&[
