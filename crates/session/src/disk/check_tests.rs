@@ -1,6 +1,7 @@
 //! Tests of the check of real files when a torrent starts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use super::super::save::{Occasion, SaveJob, save};
 use super::*;
 use crate::disk::fault::fault;
 use crate::driver::WAKER;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{Allocation, HandleCache, StoreOptions};
+use ztor_storage::{Allocation, HandleCache, PieceWriter, StoreOptions, WriteDone, WriteJob};
 
 const PIECE: usize = 16384;
 
@@ -300,16 +301,33 @@ fn check_of_a_torrent_whose_drive_is_not_mounted_stops_before_anything_is_create
     assert!(check_with(&job, |_| Ok(vec![false; 6])).is_ok());
 }
 
+/// Writes blocks as the disk threads do, each from the first byte of a piece.
+fn write_blocks(store: &Arc<TorrentStore>, writer: &mut PieceWriter, blocks: &[(u32, &[u8])]) {
+    let job = |&(piece, data): &(u32, &[u8])| {
+        let (store, data) = (Arc::clone(store), Bytes::copy_from_slice(data));
+        WriteJob { store, torrent: 1, piece, begin: 0, data, tag: 0 }
+    };
+    let mut done = Vec::new();
+    writer.write(&mut blocks.iter().map(job).collect(), &mut done);
+    assert!(!done.iter().any(|done| matches!(done, WriteDone::Failed { .. })), "{done:?}");
+}
+
+/// Records files before they are created, as the driver does.
+fn record_before_writing(rig: &Rig, store: &TorrentStore, ledger: &Arc<Ledger>) {
+    let (ledger, looks) = (Arc::clone(ledger), Arc::clone(&rig.looks));
+    store.before_writing(move |store| crate::disk::record_intent(store, &ledger, &looks));
+}
+
 #[test]
 fn file_that_a_crash_left_before_the_first_save_is_own_at_the_next_start() {
     let rig = Rig::new(&[3, 2]);
     let store = rig.store();
     assert!(rig.check(&store).unwrap().is_empty());
-    crate::disk::record_intent(&store, &Ledger::new(rig.record()), &rig.looks);
+    record_before_writing(&rig, &store, &Ledger::new(rig.record()));
     // Half of a piece, which matches nothing.
-    let mut left = vec![0; 3 * PIECE];
-    left[..PIECE / 2].copy_from_slice(&rig.bytes[..PIECE / 2]);
-    std::fs::write(rig.file(0), &left).unwrap();
+    write_blocks(&store, &mut PieceWriter::new(), &[(0, &rig.bytes[..PIECE / 2])]);
+    let left = std::fs::read(rig.file(0)).unwrap();
+    assert_eq!(left.len(), 3 * PIECE);
     assert_eq!(rig.check(&rig.store()).unwrap(), [] as [u32; 0]);
     // Such a file is not ours if another is there, or if it was not made until the end.
     std::fs::write(rig.file(0), &left[..2 * PIECE]).unwrap();
@@ -318,4 +336,73 @@ fn file_that_a_crash_left_before_the_first_save_is_own_at_the_next_start() {
     rig.record().save(&rig.resume(&store, vec![0])).unwrap();
     std::fs::write(rig.file(0), &left).unwrap();
     assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::Different));
+}
+
+#[test]
+fn empty_file_that_was_filled_before_a_crash_is_own_at_the_next_start() {
+    let rig = Rig::new(&[3, 2]);
+    std::fs::write(rig.file(0), b"").unwrap();
+    let store = rig.store();
+    assert!(rig.check(&store).unwrap().is_empty());
+    record_before_writing(&rig, &store, &Ledger::new(rig.record()));
+    write_blocks(&store, &mut PieceWriter::new(), &[(1, &rig.bytes[PIECE..][..PIECE / 2])]);
+    assert_eq!(rig.check(&rig.store()).unwrap(), [] as [u32; 0]);
+}
+
+#[test]
+fn file_that_is_wanted_during_a_download_is_recorded_before_it_is_created() {
+    let rig = Rig::new(&[3, 2]);
+    let store = rig.store();
+    assert!(rig.check(&store).unwrap().is_empty());
+    let is_own = || rig.record().load().unwrap().unwrap().own;
+    record_before_writing(&rig, &store, &Ledger::new(rig.record()));
+    store.set_wanted(&[true, false]).unwrap();
+    let mut writer = PieceWriter::new();
+    write_blocks(&store, &mut writer, &[(0, &rig.bytes[..PIECE / 2])]);
+    assert_eq!(is_own(), [true, false]);
+    store.set_wanted(&[true, true]).unwrap();
+    store.announce_files();
+    assert_eq!(is_own(), [true, true]);
+}
+
+#[test]
+fn record_during_a_download_names_every_file_with_content_as_own() {
+    const FILES: usize = 300;
+    let rig = Rig::new(&[1; FILES]);
+    let store = rig.store();
+    assert!(rig.check(&store).unwrap().is_empty());
+    let ledger = Ledger::new(rig.record());
+    record_before_writing(&rig, &store, &ledger);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = PieceWriter::new();
+            for piece in 0..FILES {
+                let block = &rig.bytes[piece * PIECE..][..PIECE / 2];
+                write_blocks(&store, &mut writer, &[(piece as u32, block)]);
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+        let mut occasions = [Occasion::Full, Occasion::Pieces].into_iter().cycle();
+        while !is_done.load(Ordering::SeqCst) {
+            let new = Resume::new(rig.meta.info_hashes, store.dir());
+            let resume = Resume { have: vec![0; FILES.div_ceil(8)], ..new };
+            let mut job = SaveJob {
+                torrent: TorrentId::from_u64(1 << 32 | 1),
+                store: Arc::clone(&store),
+                ledger: Some(Arc::clone(&ledger)),
+                resume,
+                recorded: None,
+                occasion: occasions.next().unwrap(),
+                looks: Arc::clone(&rig.looks),
+            };
+            let is_any_written = store.is_writing();
+            assert_eq!(save(&mut job).unwrap(), (true, false));
+            let recorded = rig.record().load().unwrap().unwrap();
+            // A crash now leaves files which the next start has to know, also those that this record does not show yet.
+            let absent = recorded.stamps.iter().position(|stamp| *stamp == FileStamp::ABSENT);
+            let foreign = recorded.own.iter().position(|own| !own);
+            assert!(!is_any_written || (absent, foreign) == (None, None), "{absent:?} {foreign:?}");
+        }
+    });
 }

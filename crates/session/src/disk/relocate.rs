@@ -225,8 +225,11 @@ fn attempt(
         let is_stopped = copied.is_ok() && job.stop.load(Ordering::Relaxed);
         let ready = if is_stopped { Err(StorageError::Stopped.into()) } else { copied };
         let originals = if must_copy { store.fingerprint().ok() } else { None };
-        let switched = ready
-            .and_then(|()| plan.switch(&arrangement, |files| save_stage(job, store, moving(Some(files)))));
+        let switched = ready.and_then(|()| {
+            // Before the switch, during which the uses of the files are locked.
+            let recorded = job.ledger.as_ref().map(|ledger| content(ledger, store)).transpose()?;
+            plan.switch(&arrangement, |files| save_stage_of(job, recorded, moving(Some(files))))
+        });
         match switched {
             Ok(()) => {
                 // While the record says that the move is switching: after a crash, the next start removes the originals.
@@ -310,8 +313,14 @@ fn expect_unchanged(job: &MoveJob, store: &TorrentStore) -> Result<(), StepError
 fn save_stage(job: &MoveJob, store: &TorrentStore, moving: Option<Moving>) -> Result<(), StepError> {
     let Some(ledger) = &job.ledger else { return Ok(()) };
     // First, so that later saves have the right stage whatever fails here.
+    ledger.set_stage(moving.clone());
+    save_stage_of(job, Some(content(ledger, store)?), moving)
+}
+
+/// Does the same with a record; `None` if there is no ledger.
+fn save_stage_of(job: &MoveJob, recorded: Option<Resume>, moving: Option<Moving>) -> Result<(), StepError> {
+    let (Some(ledger), Some(mut resume)) = (&job.ledger, recorded) else { return Ok(()) };
     ledger.set_stage(moving);
-    let mut resume = content(ledger, store)?;
     ledger.save_stage(&mut resume)?;
     replaced(&job.looks);
     Ok(())
@@ -373,8 +382,13 @@ fn adopt_stamps(
     Ok(Some(stamps))
 }
 
-/// Returns what is recorded of the torrent, in its current place.
-pub(super) fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
+/// Returns what is recorded of the torrent, in its current place, and with the files that are its own now.
+fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, StepError> {
+    Ok(current(ledger.load()?, store))
+}
+
+/// Does the same with a record that was loaded; `None` if there is none.
+pub(super) fn current(recorded: Option<Resume>, store: &TorrentStore) -> Resume {
     let Place { dir, names } = store.place();
     let layout = &store.meta().layout;
     let nothing = || {
@@ -382,16 +396,16 @@ pub(super) fn content(ledger: &Ledger, store: &TorrentStore) -> Result<Resume, S
         let stamps = vec![FileStamp::ABSENT; layout.files().len()];
         Resume { have, stamps, ..Resume::new(store.meta().info_hashes, dir.clone()) }
     };
-    let mut recorded = ledger.load()?.unwrap_or_else(nothing);
-    let own = store.own_files();
-    for (stamp, _) in
-        recorded.stamps.iter_mut().zip(&own).filter(|(stamp, own)| **own && **stamp == FileStamp::ABSENT)
-    {
+    let mut recorded = recorded.unwrap_or_else(nothing);
+    let own = store.own_record(&mut recorded.stamps);
+    let created =
+        recorded.stamps.iter_mut().zip(&own).filter(|(stamp, own)| **own && **stamp == FileStamp::ABSENT);
+    for (stamp, _) in created {
         // Created since the record: no stamp of a file that exists, so that it is hashed, and not that of a missing file,
         // which would make it another program's.
         *stamp = FileStamp::default();
     }
-    Ok(Resume { dir, names, own, ..recorded })
+    Resume { dir, names, own, ..recorded }
 }
 
 /// Marks the record as replaced, so that the next save does not take it as its own.

@@ -96,8 +96,11 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
                 SaveTask::Save { job, member } => batch.add(*job, member),
                 SaveTask::Leave(member) => drop(member),
                 SaveTask::SetWanted { torrent, wanted, member } => {
-                    let _still = member.store().keep_place();
-                    let result = member.store().set_wanted(&wanted).map_err(|error| fault(&error));
+                    let store = member.store();
+                    let still = store.keep_place();
+                    let result = store.set_wanted(&wanted).map_err(|error| fault(&error));
+                    drop(still);
+                    store.announce_files();
                     inbox.push(NetEvent::WantedSet { torrent, result });
                 }
                 #[cfg(test)]
@@ -193,14 +196,12 @@ fn record_error(error: ResumeError) -> SaveError {
 ///
 /// Returns true first if the resume data was written, which is durable after a sync, and second if it is the same as
 /// before.
-fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
+pub(super) fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
     let store = Arc::clone(&job.store);
     let _still = store.keep_place();
     let complete = store.complete_files();
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
-    // Before the stamps, so that the record has a stamp of every own file.
-    let own = job.store.own_files();
     store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
     if let Err(error) = store.complete_names(&complete) {
         // Only the name is not as it should be.
@@ -244,10 +245,11 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
             job.recorded = None;
         }
     }
-    job.resume.own = own;
-    if job.occasion != Occasion::Last && store.is_writing() {
-        store.expect_files(&mut job.resume.own, &mut job.resume.stamps);
-    }
+    // After the stamps: a file that a write has created since then is the torrent's as well.
+    job.resume.own = match job.occasion {
+        Occasion::Last => store.own_files(),
+        _ => store.own_record(&mut job.resume.stamps),
+    };
     job.resume.unfinished = unfinished;
     Place { dir: job.resume.dir, names: job.resume.names } = store.place();
     let Some(ledger) = &job.ledger else { return Ok((false, false)) };

@@ -96,7 +96,7 @@ impl Entry {
         let looks = Looks::default();
         if let Some(ledger) = ledger.clone() {
             let looks = Arc::clone(&looks);
-            member.store().before_first_write(move |store| record_intent(store, &ledger, &looks));
+            member.store().before_writing(move |store| record_intent(store, &ledger, &looks));
         }
         Self {
             id,

@@ -175,7 +175,10 @@ impl TorrentStore {
         let mut real = stamps.filter(|(file, _)| self.is_real(*file) && is_alone(*file));
         let is_changed = |file: usize, known: &FileStamp, now: &FileStamp| {
             if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
-                self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
+                // The file may have got its length since: it is looked at again after the flag.
+                let is_short = |len| len < self.length_of(file);
+                let len_now = || stamp_of(&self.path_of(file), false).map_or(0, |stamp| stamp.len);
+                is_short(now.len) && self.has_flag(file, flag::SIZED) && is_short(len_now())
             } else {
                 // The first write detects a file that appears.
                 *known != FileStamp::ABSENT && !known.is_close_to(*now)

@@ -1,16 +1,19 @@
-//! The announcement of the first write, and of the files that writes will create.
+//! The announcement of writes, and of the files that they will create.
 
 use super::existing::FileUse;
 use super::{FileStamp, TorrentStore, flag};
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-type Call = Box<dyn FnOnce(&TorrentStore) + Send>;
+type Call = Box<dyn Fn(&TorrentStore) + Send + Sync>;
 
-/// A call that precedes the first write.
+/// A call that precedes writes to files that it must know of.
 #[derive(Default)]
 pub(super) struct Writing {
-    call: Mutex<Option<Call>>,
+    call: OnceLock<Call>,
+    /// True from before the call on: what the call records must not be replaced by somebody who does not know of it.
+    is_announced: AtomicBool,
     begun: OnceLock<()>,
 }
 
@@ -21,43 +24,64 @@ impl fmt::Debug for Writing {
 }
 
 impl TorrentStore {
-    /// Sets a call that is made once, before the first write. It may take long, and other writes wait for it.
+    /// Sets a call that is made before the first write, and by [`announce_files`](Self::announce_files). It may take
+    /// long, and other writes wait for it. Only the first call that is set counts.
     ///
     /// A crash leaves files that no record knows. So the caller records before the first write which files will be
-    /// created ([`expect_files`](Self::expect_files)).
-    pub fn before_first_write(&self, call: impl FnOnce(&TorrentStore) + Send + 'static) {
-        *self.writing.call.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(call));
+    /// created ([`own_record`](Self::own_record)).
+    pub fn before_writing(&self, call: impl Fn(&TorrentStore) + Send + Sync + 'static) {
+        drop(self.writing.call.set(Box::new(call)));
     }
 
-    /// Announces a write. The first time, makes the call of [`before_first_write`](Self::before_first_write).
+    /// Announces a write. The first time, makes the call of [`before_writing`](Self::before_writing).
     pub(crate) fn begin_writing(&self) {
         self.writing.begun.get_or_init(|| {
-            let call = self.writing.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(call) = call {
-                call(self);
-            }
+            self.writing.is_announced.store(true, Ordering::SeqCst);
+            self.make_call();
         });
+    }
+
+    /// Makes the call of [`before_writing`](Self::before_writing) again, if there was a write: other files are wanted
+    /// now. Call it after [`set_wanted`](Self::set_wanted) and before blocks of these files are written.
+    pub fn announce_files(&self) {
+        if self.is_writing() {
+            self.make_call();
+        }
+    }
+
+    fn make_call(&self) {
+        if let Some(call) = self.writing.call.get() {
+            call(self);
+        }
     }
 
     /// Returns true if the first write was announced.
     pub fn is_writing(&self) -> bool {
-        self.writing.begun.get().is_some()
+        self.writing.is_announced.load(Ordering::SeqCst)
     }
 
-    /// Marks the files that do not exist and that writes will create as the torrent's own: true in `own`, and the default
-    /// stamp in `stamps`, which no file with content has. Returns false if there are none.
+    /// Returns the files that a record must name as the torrent's own, one entry per file: its
+    /// [own files](Self::own_files), and once there was a write also those that do not exist, or are empty, and that
+    /// writes may create or fill at any moment. `stamps` are those that will be recorded, taken before this call. The
+    /// stamp of a file that may be created becomes the default stamp, which no file with content has.
     ///
     /// If a crash follows, the next run takes such a file for its own if it has the right length, and hashes it.
-    pub fn expect_files(&self, own: &mut [bool], stamps: &mut [FileStamp]) -> bool {
-        let mut has_any = false;
-        for (file, usage) in self.uses().into_iter().enumerate() {
-            let (Some(own), Some(stamp)) = (own.get_mut(file), stamps.get_mut(file)) else { continue };
-            if usage == FileUse::Writes && *stamp == FileStamp::ABSENT && self.length_of(file) > 0 {
-                (*own, *stamp) = (true, FileStamp::default());
-                has_any = true;
+    pub fn own_record(&self, stamps: &mut [FileStamp]) -> Vec<bool> {
+        let mut own = self.own_files();
+        if !self.is_writing() {
+            return own;
+        }
+        for ((file, usage), (own, stamp)) in
+            self.uses().into_iter().enumerate().zip(own.iter_mut().zip(stamps))
+        {
+            if usage == FileUse::Writes && stamp.len == 0 && self.length_of(file) > 0 {
+                *own = true;
+                if *stamp == FileStamp::ABSENT {
+                    *stamp = FileStamp::default();
+                }
             }
         }
-        has_any
+        own
     }
 
     /// Returns true if writes will still create files.
