@@ -20,7 +20,7 @@ pub(crate) fn complete(
     console: &Console,
     stop: &Stop,
 ) -> anyhow::Result<Option<Arc<Metainfo>>> {
-    if meta.hashes.is_complete() {
+    if meta.has_all_hashes() {
         return Ok(Some(Arc::clone(meta)));
     }
     let work = Work::start(console, "hashing", &meta.name, meta.layout.total_len());
@@ -44,7 +44,8 @@ pub(crate) fn pieces(
     let work = Work::start(console, "checking", &meta.name, meta.layout.total_len());
     let piece_length = u64::from(meta.layout.piece_length());
     let progress = |done: u32| work.at(u64::from(done).saturating_mul(piece_length));
-    let hashes = &meta.hashes;
+    let bulk = meta.bulk()?;
+    let hashes = bulk.hashes();
     let known = |piece: &u32| hashes.v1(*piece).is_some() || hashes.v2(*piece).is_some();
     let known: Vec<u32> = (0..meta.layout.piece_count()).filter(known).collect();
     match check_all(&store, Pieces::Only(&known), threads(), progress, stop.flag()) {

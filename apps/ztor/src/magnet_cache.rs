@@ -30,13 +30,14 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>>
 /// Stores the metadata of a link. A failure is only logged: the next run fetches the metadata again.
 pub(crate) fn keep(state_dir: &Path, meta: &Metainfo) {
     // A hybrid torrent from peers that support only v1 lacks piece layers, which a torrent file must have.
-    if !meta.hashes.is_complete() {
+    if !meta.has_all_hashes() {
         return;
     }
     let path = path(state_dir, &meta.info_hashes);
     let beside = path.with_extension("new");
     let written = std::fs::create_dir_all(path.parent().unwrap_or(state_dir))
-        .and_then(|()| std::fs::write(&beside, meta.to_bytes()))
+        .and_then(|()| meta.to_bytes().map_err(std::io::Error::other))
+        .and_then(|bytes| std::fs::write(&beside, bytes))
         .and_then(|()| std::fs::rename(&beside, &path));
     if let Err(error) = written {
         tracing::warn!(path = %path.display(), %error, "cannot cache metadata of the magnet link");

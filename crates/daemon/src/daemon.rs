@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_api::{List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
-use ztor_session::{AskError, End, Session, TorrentHandle};
+use ztor_session::{AskError, BulkCache, End, Session, TorrentHandle};
 
 pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
@@ -65,6 +65,8 @@ pub struct Daemon(Arc<Shared>);
 struct Shared {
     session: Session,
     store: Arc<Store>,
+    /// Info dictionaries and hashes of the torrents that used them last.
+    bulks: Arc<BulkCache>,
     core: Mutex<Core>,
     options: Mutex<Options>,
     settings: Mutex<settings::State>,

@@ -126,6 +126,7 @@ impl DaemonError {
             },
             Self::Metadata(error) => match error {
                 MetadataError::Ask(error) => of_ask(error),
+                MetadataError::Bulk(_) => ProblemKind::Storage,
                 _ => ProblemKind::BadTorrent,
             },
             Self::Fetch { .. } => ProblemKind::Fetch,

@@ -361,6 +361,11 @@ pub enum DiskEvent {
         /// True if the piece is on disk and matches its hash.
         is_there: bool,
     },
+    /// The end of a load of the info dictionary and the hashes ([`Outbox::bulks`](crate::Outbox::bulks)).
+    BulkLoaded {
+        /// False if they cannot be loaded.
+        is_there: bool,
+    },
     /// All blocks of a piece are written, and its hash matches.
     PieceOk {
         /// Index of the piece.

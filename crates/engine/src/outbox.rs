@@ -60,6 +60,9 @@ pub struct Outbox {
     pub checks: Vec<TorrentId>,
     /// Pieces to look for on disk, as another torrent has verified them in a common file, answered by `Looked`.
     pub looks: Vec<(TorrentId, u32)>,
+    /// Torrents whose info dictionary and hashes are loaded into memory ([`Metainfo::bulk`](ztor_metainfo::Metainfo::bulk)), answered by
+    /// `BulkLoaded`.
+    pub bulks: Vec<TorrentId>,
     /// HTTP requests, answered by `Http`.
     pub https: Vec<HttpGet>,
     /// Names to look up, answered by `Resolved`.
@@ -205,6 +208,7 @@ impl Outbox {
             forgets,
             checks,
             looks,
+            bulks,
             https,
             resolves,
             datagrams,
@@ -220,6 +224,7 @@ impl Outbox {
             && forgets.is_empty()
             && checks.is_empty()
             && looks.is_empty()
+            && bulks.is_empty()
             && https.is_empty()
             && resolves.is_empty()
             && datagrams.is_empty()
@@ -240,6 +245,7 @@ impl Outbox {
         self.forgets.clear();
         self.checks.clear();
         self.looks.clear();
+        self.bulks.clear();
         self.https.clear();
         self.resolves.clear();
         self.datagrams.clear();

@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use ztor_base::Sha1Digest;
 
@@ -8,20 +9,30 @@ use crate::merkle::{self, Hash};
 /// Expected hashes of the pieces of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PieceHashes {
-    /// One hash per piece; `None` for v2-only torrents.
-    v1: Option<Vec<Sha1Digest>>,
+    /// `None` for v2-only torrents.
+    v1: Option<V1Hashes>,
     /// One entry per piece, `None` while unknown; `None` as a whole for v1 torrents.
     v2: Option<Vec<Option<Hash>>>,
 }
 
+/// The `pieces` of an info dictionary: one hash of 20 bytes per piece.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct V1Hashes {
+    pub(crate) info: Arc<[u8]>,
+    /// Place of the hashes in the dictionary.
+    pub(crate) pieces: Range<usize>,
+}
+
 impl PieceHashes {
-    pub(crate) fn new(v1: Option<Vec<Sha1Digest>>, v2: Option<Vec<Option<Hash>>>) -> Self {
+    pub(crate) fn new(v1: Option<V1Hashes>, v2: Option<Vec<Option<Hash>>>) -> Self {
         Self { v1, v2 }
     }
 
     /// Returns the SHA-1 of the piece with its pads (BEP 3); `None` if the torrent is v2-only.
     pub fn v1(&self, piece: u32) -> Option<Sha1Digest> {
-        self.v1.as_ref()?.get(piece as usize).copied()
+        let V1Hashes { info, pieces } = self.v1.as_ref()?;
+        let (hashes, _) = info.get(pieces.clone())?.as_chunks::<20>();
+        hashes.get(piece as usize).copied().map(Sha1Digest::new)
     }
 
     /// Returns the root of the piece's part of its file's hash tree (BEP 52). The part has
@@ -33,6 +44,11 @@ impl PieceHashes {
     /// from peers. A piece for which neither `v1` nor `v2` returns a hash must never pass as good.
     pub fn v2(&self, piece: u32) -> Option<Hash> {
         self.v2.as_ref()?.get(piece as usize).copied().flatten()
+    }
+
+    /// Returns the used memory in bytes, without that of the info dictionary.
+    pub(crate) fn bytes(&self) -> usize {
+        self.v2.as_ref().map_or(0, |hashes| hashes.capacity() * size_of::<Option<Hash>>())
     }
 
     /// Returns true if every hash that the format promises is known.

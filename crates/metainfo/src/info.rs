@@ -11,9 +11,11 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use ztor_bencode::{Limits, Mode, Value, decode_with};
 
+use crate::bulk::Bulk;
 use crate::charset::Charset;
 use crate::dict::Dict;
 use crate::field_path::FieldPath;
+use crate::hashes::V1Hashes;
 use crate::merkle::Hash;
 use crate::paths::{self, Naming, safe_encoded};
 use crate::{
@@ -27,9 +29,8 @@ pub(crate) struct Info {
     pub(crate) name: String,
     pub(crate) private: bool,
     pub(crate) source: Option<String>,
-    pub(crate) bytes: Arc<[u8]>,
     pub(crate) layout: Layout,
-    pub(crate) hashes: PieceHashes,
+    pub(crate) bulk: Bulk,
     pub(crate) single_file: bool,
     /// Set if another [`Naming`] may give a file another path.
     pub(crate) is_renamable: bool,
@@ -116,16 +117,17 @@ pub(crate) fn parse(
     let (named, is_renamable) = name_files(&files, &name, naming, charset);
     let is_renamable = is_renamable || !is_name_plain;
     let layout = Layout::new(piece_length, named, alignment)?;
+    let bytes: Arc<[u8]> = value.raw().into();
     let v1 = has_v1.then(|| v1::hashes(info, &layout)).transpose()?;
+    let v1 = v1.map(|pieces| V1Hashes { info: Arc::clone(&bytes), pieces });
     let v2 = has_v2.then(|| v2::hashes(&layout));
     Ok(Info {
         info_hashes,
         name,
         private: is_private(info),
         source: info.advisory("source", charset),
-        bytes: value.raw().into(),
         layout,
-        hashes: PieceHashes::new(v1, v2),
+        bulk: Bulk::new(bytes, PieceHashes::new(v1, v2)),
         single_file: files.single,
         is_renamable,
     })

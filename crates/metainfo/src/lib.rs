@@ -9,6 +9,7 @@
 //! This crate does no I/O. Every number and name of a torrent is untrusted until this crate has checked it.
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod charset;
 pub mod create;
 mod dict;
@@ -24,6 +25,7 @@ mod metainfo;
 mod outside_info;
 pub mod paths;
 
+pub use bulk::{Bulk, BulkCache, BulkError, BulkSource};
 pub use error::MetainfoError;
 pub use hashes::PieceHashes;
 pub use info_hash::InfoHashes;

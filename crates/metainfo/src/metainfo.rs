@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
+use crate::bulk::{Bulk, BulkCache, BulkError, BulkSource, Slot};
 use crate::charset::Charset;
 use crate::dict::Dict;
 use crate::field_path::FieldPath;
@@ -11,7 +12,7 @@ use crate::info::{self, DECODE_LIMITS, Info};
 use crate::merkle::Hash;
 use crate::outside_info::{self, Kept, OutsideInfo};
 use crate::paths::Naming;
-use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
+use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError};
 
 /// A torrent.
 ///
@@ -60,12 +61,13 @@ pub struct Metainfo {
     pub source: Option<String>,
     /// Creation time in seconds since 1970.
     pub creation_date: Option<i64>,
-    /// Info dictionary as received, for peers that request metadata (BEP 9).
-    pub info: Arc<[u8]>,
     /// Mapping between pieces and files.
     pub layout: Arc<Layout>,
-    /// Expected hashes of the pieces.
-    pub hashes: PieceHashes,
+    /// Info dictionary and hashes.
+    bulk: Arc<Slot>,
+    /// Length of the info dictionary in bytes.
+    info_len: u32,
+    has_all_hashes: bool,
     single_file: bool,
     is_renamable: bool,
     /// Set if `source` is outside the info dictionary, against convention.
@@ -81,7 +83,7 @@ impl Metainfo {
     /// v1 torrents are read leniently, because files in practice deviate. Accepted are keys out of order, whitespace
     /// and a byte-order mark before the start, bytes after the end, and names in another [`encoding`](Self::encoding).
     /// The info dictionary of v2 and hybrid torrents must be canonical, and their piece layers must match the roots.
-    /// The hashes of missing piece layers are unknown: see [`PieceHashes::v2`].
+    /// The hashes of missing piece layers are unknown: see [`PieceHashes::v2`](crate::PieceHashes::v2).
     ///
     /// # Errors
     /// If the torrent is invalid; the error names the field.
@@ -104,7 +106,10 @@ impl Metainfo {
         let charset = Charset::of(torrent.value);
         let mut metainfo = Self::new(info::parse(info, mode, naming, charset)?);
         if metainfo.is_v2() {
-            outside_info::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
+            let Self { layout, bulk, .. } = &mut metainfo;
+            Slot::change(bulk, |bulk| outside_info::piece_layers(layers, layout, bulk.hashes_mut()))
+                .transpose()?;
+            metainfo.count_hashes();
         }
         let outside = OutsideInfo::read(torrent, charset);
         // It belongs in the info dictionary, but some programs put it here.
@@ -127,7 +132,7 @@ impl Metainfo {
     /// Reads an info dictionary alone, as peers send it for a magnet link (BEP 9). The caller compares
     /// [`info_hashes`](Self::info_hashes) with those of the link.
     ///
-    /// The hashes of some pieces of v2 and hybrid torrents are then unknown: see [`PieceHashes::v2`].
+    /// The hashes of some pieces of v2 and hybrid torrents are then unknown: see [`PieceHashes::v2`](crate::PieceHashes::v2).
     ///
     /// # Errors
     /// If the torrent is invalid; the error names the field.
@@ -207,27 +212,30 @@ impl Metainfo {
     /// Returns the same torrent with names by another rule. Files keep their order.
     ///
     /// # Errors
-    /// None for a torrent that this crate has read. The info dictionary is parsed again.
+    /// If the bulk cannot be loaded; none else. The info dictionary is parsed again.
     pub fn renamed(&self, naming: Naming) -> Result<Self, MetainfoError> {
-        let named = Self::from_info_encoded(&self.info, naming, self.charset)?;
+        let named = Self::from_info_encoded(self.bulk()?.info(), naming, self.charset)?;
         Ok(Self { name: named.name, layout: named.layout, ..self.clone() })
     }
 
     /// Stores the piece layer of a file, received from peers (BEP 52, `hashes`). Returns true if it matches the file's
-    /// root; otherwise nothing changes.
+    /// root; otherwise, or after [`release_bulk`](Self::release_bulk), nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
-        self.hashes.set_layer_of(&self.layout, file, layer)
+        let Self { layout, bulk, .. } = self;
+        let is_right = Slot::change(bulk, |bulk| bulk.hashes_mut().set_layer_of(layout, file, layer));
+        self.count_hashes();
+        is_right == Some(true)
     }
 
-    /// Returns the piece layer of a v2 file of more than one piece; `None` if it is unknown.
+    /// Returns the piece layer of a v2 file of more than one piece; `None` if it is unknown or not in memory.
     pub fn piece_layer(&self, file: usize) -> Option<Vec<Hash>> {
         self.layout.files().get(file)?.pieces_root?;
         let pieces = self.layout.pieces_of(file);
-        (pieces.len() > 1).then(|| self.hashes.layer(pieces)).flatten()
+        (pieces.len() > 1).then(|| self.bulk_in_memory()?.hashes().layer(pieces)).flatten()
     }
 
     /// Returns a part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the file's
-    /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown.
+    /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown or not in memory.
     pub fn piece_layer_part(&self, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
         self.layout.files().get(file)?.pieces_root?;
         let pieces = self.layout.pieces_of(file);
@@ -235,14 +243,53 @@ impl Metainfo {
             return None;
         }
         let start = pieces.start.saturating_add(first).min(pieces.end);
-        self.hashes.layer(start..start.saturating_add(count).min(pieces.end))
+        self.bulk_in_memory()?.hashes().layer(start..start.saturating_add(count).min(pieces.end))
+    }
+
+    /// Returns the info dictionary and the hashes. Loads them if they were released, which may wait for a disk.
+    ///
+    /// # Errors
+    /// If they were released and cannot be loaded.
+    pub fn bulk(&self) -> Result<Arc<Bulk>, BulkError> {
+        self.bulk.get(&self.info_hashes)
+    }
+
+    /// Returns the info dictionary and the hashes, if they are in memory. Never waits.
+    pub fn bulk_in_memory(&self) -> Option<Arc<Bulk>> {
+        self.bulk.in_memory()
+    }
+
+    /// Lets the info dictionary and the hashes leave memory, also those of the clones: from then on they are loaded from
+    /// `source` when they are used, and `cache` keeps those that were used last.
+    pub fn release_bulk(&self, source: Box<dyn BulkSource>, cache: &Arc<BulkCache>) {
+        self.bulk.release(source, Arc::clone(cache));
+    }
+
+    /// Returns the length of the info dictionary in bytes.
+    pub fn info_len(&self) -> u32 {
+        self.info_len
+    }
+
+    /// Returns true if every hash that the format promises is known. See [`PieceHashes::v2`](crate::PieceHashes::v2) for those that are not.
+    pub fn has_all_hashes(&self) -> bool {
+        self.has_all_hashes
+    }
+
+    fn count_hashes(&mut self) {
+        if let Some(bulk) = self.bulk_in_memory() {
+            self.has_all_hashes = bulk.hashes().is_complete();
+        }
     }
 
     /// Encodes the torrent as a `.torrent` file, with all fields that are kept here. The trackers of a magnet link are
     /// included only if the caller has added them.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// If the bulk was released and cannot be loaded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BulkError> {
+        let bulk = self.bulk()?;
         // Keys are written in order, and writing to a vector cannot fail.
-        self.encode().unwrap_or_default()
+        Ok(self.encode(&bulk).unwrap_or_default())
     }
 
     fn new(info: Info) -> Self {
@@ -257,9 +304,10 @@ impl Metainfo {
             created_by: None,
             source: info.source,
             creation_date: None,
-            info: info.bytes,
             layout: Arc::new(info.layout),
-            hashes: info.hashes,
+            info_len: u32::try_from(info.bulk.info().len()).unwrap_or(u32::MAX),
+            has_all_hashes: info.bulk.hashes().is_complete(),
+            bulk: Arc::new(Slot::new(info.bulk)),
             single_file: info.single_file,
             is_renamable: info.is_renamable,
             source_is_outside: false,
@@ -269,7 +317,7 @@ impl Metainfo {
         }
     }
 
-    fn encode(&self) -> io::Result<Vec<u8>> {
+    fn encode(&self, bulk: &Bulk) -> io::Result<Vec<u8>> {
         let mut e = Encoder::new(Vec::new());
         e.begin_dict()?;
         let head = outside_info::Head {
@@ -281,7 +329,7 @@ impl Metainfo {
             kept: &self.kept,
         };
         head.write(&mut e)?;
-        e.key(b"info")?.raw(&self.info)?;
+        e.key(b"info")?.raw(bulk.info())?;
         if !self.nodes.is_empty() {
             e.key(b"nodes")?.begin_list()?;
             for (host, port) in &self.nodes {

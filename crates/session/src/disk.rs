@@ -150,6 +150,13 @@ impl Disks {
         }
     }
 
+    /// Loads the info dictionary and the hashes into memory. [`DiskEvent::BulkLoaded`](ztor_engine::DiskEvent::BulkLoaded) follows.
+    pub(crate) fn load_bulk(&self, torrent: TorrentId, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::LoadBulk { torrent, member: Arc::clone(member) });
+        }
+    }
+
     /// Hashes a served piece again. [`NetEvent::Rehashed`] follows only if it does not match.
     pub(crate) fn rehash(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {

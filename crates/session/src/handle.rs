@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use ztor_engine::{DiskFault, LimitGroup, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{BulkError, Metainfo};
 use ztor_storage::DeletedFiles;
 
 /// State shared by the session and the handles of its torrents.
@@ -89,6 +89,9 @@ pub enum MetadataError {
     /// The metadata has arrived and matches the info-hash, but is unusable, for this reason in plain words.
     #[error("the metadata is unusable: {0}")]
     Unusable(String),
+    /// The metadata was [released from memory](Metainfo::release_bulk), and cannot be loaded.
+    #[error(transparent)]
+    Bulk(#[from] BulkError),
     /// The request failed.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -274,9 +277,10 @@ impl TorrentHandle {
     }
 
     /// Returns the content of the torrent file, with the trackers of the torrent file and the piece layers that are known.
-    /// Waits for the metadata of a magnet link, without a time limit.
+    /// Waits for the metadata of a magnet link, without a time limit, and for a disk if the metadata was
+    /// [released from memory](Metainfo::release_bulk).
     pub fn export(&self) -> Reply<Vec<u8>, MetadataError> {
-        self.metadata().map(|meta| meta.to_bytes())
+        self.metadata().and_then(|meta| Ok(meta.to_bytes()?))
     }
 
     /// Starts at once a torrent that a disk fault has stopped, beginning with a check of its files. No effect on other

@@ -138,7 +138,7 @@ impl Files {
             share_files,
             ..
         } = add;
-        if !meta.is_v1() && !meta.hashes.is_complete() {
+        if !meta.is_v1() && !meta.has_all_hashes() {
             return Err(AddError::NoLayers);
         }
         names.check(&meta)?;

@@ -93,6 +93,12 @@ impl<T: 'static, E: 'static> Reply<T, E> {
         let future = self.future;
         Reply { future: Box::pin(async { future.await.map(make) }), limit: self.limit }
     }
+
+    /// Converts a successful answer, which may fail.
+    pub(crate) fn and_then<U>(self, make: impl FnOnce(T) -> Result<U, E> + Send + 'static) -> Reply<U, E> {
+        let future = self.future;
+        Reply { future: Box::pin(async { future.await.and_then(make) }), limit: self.limit }
+    }
 }
 
 impl<T, E> Future for Reply<T, E> {

@@ -74,7 +74,7 @@ pub fn check_all(
 /// Returns the number of pieces to check at a time. SHA-1 needs several to fill its lanes; for SHA-256 the blocks of a
 /// single piece are sufficient.
 fn lanes(meta: &Metainfo) -> usize {
-    let has_v1 = meta.layout.piece_count() == 0 || meta.hashes.v1(0).is_some();
+    let has_v1 = meta.layout.piece_count() == 0 || meta.is_v1();
     let blocks = (meta.layout.piece_length() / BLOCK_LEN).max(1) as usize;
     if has_v1 { LANES } else { LANES.div_ceil(blocks) }
 }

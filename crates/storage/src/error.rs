@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::in_the_way::InTheWay;
+use ztor_metainfo::BulkError;
 
 /// Failure to read or write the files of a torrent.
 ///
@@ -141,6 +142,14 @@ pub enum StorageError {
         /// The piece.
         piece: u32,
     },
+    /// The hashes were released from memory, and cannot be loaded.
+    #[error("cannot check piece {piece}: {error}")]
+    Hashes {
+        /// The piece.
+        piece: u32,
+        /// The cause.
+        error: BulkError,
+    },
     /// The halves of a hybrid torrent describe different contents: bytes that match one hash do not match the other.
     #[error(
         "cannot use the torrent: it contradicts itself, as piece {piece} matches only one of its v1 and v2 hashes; \
@@ -271,6 +280,7 @@ impl StorageError {
             Self::OutOfRange { .. }
             | Self::WrongFileCount { .. }
             | Self::NoHash { .. }
+            | Self::Hashes { .. }
             | Self::Inconsistent { .. }
             | Self::Stopped => None,
         }

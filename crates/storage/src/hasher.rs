@@ -80,7 +80,8 @@ struct WholeBlocks<'a> {
 impl Digests {
     /// Returns the hashes that the torrent has of a piece; an error if it has none.
     pub(crate) fn expected(meta: &Metainfo, piece: u32) -> Result<Self, StorageError> {
-        let expected = Self { v1: meta.hashes.v1(piece), v2: meta.hashes.v2(piece) };
+        let bulk = meta.bulk().map_err(|error| StorageError::Hashes { piece, error })?;
+        let expected = Self { v1: bulk.hashes().v1(piece), v2: bulk.hashes().v2(piece) };
         if expected.v1.is_none() && expected.v2.is_none() {
             return Err(StorageError::NoHash { piece });
         }

@@ -27,7 +27,7 @@ pub fn complete_layers(
     progress: impl Fn(u64),
     stop: &AtomicBool,
 ) -> Result<Arc<Metainfo>, StorageError> {
-    if meta.hashes.is_complete() {
+    if meta.has_all_hashes() {
         return Ok(Arc::clone(meta));
     }
     let options = StoreOptions { read_only: true, ..StoreOptions::default() };
@@ -103,11 +103,11 @@ mod tests {
         for kind in [Kind::V2, Kind::Hybrid] {
             let fixture = Fixture::of_lengths(kind, 32 * 1024, &[100_000, 70_000, 10, 90_000]);
             fixture.place_files();
-            let bare = Arc::new(Metainfo::from_info(&fixture.meta.info).unwrap());
-            assert!(!bare.hashes.is_complete());
+            let bare = Arc::new(Metainfo::from_info(fixture.meta.bulk().unwrap().info()).unwrap());
+            assert!(!bare.has_all_hashes());
             let complete =
                 |stop: bool| complete_layers(&bare, fixture.dir.path(), |_| {}, &AtomicBool::new(stop));
-            assert_eq!(complete(false).unwrap().hashes, fixture.meta.hashes);
+            assert_eq!(complete(false).unwrap().bulk(), fixture.meta.bulk());
             assert!(matches!(complete(true), Err(StorageError::Stopped)));
 
             // One file has a wrong byte, another one is short: their layers stay unknown.

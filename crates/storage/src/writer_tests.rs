@@ -203,7 +203,7 @@ fn retry_after_a_failed_read_back_completes_the_piece() {
 #[test]
 fn write_of_a_piece_without_a_hash_fails() {
     let whole = Fixture::of_lengths(Kind::V2, 16384, &[40_000, 100]);
-    let meta = Arc::new(ztor_metainfo::Metainfo::from_info(&whole.meta.info).unwrap());
+    let meta = Arc::new(ztor_metainfo::Metainfo::from_info(whole.meta.bulk().unwrap().info()).unwrap());
     let handles = Arc::clone(&whole.handles);
     let store = TorrentStore::open(meta, whole.dir.path(), None, StoreOptions::default(), handles).unwrap();
     let store = Arc::new(store);

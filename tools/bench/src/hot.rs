@@ -145,7 +145,7 @@ fn decode_all(bytes: Vec<u8>) -> Run {
 }
 
 fn decode_torrent(scale: Scale) -> anyhow::Result<Run> {
-    let bytes = torrents::made_up("large", scale.pieces, PIECE_LENGTH).to_bytes();
+    let bytes = torrents::made_up("large", scale.pieces, PIECE_LENGTH).to_bytes()?;
     Ok(Box::new(move || {
         // Cannot fail: the bytes are those of a torrent.
         let _ = black_box(Metainfo::from_bytes(black_box(&bytes)));

@@ -198,6 +198,9 @@ impl Effects for Swarm {
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
 
+    /// All metadata stays in memory here.
+    fn load_bulk(&mut self, _: TorrentId) {}
+
     fn http(&mut self, _: HttpGet) {}
 
     fn resolve(&mut self, _: Resolve) {}

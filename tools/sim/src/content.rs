@@ -136,7 +136,8 @@ impl Content {
     /// Returns true if these bytes of a whole piece match every hash that the torrent has of it.
     pub(crate) fn verifies(&self, piece: u32, bytes: &[u8]) -> bool {
         use sha1::{Digest, Sha1};
-        let (hashes, layout) = (&self.meta.hashes, &self.meta.layout);
+        let Some(bulk) = self.meta.bulk_in_memory() else { return false };
+        let (hashes, layout) = (bulk.hashes(), &self.meta.layout);
         let v1 = hashes.v1(piece).map(|want| want.as_ref() == Sha1::digest(bytes).as_slice());
         let v2 = hashes.v2(piece).map(|want| {
             let covered = &bytes[..bytes.len().min(layout.v2_piece_len(piece) as usize)];

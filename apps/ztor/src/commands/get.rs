@@ -157,7 +157,7 @@ fn complete(
             continue;
         };
         match check::complete(known, &args.output, console, stop) {
-            Ok(Some(meta)) if meta.hashes.is_complete() => completed.push(meta),
+            Ok(Some(meta)) if meta.has_all_hashes() => completed.push(meta),
             Ok(Some(meta)) => links.push(meta.into()),
             Ok(None) => return None,
             Err(error) => lost.push(Report::of(&error)),
@@ -215,7 +215,7 @@ fn fetch_metadata(
 
 /// Writes the torrent file of a magnet link into `dir`, with the web seeds of the link.
 fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow::Result<()> {
-    if !meta.hashes.is_complete() {
+    if !meta.has_all_hashes() {
         let error = CliError::new(
             Exit::Network,
             format!("cannot fetch the piece layers of {}: no peer has them", meta.name),
@@ -229,7 +229,7 @@ fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow
     if let Some(magnet) = magnet {
         meta.web_seeds.clone_from(&magnet.web_seeds);
     }
-    write_new(&path, &meta.to_bytes())
+    write_new(&path, &meta.to_bytes()?)
 }
 
 /// Writes a file, but never over one with other contents: the name comes from the torrent.
@@ -273,7 +273,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
         match open::open(argument, &args.net.bind, stop) {
             Ok(Some(Opened::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
                 open::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
-                match meta.hashes.is_complete() {
+                match meta.has_all_hashes() {
                     true => wanted.torrents.push(Arc::new(*meta)),
                     false => wanted.links.push(Arc::new(*meta).into()),
                 }

@@ -65,7 +65,7 @@ fn load_all(
                 let shown = torrent.display();
                 console.warn(&format!("skipped {shown}: it is the same torrent as an earlier argument"));
             }
-            Ok((meta, dir)) if !meta.is_v1() && !meta.hashes.is_complete() => {
+            Ok((meta, dir)) if !meta.is_v1() && !meta.has_all_hashes() => {
                 let message = format!(
                     "cannot seed {}: it has no piece layers for some files, and these files in {} do not match as \
                      a whole",

@@ -70,9 +70,10 @@ fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &St
         })
         .collect();
     // Pieces without a known hash were not checked, and resume data may have them from peers.
-    let is_bad = |(piece, good): (u32, &bool)| {
-        !good && (meta.hashes.v1(piece).is_some() || meta.hashes.v2(piece).is_some())
-    };
+    let bulk = meta.bulk()?;
+    let hashes = bulk.hashes();
+    let is_bad =
+        |(piece, good): (u32, &bool)| !good && (hashes.v1(piece).is_some() || hashes.v2(piece).is_some());
     let not_bad: Vec<bool> = (0..).zip(&good).map(|piece| !is_bad(piece)).collect();
     correct_record(&meta, &dir, &not_bad, console);
     let verdict = Verdict::new(&meta, &good, bad_files.len());

@@ -10,7 +10,6 @@ use crate::error::DaemonError;
 use crate::goals::goals_of;
 use crate::manager::NewTorrent;
 use crate::record::Record;
-use crate::store::Table;
 use data_encoding::BASE64;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -240,7 +239,7 @@ impl Daemon {
         }
         core.touch(key);
         if let NewContent::Metainfo(meta) = content {
-            self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes());
+            self.keep_metainfo(key, meta)?;
         }
         self.put_next_id(&core);
         self.put_record(&core, key);

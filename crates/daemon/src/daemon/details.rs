@@ -7,7 +7,7 @@ use crate::goals::to_api;
 use data_encoding::BASE64;
 use ztor_api::{Detail, Peer, Pieces};
 use ztor_policy::{Goals, TorrentKey};
-use ztor_session::{Direction, Magnet, PeerSource, Protection, Transport};
+use ztor_session::{Direction, Magnet, MetadataError, PeerSource, Protection, Transport};
 
 impl Daemon {
     /// Returns the torrent that one term names.
@@ -59,7 +59,11 @@ impl Daemon {
             let message = "cannot export the torrent file: the metadata has not arrived yet";
             return Err(DaemonError::Conflict(message.into()));
         }
-        Ok(self.handle(key)?.export().await?)
+        let meta = self.handle(key)?.metadata().await?;
+        // Reads the database.
+        let written = tokio::task::spawn_blocking(move || meta.to_bytes()).await;
+        let ended = |error: tokio::task::JoinError| MetadataError::Unusable(error.to_string());
+        Ok(written.map_err(ended)?.map_err(MetadataError::from)?)
     }
 
     /// Returns the connected peers of a torrent.

@@ -2,14 +2,19 @@
 
 use super::Daemon;
 use crate::core::Load;
+use crate::error::DaemonError;
 use crate::record::{Record, bare_magnet};
-use crate::store::Table;
+use crate::store::{Store, Table};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use ztor_api::{Fault, FaultKind};
 use ztor_policy::TorrentKey;
-use ztor_session::{AddError, AddMagnet, AskError, Magnet, Metainfo, RateLimits, TorrentHandle};
+use ztor_session::{
+    AddError, AddMagnet, AskError, BulkError, BulkSource, Magnet, MetadataError, Metainfo, RateLimits,
+    TorrentHandle,
+};
 
 /// Number of torrents that are loaded at a time.
 const LOADED_AT_A_TIME: usize = 32;
@@ -91,10 +96,15 @@ impl Daemon {
         let magnet = record.magnet.clone();
         let read = tokio::task::spawn_blocking(move || content_of(&store, key, &magnet)).await;
         let added = match read {
-            Ok(Ok(Content::Metainfo(meta))) => match record.to_add(meta) {
-                Ok(add) => self.0.session.add(add).await.map_err(LoadError::Add),
-                Err(error) => Err(LoadError::Bad(error.to_string())),
-            },
+            Ok(Ok(Content::Metainfo(meta))) => {
+                let added = match record.to_add(Arc::clone(&meta)) {
+                    Ok(add) => self.0.session.add(add).await.map_err(LoadError::Add),
+                    Err(error) => Err(LoadError::Bad(error.to_string())),
+                };
+                // Only now: the names of the files may depend on the info dictionary.
+                self.release(key, &meta);
+                added
+            }
             Ok(Ok(Content::Magnet(magnet))) => {
                 self.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
             }
@@ -213,7 +223,10 @@ impl Daemon {
         let add = record.to_add(Arc::clone(meta));
         core.set_hashes(key, meta.info_hashes);
         core.touch(key);
-        self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes());
+        if let Err(error) = self.keep_metainfo(key, meta) {
+            // It is in memory, as it has just arrived.
+            tracing::error!(%error, "cannot save the metadata of a magnet link");
+        }
         self.put_record(&core, key);
         let torrent = core.handle(key);
         drop(core);
@@ -241,12 +254,42 @@ impl Daemon {
     }
 }
 
-/// Returns what is known of a torrent: its metadata, or its link.
-pub(super) fn content_of(
-    store: &crate::store::Store,
+/// The metadata of a torrent in the database.
+struct Saved {
+    store: Arc<Store>,
     key: TorrentKey,
-    magnet: &str,
-) -> Result<Content, String> {
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Saved").field(&self.key).finish()
+    }
+}
+
+impl BulkSource for Saved {
+    fn load(&self) -> Result<Vec<u8>, BulkError> {
+        let found = self.store.get(Table::Metainfo, self.key.as_u64());
+        let found = found.map_err(|error| BulkError::Read(error.to_string()))?;
+        found.ok_or_else(|| BulkError::Read("it is not in the database".into()))
+    }
+}
+
+impl Daemon {
+    /// Saves the metadata of a torrent with the next commit, and lets the large part of it leave memory.
+    pub(super) fn keep_metainfo(&self, key: TorrentKey, meta: &Metainfo) -> Result<(), DaemonError> {
+        let bytes = meta.to_bytes().map_err(MetadataError::from)?;
+        self.0.store.put(Table::Metainfo, key.as_u64(), bytes);
+        self.release(key, meta);
+        Ok(())
+    }
+
+    fn release(&self, key: TorrentKey, meta: &Metainfo) {
+        meta.release_bulk(Box::new(Saved { store: Arc::clone(&self.0.store), key }), &self.0.bulks);
+    }
+}
+
+/// Returns what is known of a torrent: its metadata, or its link.
+pub(super) fn content_of(store: &Store, key: TorrentKey, magnet: &str) -> Result<Content, String> {
     let magnet: Magnet = magnet.parse().map_err(|error| format!("its link is damaged: {error}"))?;
     let bytes = match store.get(Table::Metainfo, key.as_u64()) {
         Ok(bytes) => bytes,

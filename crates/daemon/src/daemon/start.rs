@@ -18,8 +18,11 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_policy::{Saved, SavedTorrent, TorrentKey};
-use ztor_session::{InfoHashes, Magnet, Session, StartError};
+use ztor_session::{BulkCache, InfoHashes, Magnet, Session, StartError};
 
+/// Maximum size of the info dictionaries and hashes that stay in memory, in bytes, but for those in use. As much as 30
+/// downloads of 100,000 pieces need at a time.
+const BULK_CACHE_BYTES: usize = 64 << 20;
 /// Largest id of a torrent in a database that is not damaged. SQLite has room for many more after it.
 const MAX_ID: u64 = 1 << 62;
 
@@ -75,6 +78,7 @@ impl Daemon {
             watching: Watching::open(&store)?,
             session,
             store,
+            bulks: BulkCache::new(BULK_CACHE_BYTES),
             news: watch::Sender::new(core.revision()),
             core: Mutex::new(core),
             options: Mutex::new(Options::from(&chosen)),

@@ -23,6 +23,7 @@ mod totals;
 mod trade;
 mod upload;
 
+use answers::BulkUse;
 pub(crate) use answers::Source;
 pub(crate) use slots::UploadSlots;
 pub(crate) use totals::Totals;
@@ -58,6 +59,7 @@ pub(crate) struct Exchange {
     priorities: Option<Box<[Priority]>>,
     blame: Blame,
     proofs: Proofs,
+    bulk_use: BulkUse,
     limits: TorrentLimits,
     totals: Totals,
     slots: Slots,
@@ -90,6 +92,7 @@ impl Exchange {
             priorities: None,
             blame: Blame::default(),
             proofs: Proofs::default(),
+            bulk_use: BulkUse::default(),
             limits: TorrentLimits::new(now),
             totals: Totals::default(),
             slots: Slots::new(now),

@@ -121,6 +121,13 @@ impl Exchange {
         trade: &mut Trade,
         source: Source<'_>,
     ) {
+        if !trade.questions.is_due() {
+            return;
+        }
+        let (bulk, is_ready) = self.bulk(cx, source);
+        if !is_ready {
+            return;
+        }
         let mut given = 0;
         while trade.questions.is_due() && !trade.upload.waits_for_quota() {
             let (up, line) = (cx.quota.up_mut(), &mut self.limits.up(&mut trade.limits));
@@ -133,7 +140,7 @@ impl Exchange {
             }
             given += 1;
             up.granted();
-            let len = self.answer(cx.out, key, trade, source);
+            let len = self.answer(cx.out, key, trade, source, bulk.as_deref());
             cx.quota.up_mut().take(&mut self.limits.up(&mut trade.limits), len);
         }
     }

@@ -34,6 +34,10 @@ impl Router<'_> {
             DiskEvent::PieceOk { piece, digests } => self.on_piece_ok(id, piece, &digests),
             DiskEvent::PieceBad { piece, digests } => self.on_piece_bad(id, piece, &digests),
             DiskEvent::Looked { piece, is_there } => self.on_looked(id, piece, is_there),
+            DiskEvent::BulkLoaded { is_there } => {
+                torrent.exchange_mut().on_bulk_loaded(cx.now, is_there);
+                torrent.peers().iter().for_each(|key| cx.dirty.mark_peer(*key));
+            }
             DiskEvent::Failed { fault } => self.stop_for(id, fault),
             DiskEvent::ReadFailed { message } => {
                 self.stop_for(id, DiskFault { kind: DiskFaultKind::Io, message });

@@ -317,7 +317,7 @@ fn request_and_serve(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) {
         exchange.request_from(cx, key, trade, peers);
     }
     let meta = lifecycle.meta().map(AsRef::as_ref);
-    let source = Source { info: lifecycle.info(), meta, ut_metadata };
+    let source = Source { verified: lifecycle.verified(), meta, ut_metadata };
     exchange.answer_questions(cx, key, trade, source);
     if is_active {
         exchange.serve_blocks(cx, key, trade);

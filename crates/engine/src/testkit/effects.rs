@@ -22,6 +22,8 @@ pub trait Effects {
     fn check(&mut self, torrent: TorrentId);
     /// Looks for a piece on disk, answered by `Looked`.
     fn look(&mut self, torrent: TorrentId, piece: u32);
+    /// Loads the info dictionary and the hashes of a torrent, answered by `BulkLoaded`.
+    fn load_bulk(&mut self, torrent: TorrentId);
     /// Sends an HTTP request, answered by `Http`.
     fn http(&mut self, get: HttpGet);
     /// Looks up a name, answered by `Resolved`.
@@ -52,6 +54,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         forgets,
         checks,
         looks,
+        bulks,
         https,
         resolves,
         datagrams,
@@ -65,6 +68,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     forgets.drain(..).for_each(|torrent| effects.forget(torrent));
     checks.drain(..).for_each(|torrent| effects.check(torrent));
     looks.drain(..).for_each(|(torrent, piece)| effects.look(torrent, piece));
+    bulks.drain(..).for_each(|torrent| effects.load_bulk(torrent));
     https.drain(..).for_each(|get| effects.http(get));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
     local_announces.drain(..).for_each(|announce| effects.local_announce(announce));

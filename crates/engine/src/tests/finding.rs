@@ -111,7 +111,10 @@ fn magnet_link_with_a_seed_becomes_a_torrent_that_is_fetched_and_served() {
     );
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     let meta = world.metadata(leech).unwrap();
-    assert_eq!((&meta.info, &meta.layout), (&world.meta.info, &world.meta.layout));
+    assert_eq!(
+        (meta.bulk().unwrap().info(), &meta.layout),
+        (world.meta.bulk().unwrap().info(), &world.meta.layout)
+    );
     assert_eq!(world.nodes[leech].status().state, TorrentState::Waiting);
     // Another leecher gets the metadata from one that has nothing else yet.
     let other = world.add_magnet(world.meta.info_hashes, &[leech]);
@@ -133,7 +136,7 @@ fn magnet_link_with_a_seed_becomes_a_torrent_that_is_fetched_and_served() {
 fn wrong_info_dictionary_is_dropped_and_its_sender_banned() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
-    let mut wrong = world.meta.info.to_vec();
+    let mut wrong = world.meta.bulk().unwrap().info().to_vec();
     wrong[20] ^= 1;
     let key = world.give_metadata(leech, &wrong);
     let node = &mut world.nodes[leech];
@@ -235,7 +238,7 @@ fn magnet_link_that_turns_out_private_forgets_addresses_of_public_sources() {
 /// A torrent file without piece layers is known to be private from the start.
 #[test]
 fn private_torrent_without_piece_layers_is_announced_to_no_peer() {
-    let mut meta = Metainfo::from_info(&v2_made_up("v2", 40).info).unwrap();
+    let mut meta = Metainfo::from_info(v2_made_up("v2", 40).bulk().unwrap().info()).unwrap();
     meta.private = true;
     let (now, meta) = (Instant::from_micros(1), Arc::new(meta));
     let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
@@ -414,7 +417,7 @@ fn interest_in_a_torrent_without_pieces_does_not_keep_the_loop_busy() {
 fn full_bitfield_before_the_metadata_counts_as_a_seed() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
-    let info = Arc::clone(&world.meta.info);
+    let info = Arc::clone(world.meta.bulk().unwrap().info());
     let key = world.give_metadata(leech, &info);
     world.start(leech);
     let engine = &world.nodes[leech].rig.engine;

@@ -55,7 +55,7 @@ fn hash_answers_wait_for_the_socket() {
 #[test]
 fn metadata_answers_wait_for_the_socket() {
     let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
-    let blocks = meta.info.len().div_ceil(16384) as u32;
+    let blocks = meta.bulk().unwrap().info().len().div_ceil(16384) as u32;
     let mut scripted = Scripted::of(meta, true, SPEAKING, |_| {});
     let flood = metadata_questions(3000, blocks);
     scripted.rig.give(scripted.key, &mut scripted.far_end, &flood);

@@ -229,6 +229,9 @@ impl Effects for Surroundings<'_> {
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
 
+    /// All metadata stays in memory here.
+    fn load_bulk(&mut self, _: TorrentId) {}
+
     fn http(&mut self, _: HttpGet) {}
 
     fn resolve(&mut self, _: Resolve) {}

@@ -71,11 +71,11 @@ impl Lifecycle {
         }
     }
 
-    /// Returns the info dictionary; `None` until its hash is verified.
-    pub(crate) fn info(&self) -> Option<&Arc<[u8]>> {
+    /// Returns the metadata, with or without the piece layers; `None` until the hash of the info dictionary is verified.
+    pub(crate) fn verified(&self) -> Option<&Metainfo> {
         match self {
-            Self::FetchingLayers(meta, _) => Some(&meta.info),
-            _ => self.meta().map(|meta| &meta.info),
+            Self::FetchingLayers(meta, _) => Some(meta),
+            _ => self.meta().map(AsRef::as_ref),
         }
     }
 

@@ -322,7 +322,7 @@ impl Torrent {
     pub(crate) fn about(&self) -> About {
         About {
             is_private: self.is_private,
-            metadata_size: self.lifecycle.info().map(|info| info.len() as u32),
+            metadata_size: self.lifecycle.verified().map(Metainfo::info_len),
             is_finished: self.is_finished(),
         }
     }

@@ -1,6 +1,7 @@
 //! The v1 half (BEP 3): `pieces`, and `length` or `files`.
 
-use ztor_base::Sha1Digest;
+use std::ops::Range;
+
 use ztor_bencode::Value;
 
 use super::{Files, RawFile, properties, too_deep};
@@ -34,7 +35,8 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
     Ok(Files { list: files, single: false })
 }
 
-pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<Sha1Digest>, MetainfoError> {
+/// Returns the place of the hashes in the info dictionary.
+pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Range<usize>, MetainfoError> {
     let bytes = info.bytes("pieces")?;
     let (hashes, rest) = bytes.as_chunks::<20>();
     let count = layout.piece_count() as usize;
@@ -47,7 +49,10 @@ pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<Sha1Dige
         );
         return Err(info.place.key("pieces").invalid(problem));
     }
-    Ok(hashes.iter().map(|hash| Sha1Digest::new(*hash)).collect())
+    // The content of a string is at the end of its encoding.
+    let end = info.value.get(b"pieces").map_or(0, |pieces| pieces.span().end);
+    let end = end.saturating_sub(info.value.span().start);
+    Ok(end.saturating_sub(bytes.len())..end)
 }
 
 fn file<'d>(value: Value<'d>, place: &FieldPath<'_>) -> Result<RawFile<'d>, MetainfoError> {

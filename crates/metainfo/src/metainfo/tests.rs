@@ -95,12 +95,15 @@ fn v1_file_is_read_with_its_hashes() {
     let info = v1_single(3 * K + 5);
     let metainfo = read(&info).unwrap();
     assert_eq!(metainfo.info_hashes, InfoHashes::V1(InfoHashV1::new(Sha1::digest(info.to_vec()).into())));
-    assert_eq!(&metainfo.info[..], info.to_vec());
+    assert_eq!(&metainfo.bulk().unwrap().info()[..], info.to_vec());
     assert!(metainfo.is_single_file() && metainfo.is_v1() && !metainfo.is_v2());
     assert_eq!(metainfo.relative_path(0), Path::new("n"));
     assert_eq!((metainfo.layout.piece_count(), metainfo.layout.piece_len(3)), (4, 5));
-    assert_eq!((metainfo.hashes.v1(3), metainfo.hashes.v1(4)), (Some(Sha1Digest::new([7; 20])), None));
-    assert_eq!(metainfo.hashes.v2(0), None);
+    assert_eq!(
+        (metainfo.bulk().unwrap().hashes().v1(3), metainfo.bulk().unwrap().hashes().v1(4)),
+        (Some(Sha1Digest::new([7; 20])), None)
+    );
+    assert_eq!(metainfo.bulk().unwrap().hashes().v2(0), None);
 }
 
 #[test]
@@ -186,7 +189,7 @@ fn names_in_the_encoding_of_the_torrent_are_decoded() {
         let metainfo = Metainfo::from_bytes(&Tree::dict(all).to_vec()).unwrap();
         assert_eq!(metainfo.relative_path(0), Path::new(text).join(text), "{label}");
         assert_eq!(metainfo.comment.as_deref(), Some(text));
-        assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo, "{label}");
+        assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes().unwrap()).unwrap(), metainfo, "{label}");
         let former = metainfo.renamed(Naming::Former).unwrap();
         assert_eq!(former.name, String::from_utf8_lossy(raw));
         assert_eq!(metainfo.is_renamable(), former.name != metainfo.name);
@@ -208,7 +211,7 @@ fn fields_of_others_are_kept_when_the_torrent_is_written() {
         ("similar", vec![Tree::from(vec![7; 20])].into()),
     ]);
     let metainfo = Metainfo::from_bytes(&all.to_vec()).unwrap();
-    assert_eq!(metainfo.to_bytes(), all.to_vec());
+    assert_eq!(metainfo.to_bytes().unwrap(), all.to_vec());
     assert!(metainfo.is_private_outside() && !metainfo.private);
     assert!(!Metainfo::from_bytes(&torrent(&v1_single(1))).unwrap().is_private_outside());
 }
@@ -221,7 +224,7 @@ fn misplaced_private_of_any_form_is_kept_when_written() {
         bytes.extend_from_slice(format!("7:private{value}e").as_bytes());
         let metainfo = Metainfo::from_bytes(&bytes).unwrap();
         assert!(metainfo.is_private_outside(), "{value}");
-        assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()), Ok(metainfo), "{value}");
+        assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes().unwrap()), Ok(metainfo), "{value}");
     }
 }
 
@@ -256,20 +259,24 @@ fn v2_folder_is_read_and_its_piece_layers_are_checked() {
     assert_eq!(metainfo.info_hashes, InfoHashes::V2(hash));
     let paths: Vec<String> = metainfo.layout.files().iter().map(|file| file.path.join("/")).collect();
     assert_eq!(paths, ["big", "dir/empty", "dir/same", "small"]);
-    let hashes: Vec<u8> = (0..5).map(|piece| metainfo.hashes.v2(piece).unwrap()[0]).collect();
+    let hashes: Vec<u8> =
+        (0..5).map(|piece| metainfo.bulk().unwrap().hashes().v2(piece).unwrap()[0]).collect();
     assert_eq!(hashes, [1, 2, 1, 2, 3]);
-    assert_eq!(metainfo.hashes.v1(0), None);
-    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo);
+    assert_eq!(metainfo.bulk().unwrap().hashes().v1(0), None);
+    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes().unwrap()).unwrap(), metainfo);
 
     let lone = Metainfo::from_info(&info.to_vec()).unwrap();
-    assert_eq!((lone.hashes.v2(0), lone.hashes.v2(4)), (None, Some([3; 32])));
+    assert_eq!(
+        (lone.bulk().unwrap().hashes().v2(0), lone.bulk().unwrap().hashes().v2(4)),
+        (None, Some([3; 32]))
+    );
 
     let refused = |layers: Tree| Metainfo::from_bytes(&bytes(layers)).unwrap_err().to_string();
     for without in [torrent(&info), bytes(Tree::dict::<&str>([]))] {
         let mut incomplete = Metainfo::from_bytes(&without).unwrap();
-        assert!(!incomplete.hashes.is_complete());
-        assert_eq!(Metainfo::from_bytes(&incomplete.to_bytes()).unwrap(), incomplete);
-        assert!(incomplete.add_piece_layer(0, &[[1; 32], [2; 32]]) && !incomplete.hashes.is_complete());
+        assert!(!incomplete.has_all_hashes());
+        assert_eq!(Metainfo::from_bytes(&incomplete.to_bytes().unwrap()).unwrap(), incomplete);
+        assert!(incomplete.add_piece_layer(0, &[[1; 32], [2; 32]]) && !incomplete.has_all_hashes());
         assert!(incomplete.add_piece_layer(2, &[[1; 32], [2; 32]]));
         assert_eq!(incomplete, metainfo);
     }
@@ -314,7 +321,7 @@ fn hybrid_is_read_with_the_hashes_of_both_halves() {
     assert_eq!(metainfo.info_hashes.v1(), Some(InfoHashV1::new(Sha1::digest(info.to_vec()).into())));
     assert_eq!(metainfo.info_hashes.v2(), Some(InfoHashV2::new(Sha256::digest(info.to_vec()).into())));
     assert_eq!(
-        (metainfo.hashes.v1(1), metainfo.hashes.v2(1)),
+        (metainfo.bulk().unwrap().hashes().v1(1), metainfo.bulk().unwrap().hashes().v2(1)),
         (Some(Sha1Digest::new([7; 20])), Some([2; 32]))
     );
     assert_eq!((metainfo.layout.piece_len(0), metainfo.layout.v2_piece_len(0)), (K as u32, 10));
@@ -445,7 +452,7 @@ fn source_outside_the_info_is_kept_there() {
     let torrent = Tree::dict([("info", v1_single(1)), ("source", "s".into())]);
     let metainfo = Metainfo::from_bytes(&torrent.to_vec()).unwrap();
     assert_eq!(metainfo.source.as_deref(), Some("s"));
-    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo);
+    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes().unwrap()).unwrap(), metainfo);
 }
 
 #[test]
@@ -480,7 +487,7 @@ fn fields_outside_the_info_are_read() {
     assert!(metainfo.private);
     assert_eq!((metainfo.comment.as_deref(), metainfo.created_by.as_deref()), (Some("ç"), None));
     assert_eq!((metainfo.source.as_deref(), metainfo.creation_date), (Some("s"), Some(12)));
-    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo);
+    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes().unwrap()).unwrap(), metainfo);
 
     let empty_tiers =
         with(&with(&all, "announce-list", list(&[""])), "url-list", list(&["http://1/", "ftp://2/"]));
@@ -519,8 +526,11 @@ fn exercise(metainfo: &Metainfo) {
         let sum: u32 = layout.ranges(piece, 0, u32::MAX).map(|range| range.len).sum();
         assert_eq!(sum, layout.piece_len(piece));
     }
-    assert_eq!(Metainfo::from_info(&metainfo.info).unwrap().info_hashes, metainfo.info_hashes);
-    assert_eq!(&Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo);
+    assert_eq!(
+        Metainfo::from_info(metainfo.bulk().unwrap().info()).unwrap().info_hashes,
+        metainfo.info_hashes
+    );
+    assert_eq!(&Metainfo::from_bytes(&metainfo.to_bytes().unwrap()).unwrap(), metainfo);
 }
 
 proptest! {

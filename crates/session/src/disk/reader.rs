@@ -35,6 +35,11 @@ pub(super) enum ReadJob {
         piece: u32,
         member: Arc<Membership>,
     },
+    /// Loads the info dictionary and the hashes into memory.
+    LoadBulk {
+        torrent: TorrentId,
+        member: Arc<Membership>,
+    },
     /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
@@ -54,6 +59,14 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
             ReadJob::Look { torrent, piece, member } => {
                 let is_there = is_there(piece, member.store());
                 inbox.push(NetEvent::disk(torrent, DiskEvent::Looked { piece, is_there }));
+            }
+            ReadJob::LoadBulk { torrent, member } => {
+                let loaded = member.store().meta().bulk();
+                if let Err(error) = &loaded {
+                    tracing::warn!(%error, "cannot answer a peer that asks for metadata or hashes");
+                }
+                // Pushed while it is in memory: the answers follow.
+                inbox.push(NetEvent::disk(torrent, DiskEvent::BulkLoaded { is_there: loaded.is_ok() }));
             }
             #[cfg(test)]
             ReadJob::Stall(until) => {

@@ -98,6 +98,7 @@ impl Driver {
         out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disks));
         out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disks));
         out.looks.drain(..).for_each(|(id, piece)| self.torrents.look(id, piece, &self.disks));
+        out.bulks.drain(..).for_each(|id| self.torrents.load_bulk(id, &self.disks));
         out.forgets.drain(..).for_each(|id| self.torrents.forget(id, &mut self.disks));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));

@@ -78,6 +78,13 @@ impl Torrents {
         }
     }
 
+    /// Loads the info dictionary and the hashes of a torrent into memory.
+    pub(super) fn load_bulk(&self, id: TorrentId, disks: &Disks) {
+        if let Some(entry) = self.table.get(id) {
+            disks.load_bulk(id, entry.member());
+        }
+    }
+
     /// Removes a torrent, and stops its check.
     pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
         self.unlinked.retain(|(of, _)| *of != id);

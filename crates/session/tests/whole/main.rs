@@ -6,6 +6,7 @@ mod crashes;
 mod files;
 mod loopback;
 mod managing;
+mod metadata;
 mod moving;
 mod requests;
 mod sharing;

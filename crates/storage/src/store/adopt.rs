@@ -57,8 +57,18 @@ impl FileContent {
             let mut ranges = layout.ranges(piece, 0, layout.piece_len(piece));
             ranges.all(|range| range.file == file)
         });
-        let hashes: Option<Vec<_>> = pieces.map(|piece| meta.hashes.v1(piece)).collect();
-        if is_alone && let Some(hashes) = hashes.filter(|hashes| !hashes.is_empty()) {
+        if !is_alone || !meta.is_v1() {
+            return found;
+        }
+        let bulk = match meta.bulk() {
+            Ok(bulk) => bulk,
+            Err(error) => {
+                tracing::warn!(%error, torrent = meta.name, "cannot compare the files of a torrent with those of others");
+                return found;
+            }
+        };
+        let hashes: Option<Vec<_>> = pieces.map(|piece| bulk.hashes().v1(piece)).collect();
+        if let Some(hashes) = hashes.filter(|hashes| !hashes.is_empty()) {
             let hashes = hashes.iter().flat_map(|hash| hash.as_bytes().to_vec()).collect();
             found.push(Self::V1(hashes, layout.piece_length(), entry.length));
         }

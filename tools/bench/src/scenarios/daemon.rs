@@ -214,7 +214,7 @@ fn prepare(count: usize, dir: &Path, place: &Place) -> anyhow::Result<Vec<Vec<u8
     let hash = {
         let path = dir.join("piece");
         std::fs::write(&path, vec![0; PIECE])?;
-        files::torrent_of(&path)?.hashes.v1(0).context("no hash")?
+        files::torrent_of(&path)?.bulk()?.hashes().v1(0).context("no hash")?
     };
     let (store, _) = Store::open(&place.state)?;
     let resume = DatabaseResumeStore::new(Arc::new(store));

@@ -35,7 +35,7 @@ pub(super) fn one_block_torrents(dir: &Path, data: &Path, count: usize) -> anyho
     let hash = {
         let file = dir.join("block");
         std::fs::write(&file, vec![0; BLOCK_LEN as usize])?;
-        torrent_of(&file)?.hashes.v1(0).context("no hash")?
+        torrent_of(&file)?.bulk()?.hashes().v1(0).context("no hash")?
     };
     let mut metas = Vec::with_capacity(count);
     for number in 0..count {
@@ -45,7 +45,7 @@ pub(super) fn one_block_torrents(dir: &Path, data: &Path, count: usize) -> anyho
         }
         std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
         let torrent = Blueprint::new(&name, BLOCK_LEN).with_hashes(BLOCK_LEN.into(), hash.as_ref().to_vec());
-        metas.push(torrent.to_bytes());
+        metas.push(torrent.to_bytes()?);
     }
     Ok(metas)
 }

@@ -25,9 +25,10 @@ pub fn metainfo(data: &[u8]) {
     check_layout(&meta.layout);
     check_hashes(&meta);
 
-    let written = meta.to_bytes();
+    let written = meta.to_bytes().expect("in memory");
     assert_eq!(Metainfo::from_bytes(&written).as_ref(), Ok(&meta), "written and read again");
-    let bare = Metainfo::from_info(&meta.info).expect("its info dictionary was good enough");
+    let bare = Metainfo::from_info(meta.bulk().expect("in memory").info())
+        .expect("its info dictionary was good enough");
     assert_eq!(bare.info_hashes, meta.info_hashes);
     if meta.encoding().is_none() {
         assert_eq!((&bare.layout, &bare.name), (&meta.layout, &meta.name));
@@ -106,10 +107,10 @@ fn check_layout(layout: &Layout) {
 fn check_hashes(meta: &Metainfo) {
     let count = meta.layout.piece_count();
     for piece in [0, count / 2, count.saturating_sub(1)].into_iter().filter(|piece| *piece < count) {
-        assert_eq!(meta.hashes.v1(piece).is_some(), meta.is_v1());
+        assert_eq!(meta.bulk().expect("in memory").hashes().v1(piece).is_some(), meta.is_v1());
         let has_v2 = meta.is_v2() && meta.layout.file_of_piece(piece).is_some();
-        let known = meta.hashes.v2(piece).is_some();
-        assert!(known == has_v2 || (has_v2 && !meta.hashes.is_complete()));
+        let known = meta.bulk().expect("in memory").hashes().v2(piece).is_some();
+        assert!(known == has_v2 || (has_v2 && !meta.has_all_hashes()));
     }
-    assert_eq!(meta.hashes.v1(count), None);
+    assert_eq!(meta.bulk().expect("in memory").hashes().v1(count), None);
 }

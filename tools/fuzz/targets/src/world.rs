@@ -503,6 +503,9 @@ impl Effects for World {
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
 
+    /// All metadata stays in memory here.
+    fn load_bulk(&mut self, _: TorrentId) {}
+
     fn http(&mut self, get: HttpGet) {
         self.https.push(get);
     }
@@ -535,7 +538,7 @@ impl Effects for World {
         let TorrentEvent::Metadata { torrent, meta } = event else { return };
         let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == torrent).expect("a torrent");
         assert!(std::mem::take(&mut swarm.is_unknown), "known already");
-        assert_eq!(meta.info, swarm.meta.info);
+        assert_eq!(meta.bulk().expect("in memory").info(), swarm.meta.bulk().expect("in memory").info());
         assert_eq!(meta.piece_layer(0), swarm.meta.piece_layer(0));
         self.ready.push(torrent);
     }
@@ -573,9 +576,12 @@ fn hear_extended(id: u8, payload: &bytes::Bytes, swarm: &Swarm, link: &mut Link)
         OUR_UT_METADATA => match MetadataMessage::decode(payload).expect("metadata") {
             MetadataMessage::Request { piece } => link.asked_metadata.push(piece),
             MetadataMessage::Data { piece, total_size, data } => {
-                assert_eq!(total_size as usize, swarm.meta.info.len());
+                assert_eq!(total_size as usize, swarm.meta.bulk().expect("in memory").info().len());
                 let begin = (piece * METADATA_BLOCK_LEN) as usize;
-                assert!(swarm.meta.info[begin..].starts_with(&data), "wrong metadata");
+                assert!(
+                    swarm.meta.bulk().expect("in memory").info()[begin..].starts_with(&data),
+                    "wrong metadata"
+                );
             }
             MetadataMessage::Reject { .. } => {}
             MetadataMessage::Unknown => panic!("an unknown message"),

@@ -162,7 +162,7 @@ impl Actor {
 
     fn offer_metadata(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(manner) = self.character.metadata else { return };
-        let right = self.content.meta.info.len() as u32;
+        let right = self.content.meta.info_len();
         let size = if manner == MetadataManner::LiesOfLength { core.rng.u32(1..right * 2) } else { right };
         let hello = ExtendedHandshake {
             messages: vec![(UT_METADATA.to_owned(), OUR_METADATA)],
@@ -175,7 +175,8 @@ impl Actor {
     fn give_metadata(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, payload: &Bytes) {
         let id = self.talks.get(&stream).and_then(|talk| talk.their_metadata);
         let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(payload) else { return };
-        let info = &self.content.meta.info;
+        let Some(bulk) = self.content.meta.bulk_in_memory() else { return };
+        let info = bulk.info();
         let begin = (piece * METADATA_BLOCK_LEN) as usize;
         let end = info.len().min(begin + METADATA_BLOCK_LEN as usize);
         let mut data = info.get(begin..end).unwrap_or(&[1]).to_vec();

@@ -8,12 +8,14 @@ use crate::net::{Net, Owner};
 use crate::record::{record_effects, slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
     Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId,
     WriteBlock,
 };
+use ztor_metainfo::Metainfo;
 use ztor_wire::LocalAnnounce;
 
 /// Delay before a request of a client is sent.
@@ -74,7 +76,8 @@ impl Node {
         }
         match event {
             TorrentEvent::Metadata { meta, .. } => {
-                if meta.info != self.content.meta.info {
+                let info = |meta: &Metainfo| meta.bulk_in_memory().map(|bulk| Arc::clone(bulk.info()));
+                if info(&meta) != info(&self.content.meta) {
                     core.fail(&[format!("n{}", self.number)], "accepts metadata of another torrent".into());
                 }
                 let start = self.start_options();
@@ -220,6 +223,9 @@ impl Effects for Turn<'_> {
 
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
+
+    /// All metadata stays in memory here.
+    fn load_bulk(&mut self, _: TorrentId) {}
 
     fn http(&mut self, get: HttpGet) {
         let announces = self.node.run.as_ref().map(|run| &run.audit.will);

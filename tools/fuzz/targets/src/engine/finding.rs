@@ -17,7 +17,7 @@ use crate::world::{ENGINE_UT_METADATA, ENGINE_UT_PEX, OUR_UT_METADATA, OUR_UT_PE
 impl Scene {
     /// Returns the extended handshake, with our ids for the extensions and mostly the true length of the metadata.
     pub(super) fn hello(&self, torrent: usize, u: &mut Unstructured<'_>) -> Result<Message> {
-        let len = self.world.torrents[torrent].meta.info.len() as u32;
+        let len = self.world.torrents[torrent].meta.bulk().expect("in memory").info().len() as u32;
         let hello = ExtendedHandshake {
             messages: vec![(UT_METADATA.to_owned(), OUR_UT_METADATA), (UT_PEX.to_owned(), OUR_UT_PEX)],
             metadata_size: Some(if u.ratio(7, 8)? { len } else { u.arbitrary()? }),
@@ -57,7 +57,8 @@ impl Scene {
             2 => MetadataMessage::Reject { piece },
             3 => MetadataMessage::Unknown,
             _ => {
-                let info = &self.world.torrents[torrent].meta.info;
+                let bulk = self.world.torrents[torrent].meta.bulk().expect("in memory");
+                let info = bulk.info();
                 let begin = (piece * METADATA_BLOCK_LEN) as usize;
                 let end = (begin + METADATA_BLOCK_LEN as usize).min(info.len());
                 let mut data = info.get(begin..end).unwrap_or(b"x").to_vec();
