@@ -159,7 +159,10 @@ fn finish(
     have.iter().for_each(|piece| job.store.believe(piece));
     let mut hashed = Bitfield::new(layout.piece_count());
     let mut rounds = 0;
-    loop {
+    // Each file of a complete torrent was looked at once for its stamp, and need not be looked at again.
+    let is_settled =
+        pass == Pass::Cheap && look.count() == 0 && job.prepare && prepare_complete(job, &stamps);
+    while !is_settled {
         let pieces: Vec<u32> = look.iter().collect();
         if !pieces.is_empty() {
             let good = hash(&pieces)?;
@@ -241,6 +244,17 @@ fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), 
     }
     spare_other_torrents(job)?;
     job.store.prepare_unless(&job.stop)
+}
+
+/// Prepares the disk if all files are there and unchanged. Returns false if there may be more to do.
+fn prepare_complete(job: &CheckJob, stamps: &[FileStamp]) -> bool {
+    if job.had_before_change.is_some() {
+        return false;
+    }
+    if let Some(resume) = &job.resume {
+        job.store.set_own_files(&resume.own_files(stamps));
+    }
+    job.store.prepare_complete(stamps)
 }
 
 /// Restores the pieces in progress: of this run, before a fault, or of the last one. Pieces with all blocks on disk

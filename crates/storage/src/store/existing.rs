@@ -147,7 +147,7 @@ impl TorrentStore {
     }
 
     /// Returns true if bytes of the torrent would be written to the file itself.
-    fn may_be_written(&self, places: &Places, file: usize) -> bool {
+    pub(super) fn may_be_written(&self, places: &Places, file: usize) -> bool {
         if !self.is_real(file) {
             return false;
         }

@@ -55,6 +55,39 @@ fn prepare_with_a_file_without_a_matching_piece_fails_and_changes_nothing() {
 }
 
 #[test]
+fn prepare_complete_does_the_same_as_prepare_only_if_everything_is_there() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[70_000, 0, 20_000]);
+    let store = torrent.store();
+    assert!(!store.prepare_complete(&store.fingerprint().unwrap()));
+    store.prepare().unwrap();
+    download(&torrent, &store);
+    store.sync().unwrap();
+    let (again, by_prepare) = (torrent.store(), torrent.store());
+    let stamps = again.fingerprint().unwrap();
+    assert!(!again.prepare_complete(&stamps), "nothing is verified");
+    torrent.pieces().for_each(|piece| {
+        again.believe(piece);
+        by_prepare.believe(piece);
+    });
+    for change in
+        [FileStamp { len: 69_999, ..stamps[0] }, FileStamp { len: 70_001, ..stamps[0] }, FileStamp::ABSENT]
+    {
+        assert!(!again.prepare_complete(&[&[change], &stamps[1..]].concat()), "{change:?}");
+    }
+    assert!(!again.prepare_complete(&stamps[1..]) && again.own_files() == [false; 3]);
+    assert!(again.prepare_complete(&stamps));
+    by_prepare.prepare().unwrap();
+    assert_eq!((again.own_files(), by_prepare.own_files()), (vec![true; 3], vec![true; 3]));
+    // It may be written to, and its disappearance is found.
+    again.distrust(0);
+    download(&torrent, &again);
+    again.distrust(0);
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    again.forget_handles();
+    assert!(matches!(again.read(0, 0, &mut [0; 10]), Err(StorageError::FileGone { .. })));
+}
+
+#[test]
 fn prepare_with_a_longer_file_fails_even_if_its_pieces_match() {
     for start in [noise(70_000, 99), torrent().data[0].clone()] {
         let torrent = torrent();

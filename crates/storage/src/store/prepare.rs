@@ -57,6 +57,29 @@ impl TorrentStore {
         self.trim()
     }
 
+    /// Does the same as [`prepare`](Self::prepare) without a look at the disk, if there is nothing to prepare: all pieces
+    /// are [verified](Self::is_verified), and all files are there and have their length. `stamps` are those of all files
+    /// ([`fingerprint`](Self::fingerprint)). Returns false, and changes nothing, if that is not so.
+    pub fn prepare_complete(&self, stamps: &[FileStamp]) -> bool {
+        let places = self.places();
+        let files = self.layout().files();
+        let is_there = |(file, stamp): (&ztor_metainfo::File, &FileStamp)| {
+            file.pad || (file.symlink.is_none() && *stamp != FileStamp::ABSENT && stamp.len == file.length)
+        };
+        let is_complete = !self.options.read_only
+            && !places.any_moved()
+            && stamps.len() == files.len()
+            && (0..self.layout().piece_count()).all(|piece| self.is_verified(piece))
+            && files.iter().zip(stamps).all(is_there);
+        if is_complete {
+            self.root().accept_again();
+            self.forget_handles();
+            let written = (0..files.len()).filter(|file| self.may_be_written(&places, *file));
+            written.for_each(|file| self.set_flag(file, flag::OWN | flag::SEEN));
+        }
+        is_complete
+    }
+
     /// Returns the total length, in bytes, of the files that [`prepare`](Self::prepare) copies out of the part file or
     /// reserves space for. `stamps` are those of all files ([`fingerprint`](Self::fingerprint)). With 0 it is fast.
     pub fn bytes_to_prepare(&self, stamps: &[FileStamp]) -> u64 {
