@@ -12,6 +12,7 @@ use crate::manager::{Event, Manager};
 use crate::record::Record;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 use ztor_api::Removed;
 use ztor_base::SwarmId;
 use ztor_policy::TorrentKey;
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     /// Changes of the queue, and pauses of the schedule, as of the last turn.
     queue_changes: u64,
     was_held: bool,
+    /// Time at which the next torrent is to be loaded again; `None` if none is.
+    retry_at: Option<Instant>,
 }
 
 impl Core {
@@ -61,6 +64,7 @@ impl Core {
             next_id,
             queue_changes: 0,
             was_held: false,
+            retry_at: None,
         };
         for (key, hashes, record) in records {
             core.insert(key, hashes, record);
@@ -97,6 +101,25 @@ impl Core {
     /// Returns a torrent to change. [`touch`](Self::touch) follows.
     pub(crate) fn entry_mut(&mut self, key: TorrentKey) -> Option<&mut Entry> {
         self.entries.get_mut(&key)
+    }
+
+    /// Records that a torrent is to be loaded again at this time.
+    pub(crate) fn note_retry(&mut self, at: Option<Instant>) {
+        self.retry_at = [self.retry_at, at].into_iter().flatten().min();
+    }
+
+    /// Returns the torrents whose next attempt to load them is due. Cheap while none is.
+    pub(crate) fn take_due_loads(&mut self, now: Instant) -> Vec<TorrentKey> {
+        if self.retry_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let retries = self.entries.iter().filter_map(|(key, entry)| match entry.load() {
+            Load::Failed { retry_at: Some(at), .. } => Some((*key, *at)),
+            _ => None,
+        });
+        let (due, later): (Vec<_>, Vec<_>) = retries.partition(|(_, at)| *at <= now);
+        self.retry_at = later.into_iter().map(|(_, at)| at).min();
+        due.into_iter().map(|(key, _)| key).collect()
     }
 
     /// Returns true if the policy runs the torrent.

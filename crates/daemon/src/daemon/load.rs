@@ -8,7 +8,7 @@ use crate::store::{Store, Table};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use ztor_api::{Fault, FaultKind};
 use ztor_policy::TorrentKey;
 use ztor_session::{
@@ -17,7 +17,9 @@ use ztor_session::{
 };
 
 /// Number of torrents that are loaded at a time.
-const LOADED_AT_A_TIME: usize = 32;
+const LOADED_AT_A_TIME: usize = 64;
+/// Number of torrents that are read from the database together.
+const READ_TOGETHER: usize = 16;
 /// Shortest and longest pause between two attempts to load a torrent.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 const LAST_PAUSE: Duration = Duration::from_secs(600);
@@ -43,31 +45,22 @@ impl Daemon {
         let daemon = self.clone();
         let turns = Arc::new(Semaphore::new(LOADED_AT_A_TIME));
         self.0.runtime.spawn(async move {
-            for key in keys {
+            for part in keys.chunks(READ_TOGETHER) {
                 // Fails only if the semaphore is closed, which never happens.
-                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                let some = Arc::clone(&turns).acquire_many_owned(part.len() as u32).await;
+                let Ok(turns) = some else { return };
                 if daemon.is_ending() {
                     return;
                 }
-                let daemon = daemon.clone();
-                tokio::spawn(async move {
-                    daemon.load(key).await;
-                    drop(turn);
-                });
+                let (daemon, part) = (daemon.clone(), part.to_vec());
+                tokio::spawn(async move { daemon.load_part(part, turns).await });
             }
         });
     }
 
     /// Loads the torrents whose next attempt is due.
     pub(super) fn load_due(&self) {
-        let now = Instant::now();
-        let core = self.core();
-        let is_due = |key: &TorrentKey| match core.entry(*key).map(crate::core::Entry::load) {
-            Some(Load::Failed { retry_at, .. }) => retry_at.is_some_and(|at| at <= now),
-            _ => false,
-        };
-        let due: Vec<TorrentKey> = core.keys().filter(is_due).collect();
-        drop(core);
+        let due = self.core().take_due_loads(Instant::now());
         for key in due {
             // Another one may have begun it.
             let _ = self.load_again(key);
@@ -85,18 +78,61 @@ impl Daemon {
         entry.set_load(Load::Again { pause });
         drop(core);
         let daemon = self.clone();
-        self.0.runtime.spawn(async move { daemon.load(key).await });
+        self.0.runtime.spawn(async move {
+            let Some((_, (record, content))) = daemon.read(vec![key]).await.pop() else { return };
+            if let Some(torrent) = daemon.load(key, record, content).await {
+                daemon.take_place(key, &torrent).await;
+            }
+        });
         true
     }
 
-    /// Loads a torrent into the session.
-    async fn load(&self, key: TorrentKey) {
-        let Some(record) = self.core().entry(key).map(|entry| entry.record().clone()) else { return };
+    /// Loads torrents. Each gives back its turn once it is loaded: one whose disk hangs does not hold up the others.
+    async fn load_part(&self, keys: Vec<TorrentKey>, mut turns: OwnedSemaphorePermit) {
+        for (key, (record, content)) in self.read(keys).await {
+            let (daemon, turn) = (self.clone(), turns.split(1));
+            tokio::spawn(async move {
+                let later = daemon.load(key, record, content).await;
+                drop(turn);
+                if let Some(torrent) = later {
+                    daemon.take_place(key, &torrent).await;
+                }
+            });
+        }
+    }
+
+    /// Reads what is known of torrents. Leaves out those that were removed.
+    async fn read(&self, keys: Vec<TorrentKey>) -> Vec<(TorrentKey, (Record, Result<Content, String>))> {
+        let records: Vec<(TorrentKey, Record)> = {
+            let core = self.core();
+            let record = |key| core.entry(key).map(|entry| (key, entry.record().clone()));
+            keys.into_iter().filter_map(record).collect()
+        };
+        let keys: Vec<TorrentKey> = records.iter().map(|(key, _)| *key).collect();
         let store = Arc::clone(&self.0.store);
-        let magnet = record.magnet.clone();
-        let read = tokio::task::spawn_blocking(move || content_of(&store, key, &magnet)).await;
-        let added = match read {
-            Ok(Ok(Content::Metainfo(meta))) => {
+        let read = move || {
+            let read = |(key, record): (TorrentKey, Record)| {
+                let content = content_of(&store, key, &record.magnet);
+                (key, (record, content))
+            };
+            records.into_iter().map(read).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
+            // The runtime ends, or there is a defect.
+            keys.into_iter().for_each(|key| self.on_load_failed(key, LoadError::Bad(error.to_string())));
+            Vec::new()
+        })
+    }
+
+    /// Loads a torrent into the session. Returns it if it is there, and stays.
+    async fn load(
+        &self,
+        key: TorrentKey,
+        record: Record,
+        content: Result<Content, String>,
+    ) -> Option<TorrentHandle> {
+        let added = match content {
+            Ok(Content::Metainfo(meta)) => {
                 let added = match record.to_add(Arc::clone(&meta)) {
                     Ok(add) => self.0.session.add(add).await.map_err(LoadError::Add),
                     Err(error) => Err(LoadError::Bad(error.to_string())),
@@ -105,17 +141,17 @@ impl Daemon {
                 self.release(key, &meta);
                 added
             }
-            Ok(Ok(Content::Magnet(magnet))) => {
+            Ok(Content::Magnet(magnet)) => {
                 self.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
             }
-            Ok(Err(message)) => Err(LoadError::Bad(message)),
-            Err(error) => Err(LoadError::Bad(error.to_string())),
+            Err(message) => Err(LoadError::Bad(message)),
         };
         match added {
-            Ok(torrent) => self.on_loaded(key, torrent, &record).await,
+            Ok(torrent) => return self.on_loaded(key, torrent, &record).await,
             Err(LoadError::Add(AddError::Removed)) => self.on_deleted(key).await,
             Err(error) => self.on_load_failed(key, error),
         }
+        None
     }
 
     /// Adds a magnet link that waits for the policy, like a torrent that begins paused.
@@ -125,8 +161,13 @@ impl Daemon {
         Ok(torrent)
     }
 
-    /// Takes over a torrent that the session has added.
-    async fn on_loaded(&self, key: TorrentKey, torrent: TorrentHandle, loaded_with: &Record) {
+    /// Takes over a torrent that the session has added. Returns it if it stays.
+    async fn on_loaded(
+        &self,
+        key: TorrentKey,
+        torrent: TorrentHandle,
+        loaded_with: &Record,
+    ) -> Option<TorrentHandle> {
         let taken = self.with(|core| {
             let entry = core.entry_mut(key).filter(|entry| !entry.load().is_leaving())?;
             entry.set_load(Load::Loaded);
@@ -141,14 +182,18 @@ impl Daemon {
         let Some((now, is_deleting)) = taken else {
             // It was removed meanwhile.
             drop(torrent.remove());
-            return;
+            return None;
         };
         self.apply_record(&torrent, &now, loaded_with);
         if is_deleting {
             self.delete(key, torrent).await;
-            return;
+            return None;
         }
-        // An interrupted move may have ended elsewhere.
+        Some(torrent)
+    }
+
+    /// Records where the files of a torrent are: an interrupted move may have ended elsewhere.
+    async fn take_place(&self, key: TorrentKey, torrent: &TorrentHandle) {
         if let Ok(Some(dir)) = torrent.dir().await {
             self.set_dir(key, &dir);
         }
@@ -202,6 +247,7 @@ impl Daemon {
         let pause = (entry.load().pause() * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
         let retry_at = can_retry.then(|| Instant::now() + pause);
         entry.set_load(Load::Failed { fault, retry_at, pause });
+        core.note_retry(retry_at);
         core.manager_mut().set_failed(key);
         core.touch(key);
         drop(core);

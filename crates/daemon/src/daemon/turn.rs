@@ -10,6 +10,8 @@ use ztor_session::{Events, EventsError, SessionEvent, TorrentEvent, TorrentId, T
 
 /// Time between two turns without an event.
 const TICK: Duration = Duration::from_millis(250);
+/// The same after a turn that has changed nothing: an idle daemon costs next to nothing.
+const IDLE_TICK: Duration = Duration::from_secs(1);
 /// Time between two turns with events: thousands of them in a row are the work of one turn.
 const PACE: Duration = Duration::from_millis(50);
 /// Pause between two looks for torrents to load again.
@@ -32,9 +34,11 @@ impl Daemon {
 
     fn take_turns(&self, mut events: Events) {
         let (mut loaded_at, mut turned_at, mut is_news) = (Instant::now(), Instant::now(), false);
+        let (mut revision, mut tick) = (0, TICK);
         while !self.is_ending() {
-            let pace = if is_news { PACE } else { TICK };
-            match events.wait(pace.saturating_sub(turned_at.elapsed())) {
+            let pace = if is_news { PACE } else { tick };
+            // In parts, to notice the end of the daemon.
+            match events.wait(pace.saturating_sub(turned_at.elapsed()).min(TICK)) {
                 Ok(event) => {
                     self.on_event(&event);
                     is_news = true;
@@ -48,6 +52,9 @@ impl Daemon {
             }
             (turned_at, is_news) = (Instant::now(), false);
             self.turn();
+            let now = self.core().revision();
+            tick = if now == revision { IDLE_TICK } else { TICK };
+            revision = now;
             if loaded_at.elapsed() >= LOAD_EVERY {
                 loaded_at = Instant::now();
                 self.load_due();

@@ -154,15 +154,44 @@ fn finish(
     mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
     pass: Pass,
 ) -> Result<Option<Found>, StorageError> {
-    let Plan { mut stamps, mut have, mut look } = plan;
+    let mut plan = plan;
     let layout = &job.store.meta().layout;
-    have.iter().for_each(|piece| job.store.believe(piece));
+    plan.have.iter().for_each(|piece| job.store.believe(piece));
     let mut hashed = Bitfield::new(layout.piece_count());
-    let mut rounds = 0;
     // Each file of a complete torrent was looked at once for its stamp, and need not be looked at again.
     let is_settled =
-        pass == Pass::Cheap && look.count() == 0 && job.prepare && prepare_complete(job, &stamps);
-    while !is_settled {
+        pass == Pass::Cheap && plan.look.count() == 0 && job.prepare && prepare_complete(job, &plan.stamps);
+    if !is_settled && !settle(job, &mut plan, &mut hashed, &mut hash, pass)? {
+        return Ok(None);
+    }
+    let Plan { stamps, have, .. } = plan;
+    job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
+    let has_recorded = job.prepare && remember_own(job, &have, &stamps)?;
+    let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
+    let bytes_of = |piece| u64::from(layout.piece_len(piece));
+    let hashed_bytes = hashed.iter().map(bytes_of).sum();
+    let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
+    let look = Look { stamps, hashed_bytes, believed_bytes, has_recorded };
+    *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    if let Some(ledger) = &job.ledger {
+        ledger.set_mount(mount_point_of(&job.store.dir()));
+    }
+    Ok(Some(Found { present: have, unfinished }))
+}
+
+/// Hashes the planned pieces and prepares the disk, again as long as files change meanwhile. Returns false if files have
+/// changed that the cheap pass must not read.
+fn settle(
+    job: &CheckJob,
+    plan: &mut Plan,
+    hashed: &mut Bitfield,
+    hash: &mut impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+    pass: Pass,
+) -> Result<bool, StorageError> {
+    let Plan { stamps, have, look } = plan;
+    let layout = &job.store.meta().layout;
+    let mut rounds = 0;
+    loop {
         let pieces: Vec<u32> = look.iter().collect();
         if !pieces.is_empty() {
             let good = hash(&pieces)?;
@@ -177,14 +206,14 @@ fn finish(
         if job.stop.load(Ordering::Relaxed) {
             return Err(StorageError::Stopped);
         }
-        let mut changed = changed_since(&job.store, &mut stamps)?;
+        let mut changed = changed_since(&job.store, stamps)?;
         if changed.is_empty() && job.prepare {
-            prepare(job, &have, &stamps)?;
-            changed = changed_since(&job.store, &mut stamps)?;
+            prepare(job, have, stamps)?;
+            changed = changed_since(&job.store, stamps)?;
         }
-        let Some(first) = changed.first() else { break };
+        let Some(first) = changed.first() else { return Ok(true) };
         if pass == Pass::Cheap {
-            return Ok(None);
+            return Ok(false);
         }
         rounds += 1;
         if rounds == MAX_ROUNDS {
@@ -194,21 +223,9 @@ fn finish(
             path = %job.store.path_of(*first).display(),
             "checking a file again that has changed during its check"
         );
-        look = Bitfield::new(layout.piece_count());
+        *look = Bitfield::new(layout.piece_count());
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
-    job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
-    let has_recorded = job.prepare && remember_own(job, &have, &stamps)?;
-    let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
-    let bytes_of = |piece| u64::from(layout.piece_len(piece));
-    let hashed_bytes = hashed.iter().map(bytes_of).sum();
-    let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
-    let look = Look { stamps, hashed_bytes, believed_bytes, has_recorded };
-    *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    if let Some(ledger) = &job.ledger {
-        ledger.set_mount(mount_point_of(&job.store.dir()));
-    }
-    Ok(Some(Found { present: have, unfinished }))
 }
 
 /// Hashes pieces and reports the progress.

@@ -1,12 +1,11 @@
 //! A daemon with thousands of idle torrents of 1,500 pieces and 20 files, and the session alone with the same ones. Ends
 //! within five minutes.
 
+use super::api_client::{Client, Follower};
 use super::files;
 use crate::figure::Report;
 use crate::usage;
 use anyhow::{Context, bail, ensure};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use ztor_api::{AddOptions, ListQuery, State};
 use ztor_bencode::Tree;
 use ztor_daemon::settings::{Resolved, Sources};
 use ztor_daemon::{Daemon, DaemonConfig, DatabaseResumeStore, NewContent, Store};
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{BulkCache, BulkError, BulkSource, Metainfo};
 use ztor_server::api::{Listening, ServeConfig};
 use ztor_session::{AddTorrent, Config, ResumeKey, ResumeStore as _, Session};
 use ztor_storage::FileStamp;
@@ -26,6 +25,10 @@ const PIECES_PER_FILE: usize = 75;
 const PIECE: usize = 16 << 10;
 const LIMIT: Duration = Duration::from_secs(120);
 const WATCHED: Duration = Duration::from_secs(20);
+/// Number of front ends that follow the list and receive nothing.
+const FOLLOWERS: usize = 20;
+/// Time from the end of the start until nothing of it is under way: idle threads end after 10 seconds.
+const SETTLING: Duration = Duration::from_secs(14);
 /// Number of list requests that are timed.
 const REQUESTS: usize = 400;
 /// Rate of each of the two transfers during them, in bytes per second.
@@ -80,9 +83,13 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
         pid: 0,
     };
     let listening = Listening::start(&daemon, &config, about, runtime.handle())?;
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(SETTLING);
     report_resident(report, resident, count);
-    report_idle(report);
+    report_idle("idle", report);
+    let followers =
+        (0..FOLLOWERS).map(|_| Follower::open(&socket)).collect::<anyhow::Result<Vec<Follower>>>()?;
+    report_idle(&format!("idle, {FOLLOWERS} WebSockets"), report);
+    drop(followers);
 
     transfer(&daemon, &runtime, dir)?;
     let mut times = Vec::with_capacity(REQUESTS);
@@ -105,6 +112,16 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     drop(listening);
     ensure!(daemon.end(Duration::ZERO, LIMIT), "the daemon does not end within {LIMIT:?}");
     Ok(())
+}
+
+/// A torrent file, from which the session loads what it does not keep in memory.
+#[derive(Debug)]
+struct TorrentFile(PathBuf);
+
+impl BulkSource for TorrentFile {
+    fn load(&self) -> Result<Vec<u8>, BulkError> {
+        std::fs::read(&self.0).map_err(|error| BulkError::Read(error.to_string()))
+    }
 }
 
 /// Prepares the scenario in a process of its own, whose memory does not count.
@@ -137,9 +154,12 @@ pub(crate) fn run_bare(count: usize, dir: &Path, report: &mut Report) -> anyhow:
         .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::new(store)))));
     let session = Session::start(config)?;
     let mut replies = Vec::new();
+    let cache = BulkCache::new(64 << 20);
     for number in 0..count {
-        let meta = Arc::new(Metainfo::from_bytes(&std::fs::read(path.join(number.to_string()))?)?);
-        replies.push(session.add(AddTorrent::new(meta, &place.data)));
+        let file = path.join(number.to_string());
+        let meta = Arc::new(Metainfo::from_bytes(&std::fs::read(&file)?)?);
+        replies.push(session.add(AddTorrent::new(Arc::clone(&meta), &place.data)));
+        meta.release_bulk(Box::new(TorrentFile(file)), &cache);
         if replies.len() >= 64 {
             for reply in replies.drain(..) {
                 reply.wait()?;
@@ -154,9 +174,9 @@ pub(crate) fn run_bare(count: usize, dir: &Path, report: &mut Report) -> anyhow:
         std::thread::sleep(Duration::from_millis(20));
     }
     report.add("all seed", begun.elapsed().as_secs_f64(), "s", "from the start until all seed");
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(SETTLING);
     report_resident(report, resident, count);
-    report_idle(report);
+    report_idle("idle", report);
     if !session.shutdown(LIMIT) {
         bail!("the session does not end within {LIMIT:?}");
     }
@@ -193,15 +213,15 @@ fn report_resident(report: &mut Report, before: u64, count: usize) {
     report.add("resident per torrent", resident as f64 / count as f64, "bytes", "");
 }
 
-fn report_idle(report: &mut Report) {
+fn report_idle(what: &str, report: &mut Report) {
     let (cpu, threads) = (usage::cpu_time(), usage::threads());
     std::thread::sleep(WATCHED);
     let share = (usage::cpu_time() - cpu).as_secs_f64() / WATCHED.as_secs_f64();
-    report.add("idle cpu", share * 100.0, "% of a core", format!("over {WATCHED:?}"));
+    report.add(&format!("{what}: cpu"), share * 100.0, "% of a core", format!("over {WATCHED:?}"));
     for name in usage::threads().keys() {
         let used = usage::thread_since(&threads, name).cpu.as_secs_f64() / WATCHED.as_secs_f64();
         if used > 0.0002 {
-            report.add(&format!("idle cpu of {name}"), used * 100.0, "% of a core", "");
+            report.add(&format!("{what}: cpu of {name}"), used * 100.0, "% of a core", "");
         }
     }
 }
@@ -329,33 +349,4 @@ fn transfer(daemon: &Daemon, runtime: &Runtime, dir: &Path) -> anyhow::Result<()
     // It serves until the process ends.
     std::mem::forget(seed);
     Ok(())
-}
-
-/// A connection to the local socket.
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn open(socket: &Path) -> anyhow::Result<Self> {
-        Ok(Self(BufReader::new(UnixStream::connect(socket)?)))
-    }
-
-    /// Makes a request, and reads the whole answer.
-    fn get(&mut self, path: &str) -> anyhow::Result<Vec<u8>> {
-        write!(self.0.get_mut(), "GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-        let mut length = None;
-        loop {
-            let mut line = String::new();
-            ensure!(self.0.read_line(&mut line)? > 0, "the daemon has closed the connection");
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = Some(value.trim().parse::<usize>()?);
-            }
-        }
-        let mut body = vec![0; length.context("an answer without a length")?];
-        self.0.read_exact(&mut body)?;
-        Ok(body)
-    }
 }

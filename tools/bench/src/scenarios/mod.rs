@@ -1,5 +1,6 @@
 //! Costs of whole sessions and large swarms, each bounded in time.
 
+mod api_client;
 mod daemon;
 mod files;
 mod idle_seeds;
