@@ -52,8 +52,8 @@ pub(crate) struct Counters {
     total: Statistics,
     /// Activity that is not counted yet; `None` while the torrent is not active.
     current: Option<Current>,
-    /// Counts of this session that were reported last, by the tracker's URL.
-    reported: BTreeMap<String, ReportedBytes>,
+    /// Counts of this session that were reported last, with the trackers' URLs. At most [`MAX_TRACKERS`].
+    reported: Vec<(Box<str>, ReportedBytes)>,
 }
 
 impl Counters {
@@ -81,7 +81,14 @@ impl Counters {
         if url.len() > MAX_URL_LEN || (!known && self.total.trackers.len() >= MAX_TRACKERS) {
             return;
         }
-        let last = self.reported.insert(url.to_owned(), counts).unwrap_or_default();
+        let last = match self.reported.iter_mut().find(|(known, _)| **known == *url) {
+            Some((_, last)) => std::mem::replace(last, counts),
+            None => {
+                self.reported.reserve_exact(1);
+                self.reported.push((url.into(), counts));
+                ReportedBytes::default()
+            }
+        };
         let total = self.total.trackers.entry(url.to_owned()).or_default();
         let add = |total: u64, now: u64, last: u64| total.saturating_add(now.saturating_sub(last));
         total.downloaded = add(total.downloaded, counts.downloaded, last.downloaded);

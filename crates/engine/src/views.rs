@@ -270,6 +270,9 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
     let exchange = torrent.exchange();
     let totals = exchange.totals();
     let trackers = torrent.trackers().announcer().status();
+    let mut trackers: Vec<_> = trackers.map(|t| tracker_status(now, t, torrent.counters())).collect();
+    // Kept as a snapshot, and most torrents have a tracker or two.
+    trackers.shrink_to_fit();
     TorrentStatus {
         id: torrent.id(),
         state: torrent.state(),
@@ -291,7 +294,7 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
         seeding_for: torrent.counters().get().seeding,
         idle_for: torrent.is_active().then(|| totals.idle_for(now, torrent.counters().active_since())),
         moving: torrent.moving(),
-        trackers: trackers.map(|t| tracker_status(now, t, torrent.counters())).collect(),
+        trackers,
     }
 }
 

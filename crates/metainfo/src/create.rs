@@ -267,13 +267,13 @@ impl Plan {
                 executable: input.executable,
                 hidden: input.hidden,
                 length: if input.symlink.is_some() { 0 } else { input.length },
-                symlink: input.symlink,
-                ..File::new(input.path, 0)
+                symlink: input.symlink.map(Vec::into_boxed_slice),
+                ..File::new(&input.path, 0)
             };
             let missing = u64::from(piece_length) - end % u64::from(piece_length);
             if options.version == Version::Hybrid && file.length > 0 && missing < u64::from(piece_length) {
                 // BEP 47: the recommended path of a pad is its length.
-                let pad = File::new(vec![".pad".to_owned(), missing.to_string()], missing);
+                let pad = File::new(&[".pad", &missing.to_string()], missing);
                 list.push(File { pad: true, ..pad });
                 inputs.push(None);
                 end = end.saturating_add(missing);

@@ -63,7 +63,7 @@ impl PieceHashes {
 
     /// Stores the piece layer of a file. Returns false if it does not match the file's root, or the file has none.
     pub(crate) fn set_layer_of(&mut self, layout: &Layout, file: usize, layer: &[Hash]) -> bool {
-        let Some(root) = layout.files().get(file).and_then(|file| file.pieces_root) else {
+        let Some(root) = layout.files().get(file).and_then(|file| file.pieces_root()) else {
             return false;
         };
         self.set_layer(layout.pieces_of(file), layer, layout.piece_length(), &root)

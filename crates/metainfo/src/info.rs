@@ -190,15 +190,13 @@ fn name_files(files: &Files<'_>, name: &str, naming: Naming, charset: Charset) -
         files.list.iter().map(|file| file.properties.symlink.as_ref().map(|target| safe(target))).collect();
     let tree = paths::Tree::new(&mut places, naming);
     tree.settle_links(&places, &mut links);
-    let named = files.list.iter().zip(places).zip(links).map(|((file, path), symlink)| File {
-        path: path.unwrap_or_else(|| vec![".pad".to_owned(), file.properties.length.to_string()]),
-        length: file.properties.length,
-        offset: 0,
-        pad: file.properties.attributes.pad,
-        executable: file.properties.attributes.executable,
-        hidden: file.properties.attributes.hidden,
-        symlink,
-        pieces_root: file.pieces_root,
+    let named = files.list.iter().zip(places).zip(links).map(|((file, path), symlink)| {
+        let Properties { length, attributes, .. } = file.properties;
+        let path = path.unwrap_or_else(|| vec![".pad".to_owned(), length.to_string()]);
+        let Attributes { pad, executable, hidden } = attributes;
+        let symlink = symlink.map(Vec::into_boxed_slice);
+        let pieces_root = file.pieces_root.map(Box::new);
+        File { pad, executable, hidden, symlink, pieces_root, ..File::new(&path, length) }
     });
     (named.collect(), is_renamable)
 }

@@ -6,9 +6,9 @@ use crate::{BLOCK_LEN, MAX_FILES, MAX_PIECE_LENGTH, MAX_PIECES};
 /// A file of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {
-    /// Path below the torrent's folder, as safe elements ([`paths`](crate::paths)); never empty. Only the name for a
-    /// single-file torrent, meaningless for pads.
-    pub path: Vec<String>,
+    /// Path below the torrent's folder: safe elements ([`paths`](crate::paths)) with `/` between them; never empty. Only
+    /// the name for a single-file torrent, meaningless for pads.
+    pub path: Box<str>,
     /// Length in bytes.
     pub length: u64,
     /// Start in the piece space, in bytes. Set by [`Layout::new`].
@@ -21,16 +21,16 @@ pub struct File {
     pub hidden: bool,
     /// Target of a symlink (BEP 47, `l`), as safe elements below the torrent's folder; `None` for other files. A link
     /// whose target is outside the torrent, missing or part of a loop points to itself.
-    pub symlink: Option<Vec<String>>,
+    pub symlink: Option<Box<[String]>>,
     /// Root of the file's hash tree (BEP 52); `None` if the file is empty or the torrent v1.
-    pub pieces_root: Option<Hash>,
+    pub pieces_root: Option<Box<Hash>>,
 }
 
 impl File {
-    /// Creates a plain file.
-    pub fn new(path: Vec<String>, length: u64) -> Self {
+    /// Creates a plain file with these elements of its path.
+    pub fn new(path: &[impl std::borrow::Borrow<str>], length: u64) -> Self {
         Self {
-            path,
+            path: path.join("/").into(),
             length,
             offset: 0,
             pad: false,
@@ -39,6 +39,16 @@ impl File {
             symlink: None,
             pieces_root: None,
         }
+    }
+
+    /// Returns the elements of the path.
+    pub fn elements(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        self.path.split('/')
+    }
+
+    /// Returns the root of the file's hash tree (BEP 52); `None` if the file is empty or the torrent v1.
+    pub fn pieces_root(&self) -> Option<Hash> {
+        self.pieces_root.as_deref().copied()
     }
 
     /// Returns true if the torrent has data of the file: it is no pad, not empty and no symlink.
@@ -89,7 +99,7 @@ pub struct Layout {
     span: u64,
     total_len: u64,
     /// Files, sorted by their end: an empty file starts where the previous one ends.
-    files: Vec<File>,
+    files: Box<[File]>,
 }
 
 impl Layout {
@@ -122,13 +132,13 @@ impl Layout {
         }
         // At most MAX_PIECES, by the bound on the span.
         let piece_count = span.div_ceil(u64::from(piece_length)) as u32;
-        Ok(Self { piece_length, piece_count, alignment, span, total_len, files })
+        Ok(Self { piece_length, piece_count, alignment, span, total_len, files: files.into() })
     }
 
     /// Creates the layout of an unknown torrent: no files, no pieces.
     pub fn empty() -> Self {
         let (piece_length, alignment) = (BLOCK_LEN, Alignment::EndToEnd);
-        Self { piece_length, piece_count: 0, alignment, span: 0, total_len: 0, files: Vec::new() }
+        Self { piece_length, piece_count: 0, alignment, span: 0, total_len: 0, files: Box::default() }
     }
 
     /// Returns the number of pieces.

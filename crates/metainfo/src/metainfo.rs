@@ -186,7 +186,7 @@ impl Metainfo {
         if !self.single_file
             && let Some(file) = self.layout.files().get(file)
         {
-            path.extend(&file.path);
+            path.push(&*file.path);
         }
         path
     }
@@ -229,7 +229,7 @@ impl Metainfo {
 
     /// Returns the piece layer of a v2 file of more than one piece; `None` if it is unknown or not in memory.
     pub fn piece_layer(&self, file: usize) -> Option<Vec<Hash>> {
-        self.layout.files().get(file)?.pieces_root?;
+        self.layout.files().get(file)?.pieces_root()?;
         let pieces = self.layout.pieces_of(file);
         (pieces.len() > 1).then(|| self.bulk_in_memory()?.hashes().layer(pieces)).flatten()
     }
@@ -237,7 +237,7 @@ impl Metainfo {
     /// Returns a part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the file's
     /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown or not in memory.
     pub fn piece_layer_part(&self, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
-        self.layout.files().get(file)?.pieces_root?;
+        self.layout.files().get(file)?.pieces_root()?;
         let pieces = self.layout.pieces_of(file);
         if pieces.len() <= 1 {
             return None;
@@ -340,7 +340,7 @@ impl Metainfo {
         if self.is_v2() {
             let files = self.layout.files().iter().enumerate();
             let layers =
-                files.filter_map(|(i, file)| Some((file.pieces_root?, self.piece_layer(i)?.concat())));
+                files.filter_map(|(i, file)| Some((file.pieces_root()?, self.piece_layer(i)?.concat())));
             outside_info::write_piece_layers(layers.collect(), &mut e)?;
         }
         if self.private_is_outside {

@@ -92,7 +92,7 @@ pub(crate) fn piece_layers(
     }
     for file in 0..layout.files().len() {
         let pieces = layout.pieces_of(file).len();
-        let Some(root) = layout.files()[file].pieces_root.filter(|_| pieces > 1) else { continue };
+        let Some(root) = layout.files()[file].pieces_root().filter(|_| pieces > 1) else { continue };
         let entry = data_encoding::HEXLOWER.encode(&root);
         let place = place.key(&entry);
         let Some(layer) = by_root.get(&root[..]) else { continue };

@@ -74,7 +74,8 @@ impl NewTorrent {
 pub struct Policy {
     config: Config,
     alternative: Alternative,
-    torrents: BTreeMap<TorrentKey, Torrent>,
+    /// Boxed, because the map leaves almost half of its places free.
+    torrents: BTreeMap<TorrentKey, Box<Torrent>>,
     order: Order,
     pools: Pools,
     categories: Categories,
@@ -170,7 +171,7 @@ impl Policy {
                 self.order.push_back(key);
             }
         }
-        self.torrents.insert(key, Torrent::new(facts, mode, category, goals));
+        self.torrents.insert(key, Box::new(Torrent::new(facts, mode, category, goals)));
         self.join(key, category);
         self.dirty.insert(key);
         Ok(())

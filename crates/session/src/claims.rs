@@ -27,8 +27,8 @@ struct Roots {
 pub(crate) struct Claim {
     store: Weak<TorrentStore>,
     place: Place,
-    /// Real paths of the first elements of the files' paths.
-    tops: BTreeMap<PathBuf, PathBuf>,
+    /// First elements of the files' paths, in ascending order, with their real paths.
+    tops: Box<[(PathBuf, PathBuf)]>,
     /// Real path of the part file; `None` if the torrent never creates one.
     parts: Option<PathBuf>,
     /// True once the files have moved elsewhere.
@@ -82,6 +82,7 @@ impl Claim {
         let parts = store.parts_path_in(&place.dir);
         let parts = (!store.is_read_only()).then(|| folded(real(&parts)));
         let has_ended = AtomicBool::new(false);
+        let tops = tops.into_iter().collect();
         Self { store: Arc::downgrade(store), place: place.clone(), tops, parts, has_ended }
     }
 
@@ -95,7 +96,7 @@ impl Claim {
     }
 
     fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.tops.values().chain(&self.parts)
+        self.tops.iter().map(|(_, real)| real).chain(&self.parts)
     }
 
     /// Returns the files that the torrent uses, with their real paths. Links below its first folders are not followed.
@@ -103,7 +104,9 @@ impl Claim {
         let used = store.uses().into_iter().enumerate().filter(|(_, usage)| *usage != FileUse::None);
         used.filter_map(|(file, usage)| {
             let relative = self.place.names.path(store.meta(), file);
-            let top = self.tops.get(&top_of(&relative))?;
+            let top = top_of(&relative);
+            let at = self.tops.binary_search_by(|(known, _)| known.cmp(&top)).ok()?;
+            let (_, top) = self.tops.get(at)?;
             let inside: PathBuf = relative.components().skip(1).collect();
             let is_top = inside.as_os_str().is_empty();
             Some((file, if is_top { top.clone() } else { top.join(folded(inside)) }, usage))

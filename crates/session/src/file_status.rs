@@ -57,7 +57,7 @@ mod tests {
     }
 
     fn layout(lengths: &[u64], alignment: Alignment) -> Layout {
-        let files = lengths.iter().enumerate().map(|(n, len)| File::new(vec![n.to_string()], *len)).collect();
+        let files = lengths.iter().enumerate().map(|(n, len)| File::new(&[n.to_string()], *len)).collect();
         Layout::new(32768, files, alignment).unwrap()
     }
 

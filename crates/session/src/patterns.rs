@@ -15,9 +15,8 @@ use ztor_engine::Priority;
 /// use ztor_session::FilePatterns;
 ///
 /// let patterns = FilePatterns::parse(["*.nfo", "extras/**"])?;
-/// let is_match = |path: &[&str]| patterns.is_match(&path.iter().map(|e| e.to_string()).collect::<Vec<_>>());
-/// assert!(is_match(&["disc 1", "info.nfo"]) && is_match(&["extras", "making", "of.mkv"]));
-/// assert!(!is_match(&["film.mkv"]));
+/// assert!(patterns.is_match("disc 1/info.nfo") && patterns.is_match("extras/making/of.mkv"));
+/// assert!(!patterns.is_match("film.mkv"));
 /// # Ok::<(), ztor_session::PatternError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -67,11 +66,13 @@ impl FilePatterns {
         patterns.into_iter().map(|pattern| of(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns true if a pattern matches the path of a file in its torrent's folder, element by element.
-    pub fn is_match(&self, path: &[String]) -> bool {
+    /// Returns true if a pattern matches the path of a file in its torrent's folder, with `/` between its elements, or a
+    /// folder on the way.
+    pub fn is_match(&self, path: &str) -> bool {
+        let ends = || path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
         let matches = |pattern: &Pattern| match pattern.is_path {
-            true => (1..=path.len()).any(|depth| pattern.glob.is_match(path[..depth].join("/"))),
-            false => path.iter().any(|element| pattern.glob.is_match(element)),
+            true => ends().filter_map(|end| path.get(..end)).any(|part| pattern.glob.is_match(part)),
+            false => path.split('/').any(|element| pattern.glob.is_match(element)),
         };
         self.0.iter().any(matches)
     }

@@ -158,7 +158,7 @@ impl FileNames {
         match meta.layout.files().get(file) {
             None => folder,
             Some(_) if meta.is_single_file() => folder.join(meta.relative_path(0)),
-            Some(entry) => entry.path.iter().fold(folder, |path, element| path.join(element)),
+            Some(entry) => folder.join(&*entry.path),
         }
     }
 

@@ -36,7 +36,7 @@ pub fn complete_layers(
     let mut reader = Reader { store: &store, hasher: PieceHasher::default(), buf: Vec::new(), done: 0 };
     for (file, entry) in meta.layout.files().iter().enumerate() {
         let pieces = meta.layout.pieces_of(file);
-        let is_missing = entry.pieces_root.is_some()
+        let is_missing = entry.pieces_root().is_some()
             && pieces.len() > 1
             && completed.piece_layer_part(file, 0, 1).is_none();
         // A file of another length has another root.

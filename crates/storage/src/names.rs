@@ -125,7 +125,7 @@ mod tests {
     fn open_without_data_uses_the_names_for_new_files() {
         let fixture = fixture();
         let names: Vec<String> =
-            fixture.store().meta().layout.files().iter().map(|file| file.path.join("/")).collect();
+            fixture.store().meta().layout.files().iter().map(|file| file.path.to_string()).collect();
         assert_eq!(names, NAMES.map(|[_, native, _]| native));
     }
 

@@ -131,6 +131,10 @@ impl Announcer {
                 announcer.push(&url, tier);
             }
         }
+        // Most torrents have a tracker or two, and there are thousands of torrents.
+        announcer.trackers.shrink_to_fit();
+        announcer.tiers.shrink_to_fit();
+        announcer.tiers.iter_mut().for_each(Vec::shrink_to_fit);
         announcer
     }
 

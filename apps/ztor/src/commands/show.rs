@@ -207,12 +207,12 @@ struct MagnetJson<'a> {
 fn torrent_json(meta: &Metainfo) -> TorrentJson<'_> {
     let file = |(number, _, file): (usize, usize, &ztor_metainfo::File)| FileJson {
         index: number,
-        path: file.path.join("/"),
+        path: file.path.to_string(),
         length: file.length,
         executable: file.executable,
         hidden: file.hidden,
         symlink: file.symlink.as_ref().map(|target| target.join("/")),
-        pieces_root: file.pieces_root.map(|root| root.iter().map(|byte| format!("{byte:02x}")).collect()),
+        pieces_root: file.pieces_root().map(|root| root.iter().map(|byte| format!("{byte:02x}")).collect()),
     };
     TorrentJson {
         kind: "torrent",
@@ -338,7 +338,7 @@ impl Sheet {
     }
 
     fn file(&mut self, number: usize, file: &ztor_metainfo::File) {
-        let path = file.path.join("/");
+        let path = file.path.to_string();
         // Writing to a string cannot fail.
         let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Escaped(&path));
         if let Some(target) = &file.symlink {

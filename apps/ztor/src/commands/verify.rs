@@ -133,7 +133,7 @@ impl BadFile {
             return None;
         }
         Some(BadFile {
-            path: file.path.join("/"),
+            path: file.path.to_string(),
             length: file.length,
             missing,
             bad_pieces: bad.len(),

@@ -42,7 +42,7 @@ impl Proofs {
     }
 
     fn file(&mut self, layout: &Layout, root: &merkle::Hash) -> Option<u32> {
-        let root_of = |file: &u32| layout.files().get(*file as usize).and_then(|file| file.pieces_root);
+        let root_of = |file: &u32| layout.files().get(*file as usize).and_then(|file| file.pieces_root());
         let by_root = self.by_root.get_or_insert_with(|| {
             let files = 0..layout.files().len() as u32;
             let has_layer =

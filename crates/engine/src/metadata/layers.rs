@@ -72,7 +72,7 @@ impl Layers {
         let base_layer = merkle::piece_layer(meta.layout.piece_length());
         for (index, file) in meta.layout.files().iter().enumerate() {
             let pieces = meta.layout.pieces_of(index).len() as u32;
-            let Some(root) = file.pieces_root.filter(|_| pieces > 1) else { continue };
+            let Some(root) = file.pieces_root().filter(|_| pieces > 1) else { continue };
             if meta.piece_layer_part(index, 0, 1).is_some() {
                 continue;
             }

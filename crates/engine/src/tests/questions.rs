@@ -15,7 +15,7 @@ const THEIR_UT_METADATA: u8 = 5;
 
 fn asked(hashes: u32) -> (Scripted, Message) {
     let meta = v2_made_up("v2", PIECES);
-    let root = meta.layout.files()[0].pieces_root.unwrap();
+    let root = meta.layout.files()[0].pieces_root().unwrap();
     let scripted = Scripted::of(meta, true, SPEAKING, |_| {});
     let request =
         HashRequest { pieces_root: root, base_layer: 0, index: 0, length: hashes, proof_layers: 12 };

@@ -114,7 +114,7 @@ fn file_list(files: &[File], e: &mut Out) -> io::Result<()> {
         e.begin_dict()?;
         attributes(file, e)?;
         e.key(b"length")?.uint(file.length)?.key(b"path")?;
-        strings(&file.path, e)?;
+        strings(file.elements(), e)?;
         symlink(file, e)?;
         e.end()?;
     }
@@ -125,10 +125,11 @@ fn file_list(files: &[File], e: &mut Out) -> io::Result<()> {
 /// Writes `file tree` of the v2 half (BEP 52). The files are sorted, so each folder is opened once.
 fn file_tree(files: &[File], roots: &[Option<Hash>], e: &mut Out) -> io::Result<()> {
     e.begin_dict()?;
-    let mut open: &[String] = &[];
+    let mut open: Vec<&str> = Vec::new();
     for (file, root) in files.iter().zip(roots).filter(|(file, _)| !file.pad) {
-        let Some((name, folders)) = file.path.split_last() else { continue };
-        let shared = open.iter().zip(folders).take_while(|(a, b)| a == b).count();
+        let mut folders: Vec<&str> = file.elements().collect();
+        let Some(name) = folders.pop() else { continue };
+        let shared = open.iter().zip(&folders).take_while(|(a, b)| a == b).count();
         for _ in shared..open.len() {
             e.end()?;
         }
@@ -165,12 +166,12 @@ fn attributes(file: &File, e: &mut Out) -> io::Result<()> {
 fn symlink(file: &File, e: &mut Out) -> io::Result<()> {
     if let Some(target) = &file.symlink {
         e.key(b"symlink path")?;
-        strings(target, e)?;
+        strings(target.iter().map(String::as_str), e)?;
     }
     Ok(())
 }
 
-fn strings(list: &[String], e: &mut Out) -> io::Result<()> {
+fn strings<'s>(list: impl IntoIterator<Item = &'s str>, e: &mut Out) -> io::Result<()> {
     e.begin_list()?;
     for item in list {
         e.str(item)?;

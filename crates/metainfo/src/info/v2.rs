@@ -74,7 +74,7 @@ pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
     for (index, file) in layout.files().iter().enumerate() {
         let pieces = layout.pieces_of(index);
         if pieces.len() == 1 {
-            hashes[pieces.start as usize] = file.pieces_root;
+            hashes[pieces.start as usize] = file.pieces_root();
         }
     }
     hashes

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn files(lengths: &[u64]) -> Vec<File> {
-    lengths.iter().enumerate().map(|(i, &len)| File::new(vec![i.to_string()], len)).collect()
+    lengths.iter().enumerate().map(|(i, &len)| File::new(&[i.to_string()], len)).collect()
 }
 
 fn pad(length: u64) -> File {
-    File { pad: true, ..File::new(vec![".pad".into(), length.to_string()], length) }
+    File { pad: true, ..File::new(&[".pad", &length.to_string()], length) }
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn end_to_end_layout_has_several_files_in_a_piece() {
 fn pads_count_on_the_wire_but_not_in_the_tree() {
     let k = u64::from(BLOCK_LEN);
     let mut list = files(&[k + 5]);
-    list.extend([pad(k - 5), File::new(vec!["b".into()], 7)]);
+    list.extend([pad(k - 5), File::new(&["b"], 7)]);
     let layout = Layout::new(2 * k, list, Alignment::EndToEnd).unwrap();
     assert_eq!(layout.total_len(), k + 12);
     assert_eq!((layout.piece_len(0), layout.v2_piece_len(0)), (2 * BLOCK_LEN, BLOCK_LEN + 5));
@@ -77,7 +77,7 @@ proptest! {
     ) {
         let alignment = if aligned { Alignment::Pieces } else { Alignment::EndToEnd };
         let list: Vec<File> = lengths.iter().map(|&(length, is_pad)| {
-            if is_pad && !aligned { pad(length) } else { File::new(vec!["f".into()], length) }
+            if is_pad && !aligned { pad(length) } else { File::new(&["f"], length) }
         }).collect();
         let layout = Layout::new(piece_length, list, alignment).unwrap();
         let mut read = vec![0_u64; layout.files().len()];

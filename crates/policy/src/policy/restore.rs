@@ -89,7 +89,7 @@ impl Policy {
         }
         let category = saved.category.filter(|id| self.categories.contains(*id));
         let torrent = Torrent::restored(&saved, category);
-        self.torrents.insert(key, torrent);
+        self.torrents.insert(key, Box::new(torrent));
         self.join(key, category);
         for tag in saved.tags {
             // A bad tag is left out.

@@ -16,7 +16,7 @@ use super::settle::Batch;
 use crate::effect::{Effect, StopReason};
 use crate::key::TorrentKey;
 use crate::pool::Place;
-use crate::torrent::{MIN_TURN, Torrent};
+use crate::torrent::MIN_TURN;
 
 /// A torrent that can give up its slot from a time on.
 type Offer = (Instant, TorrentKey);
@@ -114,7 +114,7 @@ impl Policy {
     fn behind(&mut self, mut head: Place, is_act: bool) -> Option<Offer> {
         // After a restart, torrents that ran before are the first to start, but they replace no others.
         if head.0 < 0 {
-            head.0 = self.torrents.get(&head.2).map_or(0, Torrent::turn_order);
+            head.0 = self.torrents.get(&head.2).map_or(0, |torrent| torrent.turn_order());
         }
         let behind = self.pools.downloads.counted.iter().rev().take_while(|place| **place > head);
         let offers = behind.zip(0..).filter_map(|(place, order)| {

@@ -27,7 +27,7 @@ fn make(path: &Path, options: &CreateOptions) -> Result<Created, CreateError> {
 
 fn paths(created: &Created) -> Vec<String> {
     let meta = Metainfo::from_bytes(&created.torrent).unwrap();
-    meta.layout.files().iter().filter(|file| !file.pad).map(|file| file.path.join("/")).collect()
+    meta.layout.files().iter().filter(|file| !file.pad).map(|file| file.path.to_string()).collect()
 }
 
 #[test]

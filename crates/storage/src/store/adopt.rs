@@ -51,7 +51,7 @@ impl FileContent {
             return Vec::new();
         };
         let mut found: Vec<Self> =
-            entry.pieces_root.map(|root| Self::V2(root, entry.length)).into_iter().collect();
+            entry.pieces_root().map(|root| Self::V2(root, entry.length)).into_iter().collect();
         let pieces = layout.pieces_of(file);
         let is_alone = pieces.clone().all(|piece| {
             let mut ranges = layout.ranges(piece, 0, layout.piece_len(piece));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn same(meta: &Metainfo) -> usize {
-        meta.layout.files().iter().position(|file| file.path == ["same"]).unwrap()
+        meta.layout.files().iter().position(|file| &*file.path == "same").unwrap()
     }
 
     #[test]

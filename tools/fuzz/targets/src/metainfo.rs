@@ -51,16 +51,14 @@ fn check_paths(meta: &Metainfo, naming: Naming) {
     let files = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
     let mut places = BTreeSet::new();
     for (index, file) in files.clone() {
-        file.path
-            .iter()
-            .chain(file.symlink.iter().flatten())
-            .for_each(|element| assert_safe(element, naming));
+        let target = file.symlink.iter().flatten().map(String::as_str);
+        file.elements().chain(target).for_each(|element| assert_safe(element, naming));
         let path = meta.relative_path(index);
         assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{}", path.display());
-        assert!(!file.path.is_empty() && places.insert(file.path.as_slice()), "{:?} twice", file.path);
+        assert!(!file.path.is_empty() && places.insert(&*file.path), "{:?} twice", file.path);
     }
     for (_, file) in files {
-        let mut folders = (1..file.path.len()).map(|depth| &file.path[..depth]);
+        let mut folders = file.path.match_indices('/').map(|(end, _)| &file.path[..end]);
         assert!(!folders.any(|folder| places.contains(folder)), "{:?} lies in a file", file.path);
     }
 }

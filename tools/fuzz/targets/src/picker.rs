@@ -110,7 +110,7 @@ impl Model {
         // Two blocks and a short third one in all pieces, except the last, which has one short block.
         let piece_length = 2 * u64::from(BLOCK_LEN) + 5000;
         let length = piece_length * u64::from(pieces - 1) + 100;
-        let files = vec![File::new(vec!["f".to_owned()], length)];
+        let files = vec![File::new(&["f"], length)];
         let layout = Arc::new(Layout::new(piece_length, files, Alignment::EndToEnd).expect("a good layout"));
         let mut have = Bitfield::new(pieces);
         for piece in 0..pieces {

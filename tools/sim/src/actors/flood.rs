@@ -60,7 +60,7 @@ impl Actor {
     /// Sends a random number of messages of the kind.
     pub(super) fn flood(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, flood: Flood) {
         let roots: Vec<[u8; 32]> =
-            self.content.meta.layout.files().iter().filter_map(|file| file.pieces_root).collect();
+            self.content.meta.layout.files().iter().filter_map(|file| file.pieces_root()).collect();
         let pieces = self.content.pieces().max(1);
         let most = if flood == Flood::Addresses { 2 } else { A_TICK };
         for _ in 0..core.rng.usize(1..most) {

@@ -32,7 +32,7 @@ mod tests {
     use ztor_metainfo::{Alignment, File};
 
     fn ends(piece_length: u64, lengths: &[u64]) -> Vec<u32> {
-        let files = lengths.iter().map(|len| File::new(vec!["f".to_owned()], *len)).collect();
+        let files = lengths.iter().map(|len| File::new(&["f"], *len)).collect();
         let layout = Layout::new(piece_length, files, Alignment::EndToEnd).unwrap();
         file_ends(&layout).iter().collect()
     }

@@ -80,7 +80,7 @@ impl Scene {
         u: &mut Unstructured<'_>,
     ) -> Result<Option<Message>> {
         let meta = &self.world.torrents[torrent].meta;
-        let Some(root) = meta.layout.files().first().and_then(|file| file.pieces_root) else {
+        let Some(root) = meta.layout.files().first().and_then(|file| file.pieces_root()) else {
             return Ok(None);
         };
         let asked = self.world.links.get(&peer).map(|link| link.asked_hashes.as_slice()).unwrap_or_default();
