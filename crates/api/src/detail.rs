@@ -51,6 +51,33 @@ pub struct File {
     pub priority: FilePriority,
 }
 
+/// Request of a link to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct DownloadLinkRequest {
+    /// Time for which the link is valid, in seconds; at most a week.
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 604800))]
+    pub valid_s: u64,
+}
+
+impl Default for DownloadLinkRequest {
+    /// A day.
+    fn default() -> Self {
+        Self { valid_s: 24 * 60 * 60 }
+    }
+}
+
+/// A link to a file, for which no credentials are needed. It ends early if the password changes or the daemon restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct DownloadLink {
+    /// Path and query, to be put after the address of the daemon.
+    pub path: String,
+    /// Time at which it ends.
+    pub expires_unix_s: u64,
+}
+
 /// Priority of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -30,7 +30,9 @@ pub use access::{
 };
 pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
 pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
-pub use detail::{Detail, File, FileChoice, FilePriority, Peer, Pieces, Tracker};
+pub use detail::{
+    Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker,
+};
 pub use goals::{Goal, GoalAction, Goals};
 pub use labels::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 pub use list::{Counts, List, ListQuery, Removed, Sort, SortKey};

@@ -50,6 +50,14 @@ impl Client {
         Ok(Self { http, target })
     }
 
+    /// Returns scheme, host and port of the daemon for browsers, such as `https://box.example`; `None` if its local socket is
+    /// used.
+    pub fn web_address(&self) -> Option<String> {
+        let Target::Url { base, .. } = &self.target else { return None };
+        let (scheme, rest) = base.split_once("://")?;
+        Some(format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{BASE}{path}", self.target.base()));
         self.target.authorize(request)

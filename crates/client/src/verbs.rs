@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 use ztor_api::{
     Action, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit, CategoryRename,
-    Daemon, Detail, File, List, ListQuery, LogLine, Peer, Pieces, Setting, SettingChange, SettingValue,
-    Statistics, Tag, TagRename, Tracker,
+    Daemon, Detail, DownloadLink, DownloadLinkRequest, File, List, ListQuery, LogLine, Peer, Pieces, Setting,
+    SettingChange, SettingValue, Statistics, Tag, TagRename, Tracker,
 };
 
 /// Characters to escape in a path: all but the unreserved ones.
@@ -97,6 +97,20 @@ impl Client {
     /// The daemon cannot be reached, or refuses the request.
     pub async fn trackers(&self, torrent: &str) -> Result<Vec<Tracker>, ClientError> {
         self.get(&format!("/torrents/{}/trackers", escape(torrent))).await
+    }
+
+    /// Makes a link to a complete file, which is valid for a number of seconds and needs no credentials.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn link_file(
+        &self,
+        torrent: &str,
+        index: usize,
+        valid_s: u64,
+    ) -> Result<DownloadLink, ClientError> {
+        let path = format!("/torrents/{}/files/{index}/link", escape(torrent));
+        self.send(Method::POST, &path, &DownloadLinkRequest { valid_s }).await
     }
 
     /// Returns the pieces of a torrent.

@@ -44,6 +44,7 @@ use ztor_session::{AskError, BulkCache, End, Session, TorrentHandle};
 pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
+pub use files::OpenedFile;
 pub use start::{DaemonStartError, Started};
 #[cfg(feature = "testing")]
 pub use testing::Found;

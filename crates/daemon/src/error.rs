@@ -75,6 +75,9 @@ pub enum DaemonError {
         /// Cause.
         error: FetchError,
     },
+    /// A file of a torrent cannot be read.
+    #[error("{0}")]
+    File(String),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -130,7 +133,7 @@ impl DaemonError {
                 _ => ProblemKind::BadTorrent,
             },
             Self::Fetch { .. } => ProblemKind::Fetch,
-            Self::Store(_) => ProblemKind::Storage,
+            Self::File(_) | Self::Store(_) => ProblemKind::Storage,
         }
     }
 }

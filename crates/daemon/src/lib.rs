@@ -45,8 +45,8 @@ pub mod units;
 mod watch;
 
 pub use daemon::{
-    Daemon, DaemonConfig, DaemonStartError, NewContent, Options, Started, StoredAccount, StoredToken,
-    parse_torrent,
+    Daemon, DaemonConfig, DaemonStartError, NewContent, OpenedFile, Options, Started, StoredAccount,
+    StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
 pub use manager::{Event, Manager, NewTorrent};

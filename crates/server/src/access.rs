@@ -16,6 +16,7 @@ mod forwarded;
 mod gate;
 mod host;
 mod limiter;
+mod links;
 mod password;
 mod passwords;
 mod request;

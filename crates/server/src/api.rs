@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod content;
 mod guard;
 mod labels;
 mod live;
@@ -94,6 +95,8 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/torrents/actions", post(torrents::act)),
         ("/torrents/{torrent}", get(torrents::detail)),
         ("/torrents/{torrent}/files", get(torrents::files)),
+        ("/torrents/{torrent}/files/{index}/content", get(content::read)),
+        ("/torrents/{torrent}/files/{index}/link", post(content::make_link)),
         ("/torrents/{torrent}/peers", get(torrents::peers)),
         ("/torrents/{torrent}/trackers", get(torrents::trackers)),
         ("/torrents/{torrent}/pieces", get(torrents::pieces)),

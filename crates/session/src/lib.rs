@@ -63,6 +63,7 @@ mod state;
 mod statistics;
 mod times;
 mod tls_error;
+mod torrents;
 
 pub use add::{AddError, AddMagnet, AddTorrent};
 pub use bind::{BadBind, Bind};

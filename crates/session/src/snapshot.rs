@@ -4,7 +4,8 @@
 //! Idle torrents cost neither of them anything.
 
 use crate::events::{self, EventSender, EventSource, Events};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::torrents::News;
+pub use crate::torrents::{Change, Torrents};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,92 +18,20 @@ pub struct Snapshot {
     pub torrents: Torrents,
 }
 
-/// The torrents of a [`Snapshot`]. It shares unchanged ones with the snapshot before.
-#[derive(Debug, Clone, Default)]
-pub struct Torrents(Vec<Arc<TorrentStatus>>);
-
 impl Snapshot {
     /// Returns one torrent; `None` if it does not exist.
     pub fn torrent(&self, id: TorrentId) -> Option<&TorrentStatus> {
-        let at = self.torrents.0.binary_search_by_key(&id, |t| t.id).ok()?;
-        Some(&self.torrents.0[at])
+        self.torrents.get(id)
     }
-}
-
-/// A difference between two snapshots.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<'a> {
-    /// The status of a torrent, which is new or has changed.
-    Status(&'a Arc<TorrentStatus>),
-    /// A torrent that does not exist any more.
-    Gone(TorrentId),
 }
 
 impl Snapshot {
     /// Returns what has changed since an earlier snapshot of the same session, in order of the ids. Unchanged torrents
-    /// cost a comparison of two pointers.
+    /// cost next to nothing.
     pub fn changes_since<'a>(&'a self, earlier: &'a Snapshot) -> impl Iterator<Item = Change<'a>> {
-        let (mut now, mut before) = (self.torrents.0.iter().peekable(), earlier.torrents.0.iter().peekable());
-        std::iter::from_fn(move || {
-            loop {
-                match (now.peek(), before.peek()) {
-                    (None, None) => return None,
-                    // Without a look at the status, which is not in the cache of the processor.
-                    (Some(new), Some(old)) if Arc::ptr_eq(new, old) => drop((now.next(), before.next())),
-                    (Some(new), Some(old)) if new.id == old.id => {
-                        before.next();
-                        return now.next().map(Change::Status);
-                    }
-                    (Some(new), Some(old)) if new.id > old.id => {
-                        return Some(Change::Gone(before.next()?.id));
-                    }
-                    (Some(_), _) => return Some(Change::Status(now.next()?)),
-                    (None, Some(_)) => return Some(Change::Gone(before.next()?.id)),
-                }
-            }
-        })
+        self.torrents.changes_since(&earlier.torrents)
     }
 }
-
-impl Torrents {
-    /// Iterates over the torrents in order of their ids.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &TorrentStatus> + DoubleEndedIterator + Clone {
-        self.0.iter().map(|status| &**status)
-    }
-
-    /// Returns the number of torrents.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns true if there is no torrent.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn update(&mut self, news: News) {
-        let (mut left, mut joined) = (BTreeSet::new(), Vec::new());
-        for (id, status) in news {
-            match (self.0.binary_search_by_key(&id, |t| t.id), status) {
-                (Ok(at), Some(status)) => self.0[at] = status,
-                (Err(_), Some(status)) => joined.push(status),
-                (Ok(_), None) => drop(left.insert(id)),
-                (Err(_), None) => {}
-            }
-        }
-        if !left.is_empty() {
-            self.0.retain(|t| !left.contains(&t.id));
-        }
-        if !joined.is_empty() {
-            self.0.append(&mut joined);
-            // Two sorted runs, which this sort merges.
-            self.0.sort_by_key(|t| t.id);
-        }
-    }
-}
-
-/// Changes since the last snapshot; `None` for a removed torrent. Bounded by the number of torrents that existed.
-type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
 /// An event of a session. A snapshot taken after an event already shows it.
 ///
@@ -267,11 +196,11 @@ impl Viewer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use ztor_engine::TorrentState;
 
-    fn status(n: u64, have_bytes: u64) -> TorrentStatus {
+    pub(crate) fn status(n: u64, have_bytes: u64) -> TorrentStatus {
         TorrentStatus {
             id: id(n),
             state: TorrentState::Seeding,
@@ -297,7 +226,7 @@ mod tests {
         }
     }
 
-    fn id(n: u64) -> TorrentId {
+    pub(crate) fn id(n: u64) -> TorrentId {
         TorrentId::from_u64((1 << 32) | n)
     }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ztor_daemon::units::{Limit, parse_limit};
+use ztor_daemon::units::{Limit, parse_duration, parse_limit};
 
 use super::access_args::{PasswordArgs, TokenArgs};
 use super::address::DaemonAddress;
@@ -206,6 +206,12 @@ pub(crate) struct FilesArgs {
     /// Set priorities: PRIORITY:NUMBERS with skip, low, normal or high, and numbers as listed (0,3-5) or *; may be repeated
     #[arg(long, value_name = "PRIORITY:NUMBERS")]
     pub(crate) set: Vec<String>,
+    /// Print links to complete files, by numbers as listed (0,3-5) or *: who has a link can download the file without a password
+    #[arg(long, value_name = "NUMBERS", conflicts_with = "set")]
+    pub(crate) link: Option<String>,
+    /// Time for which the links are valid, at most a week
+    #[arg(long, value_name = "D", default_value = "1d", value_parser = parse_duration)]
+    pub(crate) valid: std::time::Duration,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use ztor_api::{Action, ActionResult};
+use ztor_api::{Action, ActionResult, SettingValue};
 use ztor_client::{Client, ClientError, Target};
 
 use super::address::DaemonAddress;
@@ -57,6 +57,21 @@ impl Connection {
                 () = stopped => Err(CliError::new(Exit::Interrupted, "interrupted").into()),
             }
         })
+    }
+
+    /// Returns the address under which browsers reach the daemon, such as `http://127.0.0.1:8080`.
+    pub(super) fn web_address(&self) -> anyhow::Result<String> {
+        if let Some(address) = self.client.web_address() {
+            return Ok(address);
+        }
+        let about = self.ask(self.client.about())?;
+        let Some(addr) = about.api_addrs.first() else {
+            let error = CliError::new(Exit::Failed, "the daemon has no address for browsers and players");
+            return Err(error.hint("set `listen` in its settings, for example to 127.0.0.1:8080").into());
+        };
+        let settings = self.ask(self.client.setting("tls_certificate"))?;
+        let scheme = if settings.value == SettingValue::None { "http" } else { "https" };
+        Ok(format!("{scheme}://{addr}"))
     }
 
     /// Waits for a time. Returns false if the user stopped it.

@@ -1,8 +1,9 @@
 //! Commands that show one torrent in detail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::Serialize;
 use ztor_api::{Action, Detail, FileChoice, FilePriority, ListQuery, TrackerChange};
 
 use super::args::{FilesArgs, OneArgs, TorrentArgs, TrackersArgs};
@@ -104,6 +105,9 @@ pub(super) fn files(args: &FilesArgs, connection: &Connection) -> anyhow::Result
         let files = priorities.into_iter().map(|(index, priority)| FileChoice { index, priority }).collect();
         return connection.act(std::slice::from_ref(torrent), Action::SetFilePriorities { files });
     }
+    if let Some(numbers) = &args.link {
+        return links(numbers, args, &files, connection);
+    }
     if connection.console.is_json() {
         files.iter().for_each(|file| connection.console.json(file));
         return Ok(Exit::Ok);
@@ -133,6 +137,46 @@ pub(super) fn files(args: &FilesArgs, connection: &Connection) -> anyhow::Result
     Ok(Exit::Ok)
 }
 
+/// A link to a file, as printed.
+#[derive(Debug, Serialize)]
+struct Link<'a> {
+    index: usize,
+    path: &'a str,
+    url: String,
+    expires_unix_s: u64,
+}
+
+/// Prints links to complete files.
+fn links(
+    numbers: &str,
+    args: &FilesArgs,
+    files: &[ztor_api::File],
+    connection: &Connection,
+) -> anyhow::Result<Exit> {
+    let bad = |why: &str| {
+        CliError::usage(format!("cannot use --link {numbers}: {why}"))
+            .hint("write, for example, --link 0,3-5")
+    };
+    let known: Vec<usize> = files.iter().map(|file| file.index).collect();
+    let chosen = numbers_of(numbers, &known).map_err(bad)?;
+    let address = connection.web_address()?;
+    for file in files.iter().filter(|file| chosen.contains(&file.index)) {
+        let link = connection.client.link_file(&args.one.torrent, file.index, args.valid.as_secs());
+        let link = connection.ask(link)?;
+        let url = format!("{address}{}", link.path);
+        match connection.console.is_json() {
+            true => connection.console.json(&Link {
+                index: file.index,
+                path: &file.path,
+                url,
+                expires_unix_s: link.expires_unix_s,
+            }),
+            false => connection.console.line(&url),
+        }
+    }
+    Ok(Exit::Ok)
+}
+
 /// Parses `PRIORITY:NUMBERS`.
 fn priorities_of(text: &str, known: &[usize]) -> Result<BTreeMap<usize, FilePriority>, CliError> {
     let bad = |why: &str| {
@@ -147,22 +191,28 @@ fn priorities_of(text: &str, known: &[usize]) -> Result<BTreeMap<usize, FilePrio
         "high" => FilePriority::High,
         _ => return Err(bad("expected skip, low, normal or high")),
     };
-    let mut files = BTreeMap::new();
-    for part in numbers.split(',') {
+    let files = numbers_of(numbers, known).map_err(bad)?;
+    Ok(files.into_iter().map(|file| (file, priority)).collect())
+}
+
+/// Parses numbers of files, such as `0,3-5` or `*`.
+fn numbers_of(text: &str, known: &[usize]) -> Result<BTreeSet<usize>, &'static str> {
+    let mut files = BTreeSet::new();
+    for part in text.split(',') {
         if part == "*" {
-            files.extend(known.iter().map(|file| (*file, priority)));
+            files.extend(known.iter().copied());
             continue;
         }
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let range = first.parse::<usize>().ok().zip(last.parse::<usize>().ok());
         let Some((first, last)) = range.filter(|(first, last)| first <= last) else {
-            return Err(bad("expected numbers such as 0,3-5, or *"));
+            return Err("expected numbers such as 0,3-5, or *");
         };
         let named: Vec<usize> = known.iter().copied().filter(|file| (first..=last).contains(file)).collect();
         if named.is_empty() {
-            return Err(bad("the torrent has no such file"));
+            return Err("the torrent has no such file");
         }
-        files.extend(named.into_iter().map(|file| (file, priority)));
+        files.extend(named);
     }
     Ok(files)
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -304,6 +306,76 @@ fn daemon_is_reached_over_tcp_with_a_token_or_a_password_only() {
     };
     by_profile(b"correct horse").expect(0);
     by_profile(b"wrong horse").expect(1);
+    daemon.end();
+}
+
+/// Makes a request over TCP. Returns the status, the headers and the body.
+#[track_caller]
+fn http(url: &str, headers: &str) -> (u16, String, Vec<u8>) {
+    let (addr, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase();
+    (head[9..12].parse().unwrap(), head, answer[end + 4..].to_vec())
+}
+
+#[test]
+fn links_give_complete_files_to_whoever_has_one_until_the_password_changes() {
+    let scratch = Scratch::new();
+    let content: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+    scratch.file("downloads/film/a page.html", &content);
+    let torrent = scratch.path("film.torrent");
+    scratch.ztor(&[&"create", &scratch.path("downloads/film"), &"-o", &torrent]).expect(0);
+    let daemon = Daemon::start(&scratch);
+    let set_password = |word: &[u8]| {
+        let mut command = ztor(&scratch.home());
+        command.args(["password", "--stdin"]).stdin(fs::File::open(scratch.file("word", word)).unwrap());
+        Running::start(command).finish().expect(0);
+    };
+    set_password(b"correct horse\n");
+    daemon.ask(&[&"add", &torrent]).expect(0);
+    daemon.until("seeding", |list| is_in_state(list, "seeding"));
+    let link = || {
+        let run = daemon.ask(&[&"files", &"film", &"--link", &"*", &"--valid", &"1h"]).expect(0);
+        run.stdout.trim().to_owned()
+    };
+    let url = link();
+    let (status, head, body) = http(&url, "");
+    assert!(status == 200 && body == content, "{head}");
+    for part in
+        ["content-disposition: attachment", "nosniff", "content-security-policy: sandbox", "octet-stream"]
+    {
+        assert!(head.contains(part), "{part}: {head}");
+    }
+    let (status, head, body) = http(&url, "Range: bytes=100-199\r\n");
+    assert!(status == 206 && body == content[100..200], "{head}");
+    assert!(head.contains("content-range: bytes 100-199/300000"), "{head}");
+    assert_eq!(http(&url, "Range: bytes=300000-\r\n").0, 416);
+    // From a page of another site, as a link in a chat.
+    assert_eq!(http(&url, "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n").0, 200);
+
+    let (bare, query) = url.split_once('?').unwrap();
+    assert_eq!(http(bare, "").0, 401);
+    let other_file = bare.replace("/files/0/", "/files/1/");
+    let later = query.replace("expires=1", "expires=2");
+    for bad in [format!("{other_file}?{query}"), format!("{bare}?{later}"), format!("{bare}?signature=00")] {
+        assert_eq!(http(&bad, "").0, 403, "{bad}");
+    }
+    assert_eq!(http(&format!("{}?{query}", bare.replace("/files/0/content", "/files")), "").0, 401);
+    set_password(b"another horse\n");
+    assert_eq!(http(&url, "").0, 403);
+    let url = link();
+    assert_eq!(http(&url, "").0, 200);
+    // What another program puts there is not given out.
+    let path = scratch.path("downloads/film/a page.html");
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+    let (status, _, body) = http(&url, "");
+    assert_eq!(status, 507, "{}", String::from_utf8_lossy(&body));
     daemon.end();
 }
 

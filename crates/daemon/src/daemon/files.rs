@@ -4,9 +4,23 @@ use super::Daemon;
 use crate::error::DaemonError;
 use crate::record::wanted_bytes;
 use std::collections::BTreeMap;
+use std::path::Path;
 use ztor_api::{File, FileChoice, FilePriority};
 use ztor_policy::TorrentKey;
 use ztor_session::{Metainfo, Priority};
+
+/// A complete file that was opened for reading.
+#[derive(Debug)]
+pub struct OpenedFile {
+    /// The file.
+    pub file: std::fs::File,
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Its name without folders.
+    pub name: String,
+    /// Info-hash of its torrent in hexadecimal.
+    pub hash: String,
+}
 
 impl Daemon {
     /// Returns the files of a torrent, without pads. Empty while the metadata is unknown.
@@ -36,6 +50,31 @@ impl Daemon {
                 },
             })
             .collect())
+    }
+
+    /// Opens a complete file of a torrent.
+    ///
+    /// # Errors
+    /// The torrent or the file is unknown, the file is not complete, or it cannot be read.
+    pub async fn open_file(&self, key: TorrentKey, index: usize) -> Result<OpenedFile, DaemonError> {
+        let file = self.files(key).await?.into_iter().find(|file| file.index == index);
+        let file = file.ok_or_else(|| DaemonError::NotFound(format!("the torrent has no file {index}")))?;
+        if file.have_bytes < file.size_bytes {
+            return Err(DaemonError::Conflict("cannot read the file: it is not complete".into()));
+        }
+        let torrent = self.handle(key)?;
+        let dir = torrent.dir().await?.ok_or(DaemonError::NotLoaded)?;
+        let hash = self.core().entry(key).map(|entry| entry.hashes().to_string()).unwrap_or_default();
+        let path = dir.join(&file.path);
+        let failed = |error: std::io::Error| DaemonError::File(format!("cannot read {}: {error}", file.path));
+        let opened = tokio::task::spawn_blocking(move || open_regular(&path)).await;
+        let (opened, len) = opened.map_err(|error| failed(error.into()))?.map_err(failed)?;
+        if len != file.size_bytes {
+            let message = format!("cannot read {}: another program has changed its length", file.path);
+            return Err(DaemonError::File(message));
+        }
+        let name = file.path.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(OpenedFile { file: opened, size_bytes: len, name, hash })
     }
 
     /// Sets the priorities of some files.
@@ -70,6 +109,18 @@ impl Daemon {
         self.put_record(&core, key);
         Ok(())
     }
+}
+
+/// Opens a regular file; a link may lead anywhere, and a pipe waits for a writer.
+fn open_regular(path: &Path) -> std::io::Result<(std::fs::File, u64)> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+    let file = std::fs::File::options().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    Ok((file, metadata.len()))
 }
 
 /// Checks that the torrent has these files.

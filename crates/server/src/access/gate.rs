@@ -16,9 +16,10 @@ use ztor_api::{BASE, Login, LoginKind, LoginLink, LoginState, ProblemKind};
 impl Access {
     /// Decides about a request over TCP.
     pub(crate) async fn check(&self, connection: Connection, parts: &Parts) -> Result<Caller, Denied> {
-        let source = examine(&self.0.rules, connection, parts)?;
-        let caller = |pass| Caller { pass, client: Some(source.client), is_secure: source.is_secure };
         let route = self.route(parts);
+        let link = self.check_link(parts, route);
+        let source = examine(&self.0.rules, connection, parts, matches!(link, Some(Ok(()))))?;
+        let caller = |pass| Caller { pass, client: Some(source.client), is_secure: source.is_secure };
         if matches!((&parts.method, route), (&Method::GET | &Method::HEAD, Some("/health"))) {
             return Ok(caller(None));
         }
@@ -31,6 +32,9 @@ impl Access {
         }
         if matches!((&parts.method, route), (&Method::POST, Some("/session"))) {
             return Ok(caller(None));
+        }
+        if let Some(decision) = link {
+            return decision.map(|()| caller(None));
         }
         match self.authenticate(source, parts).await {
             Ok(pass) => Ok(caller(Some(pass))),
@@ -144,6 +148,11 @@ impl Access {
     /// Subscribes to the end of credentials.
     pub(crate) fn revocations(&self) -> watch::Receiver<()> {
         self.0.revoked.subscribe()
+    }
+
+    /// Returns the path before that of the API, empty without one.
+    pub(super) fn base_path(&self) -> &str {
+        &self.0.rules.base_path
     }
 
     /// Returns the route below the API; `None` for other paths.

@@ -16,6 +16,8 @@ const ADMITTED: usize = 34;
 #[derive(Debug)]
 pub(super) struct Passwords {
     key: ProcessKey,
+    /// Key of the signatures of links.
+    links: ProcessKey,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
@@ -26,12 +28,17 @@ pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 impl Passwords {
     pub(super) fn new() -> Result<Self, AccessError> {
         let (admitted, running) = (Arc::new(Semaphore::new(ADMITTED)), Arc::new(Semaphore::new(RUNNING)));
-        Ok(Self { key: ProcessKey::random()?, admitted, running })
+        Ok(Self { key: ProcessKey::random()?, links: ProcessKey::random()?, admitted, running })
     }
 
     /// Returns the digest under which verified credentials are remembered.
     pub(super) fn digest(&self, generation: u64, username: &str, password: &str) -> Digest {
         self.key.digest(generation, username, password)
+    }
+
+    /// Returns the signature of a link.
+    pub(super) fn sign_link(&self, generation: u64, route: &str, expires_unix_s: u64) -> Digest {
+        self.links.digest(generation, route, &expires_unix_s.to_string())
     }
 
     /// Waits for a turn.

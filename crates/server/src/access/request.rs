@@ -44,8 +44,13 @@ pub(crate) struct Source {
     pub(crate) is_private: bool,
 }
 
-/// Checks the client, `Host` and the origin of a request.
-pub(crate) fn examine(rules: &Rules, connection: Connection, parts: &Parts) -> Result<Source, Denied> {
+/// Checks the client, `Host` and the origin of a request. A page of any site may lead to a link that `is_signed`.
+pub(crate) fn examine(
+    rules: &Rules,
+    connection: Connection,
+    parts: &Parts,
+    is_signed: bool,
+) -> Result<Source, Denied> {
     let headers = &parts.headers;
     let peer = connection.peer.to_canonical();
     let is_proxied = is_proxy(peer, &rules.trusted_proxies);
@@ -63,7 +68,9 @@ pub(crate) fn examine(rules: &Rules, connection: Connection, parts: &Parts) -> R
         ));
     }
     check_origin(headers, &host, is_secure)?;
-    check_site(rules, parts)?;
+    if !is_signed {
+        check_site(rules, parts)?;
+    }
     Ok(Source { client, is_secure, is_private })
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn act(
 }
 
 /// Returns the torrent in a path: its id, or a term as in actions.
-fn find(api: &Api, torrent: &str) -> Result<TorrentKey, Refused> {
+pub(super) fn find(api: &Api, torrent: &str) -> Result<TorrentKey, Refused> {
     let is_id =
         !torrent.is_empty() && torrent.len() <= 18 && torrent.bytes().all(|byte| byte.is_ascii_digit());
     let term = if is_id { format!("id:{torrent}") } else { torrent.to_owned() };

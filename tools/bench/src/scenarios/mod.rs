@@ -28,6 +28,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "leechers-200", run: leechers::run },
     Scenario { name: "managing-10000", run: managing::run },
     Scenario { name: "daemon-10000", run: |dir, report| daemon::run(10_000, dir, report) },
+    Scenario { name: "daemon-100000", run: |dir, report| daemon::run(100_000, dir, report) },
     Scenario { name: "bare-session-10000", run: |dir, report| daemon::run_bare(10_000, dir, report) },
     Scenario { name: "idle-seeds-5000", run: |dir, report| idle_seeds::run(5_000, dir, report) },
     Scenario { name: "idle-seeds-50000", run: |dir, report| idle_seeds::run(50_000, dir, report) },

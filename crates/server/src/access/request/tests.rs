@@ -17,7 +17,7 @@ fn ask(peer: &str, is_tls: bool, line: &str, headers: &[(&str, &str)]) -> Result
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let connection = Connection { peer: peer.parse().unwrap(), is_tls };
-    examine(&rules(), connection, &parts).map_err(|denied| denied.problem.status)
+    examine(&rules(), connection, &parts, false).map_err(|denied| denied.problem.status)
 }
 
 const API: &str = "POST /ztor/api/v1/torrents";

@@ -1,14 +1,14 @@
 //! Descriptions of all operations, in the order of the route table.
 
 use super::operation::{Operation, operation};
-use super::parameters::{dir, in_path, of_list, of_log, setting};
+use super::parameters::{dir, file_index, in_path, of_list, of_log, setting};
 use crate::api::labels::{Done, Put};
 use crate::api::whole::{Health, Limits};
 use ztor_api::{
     Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit,
-    CategoryRename, Daemon, Detail, File, List, LogLine, Login, LoginLink, LoginState, NewToken, Peer,
-    Pieces, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename, Token, TokenRequest, Tracker,
-    WatchFolder, WatchFolderEdit,
+    CategoryRename, Daemon, Detail, DownloadLink, DownloadLinkRequest, File, List, LogLine, Login, LoginLink,
+    LoginState, NewToken, Peer, Pieces, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename,
+    Token, TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
 };
 
 use ProblemKind::{BadTorrent, Conflict, Fetch, NotFound, NotSupported, Storage};
@@ -108,6 +108,23 @@ fn of_torrents() -> Vec<Operation> {
         of_one("GET /torrents/{torrent}", "getTorrent", "Returns a torrent in detail.").answers::<Detail>(),
         of_one("GET /torrents/{torrent}/files", "listFiles", "Returns the files of a torrent.")
             .answers_list::<File>(),
+        of_one(
+            "GET /torrents/{torrent}/files/{index}/content",
+            "readFile",
+            "Returns a complete file, or a range of it. Needs no credentials with the signature of a link.",
+        )
+        .parameters([file_index()])
+        .answers_other("application/octet-stream")
+        .problems([NotFound, Conflict, Storage]),
+        of_one(
+            "POST /torrents/{torrent}/files/{index}/link",
+            "linkFile",
+            "Makes a link to a complete file, for which no credentials are needed.",
+        )
+        .parameters([file_index()])
+        .takes::<DownloadLinkRequest>()
+        .answers::<DownloadLink>()
+        .problems([NotFound, Conflict, Storage]),
         of_one("GET /torrents/{torrent}/peers", "listPeers", "Returns the connected peers of a torrent.")
             .answers_list::<Peer>(),
         of_one("GET /torrents/{torrent}/trackers", "listTrackers", "Returns the trackers of a torrent.")

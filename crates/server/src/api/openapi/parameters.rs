@@ -13,6 +13,14 @@ pub(super) fn in_path(name: &str, description: &str) -> Value {
     })
 }
 
+/// Returns the parameter `index`, the index of a file.
+pub(super) fn file_index() -> Value {
+    json!({
+        "name": "index", "in": "path", "required": true, "description": "Index of the file in the torrent, from 0.",
+        "schema": { "type": "integer", "minimum": 0 },
+    })
+}
+
 /// Returns the parameter `key`, the name of a setting.
 pub(super) fn setting() -> Value {
     let mut parameter = in_path("key", "Name of the setting, such as `max_downloads`.");
