@@ -326,7 +326,8 @@ fn wait_until_all_seed(daemon: &Daemon, count: usize) -> anyhow::Result<()> {
                 daemon.list(&ListQuery { counts: true, limit: Some(0), ..ListQuery::default() })?.counts;
             bail!("{} of {count} seed within {LIMIT:?}: {counts:?}", list.total);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        // A look takes time in proportion to the number of torrents.
+        std::thread::sleep(Duration::from_micros(2 * count as u64).max(Duration::from_millis(20)));
     }
 }
 
