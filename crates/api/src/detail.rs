@@ -68,7 +68,8 @@ impl Default for DownloadLinkRequest {
     }
 }
 
-/// A link to a file, for which no credentials are needed. It ends early if the password changes or the daemon restarts.
+/// A link to a file, for which no credentials are needed. It ends early if the password changes or the daemon restarts; a
+/// transfer under way goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DownloadLink {

@@ -40,7 +40,7 @@ pub(crate) struct Core {
     /// Changes of the queue, and pauses of the schedule, as of the last turn.
     queue_changes: u64,
     was_held: bool,
-    /// Time at which the next torrent is to be loaded again; `None` if none is.
+    /// Time of the next attempt to load a torrent; `None` if there is none.
     retry_at: Option<Instant>,
 }
 
@@ -104,7 +104,7 @@ impl Core {
         self.entries.get_mut(&key).map(AsMut::as_mut)
     }
 
-    /// Records that a torrent is to be loaded again at this time.
+    /// Records the time of the next attempt to load a torrent; `None` if there is none.
     pub(crate) fn note_retry(&mut self, at: Option<Instant>) {
         self.retry_at = [self.retry_at, at].into_iter().flatten().min();
     }

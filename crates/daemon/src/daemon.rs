@@ -27,6 +27,7 @@ mod trackers;
 mod turn;
 mod watching;
 
+use crate::bulk::Bulks;
 use crate::core::Core;
 use crate::error::DaemonError;
 use crate::settings::Settings;
@@ -39,7 +40,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_api::{List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
-use ztor_session::{AskError, BulkCache, End, Session, TorrentHandle};
+use ztor_session::{AskError, End, Session, TorrentHandle};
 
 pub use access::{StoredAccount, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
@@ -66,8 +67,8 @@ pub struct Daemon(Arc<Shared>);
 struct Shared {
     session: Session,
     store: Arc<Store>,
-    /// Info dictionaries and hashes of the torrents that used them last.
-    bulks: Arc<BulkCache>,
+    /// Info dictionaries and hashes that were used last.
+    bulks: Arc<Bulks>,
     core: Mutex<Core>,
     options: Mutex<Options>,
     settings: Mutex<settings::State>,

@@ -28,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod clock;
 mod core;
 mod daemon;

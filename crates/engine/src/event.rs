@@ -311,6 +311,8 @@ pub struct AddMagnet {
 /// Options for the start of a torrent whose metadata has arrived.
 #[derive(Debug, Clone, Default)]
 pub struct StartTorrent {
+    /// The same metadata, such as one that is not kept in memory, in place of that from the peers; `None` keeps theirs.
+    pub meta: Option<Arc<Metainfo>>,
     /// Priority of each piece; `None` for normal priority of all.
     pub priorities: Option<Box<[Priority]>>,
     /// True to fetch the pieces in order.

@@ -1,6 +1,7 @@
 use ztor_bencode::Kind;
 
-use crate::{BulkError, LayoutError, MAX_TORRENT_LEN};
+use crate::bulk::BulkError;
+use crate::{LayoutError, MAX_TORRENT_LEN};
 
 /// Error in a torrent. Errors in a field name it by its path, such as `info.files[3].path`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -55,7 +56,7 @@ pub enum MetainfoError {
         /// Difference between the halves.
         problem: String,
     },
-    /// The info dictionary was released, and cannot be loaded.
+    /// The info dictionary has another source, and cannot be loaded.
     #[error(transparent)]
     Bulk(#[from] BulkError),
 }

@@ -25,7 +25,7 @@ mod metainfo;
 mod outside_info;
 pub mod paths;
 
-pub use bulk::{Bulk, BulkCache, BulkError, BulkSource};
+pub use bulk::{Bulk, BulkError, BulkSource};
 pub use error::MetainfoError;
 pub use hashes::PieceHashes;
 pub use info_hash::InfoHashes;

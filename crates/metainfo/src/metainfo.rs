@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
-use crate::bulk::{Bulk, BulkCache, BulkError, BulkSource, Slot};
+use crate::bulk::{Bulk, BulkError, BulkSource, Slot};
 use crate::charset::Charset;
 use crate::dict::Dict;
 use crate::field_path::FieldPath;
@@ -64,7 +64,7 @@ pub struct Metainfo {
     /// Mapping between pieces and files.
     pub layout: Arc<Layout>,
     /// Info dictionary and hashes.
-    bulk: Arc<Slot>,
+    bulk: Slot,
     /// Length of the info dictionary in bytes.
     info_len: u32,
     has_all_hashes: bool,
@@ -107,8 +107,7 @@ impl Metainfo {
         let mut metainfo = Self::new(info::parse(info, mode, naming, charset)?);
         if metainfo.is_v2() {
             let Self { layout, bulk, .. } = &mut metainfo;
-            Slot::change(bulk, |bulk| outside_info::piece_layers(layers, layout, bulk.hashes_mut()))
-                .transpose()?;
+            bulk.change(|bulk| outside_info::piece_layers(layers, layout, bulk.hashes_mut())).transpose()?;
             metainfo.count_hashes();
         }
         let outside = OutsideInfo::read(torrent, charset);
@@ -219,39 +218,37 @@ impl Metainfo {
     }
 
     /// Stores the piece layer of a file, received from peers (BEP 52, `hashes`). Returns true if it matches the file's
-    /// root; otherwise, or after [`release_bulk`](Self::release_bulk), nothing changes.
+    /// root; otherwise, or after [`with_source`](Self::with_source), nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
         let Self { layout, bulk, .. } = self;
-        let is_right = Slot::change(bulk, |bulk| bulk.hashes_mut().set_layer_of(layout, file, layer));
+        let is_right = bulk.change(|bulk| bulk.hashes_mut().set_layer_of(layout, file, layer));
         self.count_hashes();
         is_right == Some(true)
     }
 
     /// Returns the piece layer of a v2 file of more than one piece; `None` if it is unknown or not in memory.
     pub fn piece_layer(&self, file: usize) -> Option<Vec<Hash>> {
-        self.layout.files().get(file)?.pieces_root()?;
-        let pieces = self.layout.pieces_of(file);
-        (pieces.len() > 1).then(|| self.bulk_in_memory()?.hashes().layer(pieces)).flatten()
+        self.piece_layer_part(&*self.bulk_in_memory()?, file, 0, u32::MAX)
     }
 
     /// Returns a part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the file's
-    /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown or not in memory.
-    pub fn piece_layer_part(&self, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
+    /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown.
+    pub fn piece_layer_part(&self, bulk: &Bulk, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
         self.layout.files().get(file)?.pieces_root()?;
         let pieces = self.layout.pieces_of(file);
         if pieces.len() <= 1 {
             return None;
         }
         let start = pieces.start.saturating_add(first).min(pieces.end);
-        self.bulk_in_memory()?.hashes().layer(start..start.saturating_add(count).min(pieces.end))
+        bulk.hashes().layer(start..start.saturating_add(count).min(pieces.end))
     }
 
-    /// Returns the info dictionary and the hashes. Loads them if they were released, which may wait for a disk.
+    /// Returns the info dictionary and the hashes. May wait for a disk if they have another [source](Self::with_source).
     ///
     /// # Errors
-    /// If they were released and cannot be loaded.
+    /// If they have a source and cannot be loaded.
     pub fn bulk(&self) -> Result<Arc<Bulk>, BulkError> {
-        self.bulk.get(&self.info_hashes)
+        self.bulk.load()
     }
 
     /// Returns the info dictionary and the hashes, if they are in memory. Never waits.
@@ -259,10 +256,11 @@ impl Metainfo {
         self.bulk.in_memory()
     }
 
-    /// Lets the info dictionary and the hashes leave memory, also those of the clones: from then on they are loaded from
-    /// `source` when they are used, and `cache` keeps those that were used last.
-    pub fn release_bulk(&self, source: Box<dyn BulkSource>, cache: &Arc<BulkCache>) {
-        self.bulk.release(source, Arc::clone(cache));
+    /// Returns the same torrent without its info dictionary and hashes in memory: `source` has them, and loads them when
+    /// they are used.
+    #[must_use]
+    pub fn with_source(self, source: Arc<dyn BulkSource>) -> Self {
+        Self { bulk: Slot::Away(source), ..self }
     }
 
     /// Returns the length of the info dictionary in bytes.
@@ -285,7 +283,7 @@ impl Metainfo {
     /// included only if the caller has added them.
     ///
     /// # Errors
-    /// If the bulk was released and cannot be loaded.
+    /// If the bulk has a source and cannot be loaded.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BulkError> {
         let bulk = self.bulk()?;
         // Keys are written in order, and writing to a vector cannot fail.
@@ -307,7 +305,7 @@ impl Metainfo {
             layout: Arc::new(info.layout),
             info_len: u32::try_from(info.bulk.info().len()).unwrap_or(u32::MAX),
             has_all_hashes: info.bulk.hashes().is_complete(),
-            bulk: Arc::new(Slot::new(info.bulk)),
+            bulk: Slot::Here(Arc::new(info.bulk)),
             single_file: info.single_file,
             is_renamable: info.is_renamable,
             source_is_outside: false,
@@ -339,8 +337,9 @@ impl Metainfo {
         }
         if self.is_v2() {
             let files = self.layout.files().iter().enumerate();
-            let layers =
-                files.filter_map(|(i, file)| Some((file.pieces_root()?, self.piece_layer(i)?.concat())));
+            let layers = files.filter_map(|(i, file)| {
+                Some((file.pieces_root()?, self.piece_layer_part(bulk, i, 0, u32::MAX)?.concat()))
+            });
             outside_info::write_piece_layers(layers.collect(), &mut e)?;
         }
         if self.private_is_outside {

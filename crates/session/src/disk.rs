@@ -151,10 +151,11 @@ impl Disks {
     }
 
     /// Loads the info dictionary and the hashes into memory. [`DiskEvent::BulkLoaded`](ztor_engine::DiskEvent::BulkLoaded) follows.
-    pub(crate) fn load_bulk(&self, torrent: TorrentId, member: &Arc<Membership>) {
-        if let Some(group) = self.group(member.disk()) {
-            group.read(ReadJob::LoadBulk { torrent, member: Arc::clone(member) });
-        }
+    /// Returns false if the disk has no threads.
+    pub(crate) fn load_bulk(&self, torrent: TorrentId, member: &Arc<Membership>) -> bool {
+        let Some(group) = self.group(member.disk()) else { return false };
+        group.read(ReadJob::LoadBulk { torrent, member: Arc::clone(member) });
+        true
     }
 
     /// Hashes a served piece again. [`NetEvent::Rehashed`] follows only if it does not match.

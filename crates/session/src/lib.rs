@@ -93,7 +93,7 @@ pub use ztor_engine::{
     StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError, TrackerIssue,
     TrackerState, TrackerStatus, Transport, Transports,
 };
-pub use ztor_metainfo::{BulkCache, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
+pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{
     Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,

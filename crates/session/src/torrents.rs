@@ -216,7 +216,7 @@ mod tests {
     use crate::snapshot::tests::{id, status};
     use std::collections::BTreeMap;
 
-    /// What [`Torrents`] must be the same as.
+    /// Model of [`Torrents`].
     type Model = BTreeMap<TorrentId, Arc<TorrentStatus>>;
 
     fn check(torrents: &Torrents, model: &Model) {

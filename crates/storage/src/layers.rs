@@ -38,7 +38,10 @@ pub fn complete_layers(
         let pieces = meta.layout.pieces_of(file);
         let is_missing = entry.pieces_root().is_some()
             && pieces.len() > 1
-            && completed.piece_layer_part(file, 0, 1).is_none();
+            && completed
+                .bulk_in_memory()
+                .and_then(|bulk| completed.piece_layer_part(&bulk, file, 0, 1))
+                .is_none();
         // A file of another length has another root.
         let may_be_right =
             std::fs::metadata(store.path_of(file)).is_ok_and(|found| found.len() == entry.length);

@@ -25,7 +25,7 @@ pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
     let mut found: Vec<Arc<Metainfo>> = Vec::new();
     let mut for_new = 0;
     for naming in Naming::ON_DISK {
-        // The dictionary was parsed before, so this does not fail; if it did, the names would stay the same.
+        // The dictionary was parsed before. If it cannot be loaded any more, the names stay the same.
         let renamed = meta.renamed(naming).map_or_else(|_| Arc::clone(meta), Arc::new);
         let known =
             found.iter().position(|other| other.name == renamed.name && other.layout == renamed.layout);

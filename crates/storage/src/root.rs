@@ -91,6 +91,12 @@ impl Root {
         self.seen.store(false, Ordering::Relaxed);
     }
 
+    /// Accepts the file system at the download folder's path, and notes it: another one is refused from then on.
+    pub(crate) fn accept_here(&self) -> Result<(), StorageError> {
+        self.accept_again();
+        self.open_dir(false).map(drop)
+    }
+
     /// Returns true if the download folder exists on the same file system as before, or was never used.
     pub(crate) fn is_as_before(&self) -> bool {
         !self.seen.load(Ordering::Acquire) || self.open_dir(false).is_ok()

@@ -210,7 +210,7 @@ pub(crate) struct FilesArgs {
     #[arg(long, value_name = "NUMBERS", conflicts_with = "set")]
     pub(crate) link: Option<String>,
     /// Time for which the links are valid, at most a week
-    #[arg(long, value_name = "D", default_value = "1d", value_parser = parse_duration)]
+    #[arg(long, value_name = "D", default_value = "1d", requires = "link", value_parser = parse_duration)]
     pub(crate) valid: std::time::Duration,
 }
 

@@ -65,7 +65,9 @@ impl Connection {
             return Ok(address);
         }
         let about = self.ask(self.client.about())?;
-        let Some(addr) = about.api_addrs.first() else {
+        // Of one that stands for all addresses, those of other machines are unknown here.
+        let of_all = |addr: &str| addr.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
+        let Some(addr) = about.api_addrs.first().map(|addr| of_all(addr)) else {
             let error = CliError::new(Exit::Failed, "the daemon has no address for browsers and players");
             return Err(error.hint("set `listen` in its settings, for example to 127.0.0.1:8080").into());
         };

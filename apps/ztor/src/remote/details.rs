@@ -157,10 +157,13 @@ fn links(
         CliError::usage(format!("cannot use --link {numbers}: {why}"))
             .hint("write, for example, --link 0,3-5")
     };
+    // The others cannot have links yet: `*` leaves them out.
+    let is_complete = |file: &&ztor_api::File| numbers != "*" || file.have_bytes == file.size_bytes;
+    let files: Vec<&ztor_api::File> = files.iter().filter(is_complete).collect();
     let known: Vec<usize> = files.iter().map(|file| file.index).collect();
     let chosen = numbers_of(numbers, &known).map_err(bad)?;
     let address = connection.web_address()?;
-    for file in files.iter().filter(|file| chosen.contains(&file.index)) {
+    for file in files.into_iter().filter(|file| chosen.contains(&file.index)) {
         let link = connection.client.link_file(&args.one.torrent, file.index, args.valid.as_secs());
         let link = connection.ask(link)?;
         let url = format!("{address}{}", link.path);

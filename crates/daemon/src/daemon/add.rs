@@ -4,12 +4,14 @@ use super::Daemon;
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
 use super::trackers::{changed, check_url};
+use crate::bulk::Saved;
 use crate::clock::now_unix_s;
 use crate::core::Load;
 use crate::error::DaemonError;
 use crate::goals::goals_of;
 use crate::manager::NewTorrent;
 use crate::record::Record;
+use crate::store::Table;
 use data_encoding::BASE64;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,7 +19,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange};
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
-use ztor_session::{AddMagnet, Magnet, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url};
+use ztor_session::{
+    AddMagnet, Magnet, MetadataError, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url,
+};
 
 /// Maximum number of torrents in one request.
 const MAX_SOURCES: usize = 1000;
@@ -162,6 +166,17 @@ impl Daemon {
             Ok(key) => key,
             Err(known) => return self.merge(known, &content, parsed).await,
         };
+        // In the session, the metadata has its source in the database from the beginning.
+        let (content, saved) = match content {
+            NewContent::Metainfo(meta) => match Saved::pin(&self.0.store, &self.0.bulks, key, &meta) {
+                Ok((meta, saved)) => (NewContent::Metainfo(meta), Some(saved)),
+                Err(error) => {
+                    self.with(|core| core.remove(key));
+                    return Err(MetadataError::from(error).into());
+                }
+            },
+            magnet @ NewContent::Magnet(_) => (magnet, None),
+        };
         let added = self.add_to_session(&content, &record, &choices).await;
         let torrent = match added {
             Ok(torrent) => torrent,
@@ -172,6 +187,9 @@ impl Daemon {
             }
         };
         self.manage(key, &torrent, &record, &content, &choices)?;
+        if let Some(saved) = saved {
+            saved.unpin();
+        }
         self.settle(&[key]);
         self.commit().await?;
         tracing::info!(torrent = name, id = key.as_u64(), "torrent added");
@@ -239,7 +257,8 @@ impl Daemon {
         }
         core.touch(key);
         if let NewContent::Metainfo(meta) = content {
-            self.keep_metainfo(key, meta)?;
+            let bytes = meta.to_bytes().map_err(MetadataError::from)?;
+            self.0.store.put(Table::Metainfo, key.as_u64(), bytes);
         }
         self.put_next_id(&core);
         self.put_record(&core, key);

@@ -1,20 +1,16 @@
 //! Loading of torrents into the session: at the start, after a failure, and when the metadata of a magnet link arrives.
 
 use super::Daemon;
+use crate::bulk::Saved;
 use crate::core::Load;
-use crate::error::DaemonError;
 use crate::record::{Record, bare_magnet};
 use crate::store::{Store, Table};
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use ztor_api::{Fault, FaultKind};
 use ztor_policy::TorrentKey;
-use ztor_session::{
-    AddError, AddMagnet, AskError, BulkError, BulkSource, Magnet, MetadataError, Metainfo, RateLimits,
-    TorrentHandle,
-};
+use ztor_session::{AddError, AddMagnet, AskError, Magnet, Metainfo, RateLimits, TorrentHandle};
 
 /// Number of torrents that are loaded at a time.
 const LOADED_AT_A_TIME: usize = 64;
@@ -101,7 +97,7 @@ impl Daemon {
         }
     }
 
-    /// Reads what is known of torrents. Leaves out those that were removed.
+    /// Reads the content of torrents. Leaves out those that were removed.
     async fn read(&self, keys: Vec<TorrentKey>) -> Vec<(TorrentKey, (Record, Result<Content, String>))> {
         let records: Vec<(TorrentKey, Record)> = {
             let core = self.core();
@@ -132,15 +128,7 @@ impl Daemon {
         content: Result<Content, String>,
     ) -> Option<TorrentHandle> {
         let added = match content {
-            Ok(Content::Metainfo(meta)) => {
-                let added = match record.to_add(Arc::clone(&meta)) {
-                    Ok(add) => self.0.session.add(add).await.map_err(LoadError::Add),
-                    Err(error) => Err(LoadError::Bad(error.to_string())),
-                };
-                // Only now: the names of the files may depend on the info dictionary.
-                self.release(key, &meta);
-                added
-            }
+            Ok(Content::Metainfo(meta)) => self.add_saved(key, &record, &meta).await,
             Ok(Content::Magnet(magnet)) => {
                 self.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
             }
@@ -152,6 +140,23 @@ impl Daemon {
             Err(error) => self.on_load_failed(key, error),
         }
         None
+    }
+
+    /// Adds a torrent whose metadata is in the database.
+    async fn add_saved(
+        &self,
+        key: TorrentKey,
+        record: &Record,
+        meta: &Metainfo,
+    ) -> Result<TorrentHandle, LoadError> {
+        let bad = |error: String| LoadError::Bad(error);
+        let (meta, saved) =
+            Saved::pin(&self.0.store, &self.0.bulks, key, meta).map_err(|error| bad(error.to_string()))?;
+        let add = record.to_add(meta).map_err(|error| bad(error.to_string()))?;
+        let added = self.0.session.add(add).await.map_err(LoadError::Add);
+        // Only now: the names of the files may depend on the info dictionary.
+        saved.unpin();
+        added
     }
 
     /// Adds a magnet link that waits for the policy, like a torrent that begins paused.
@@ -266,13 +271,17 @@ impl Daemon {
         }
         record.set_meta(meta);
         record.magnet = bare_magnet(meta.info_hashes);
-        let add = record.to_add(Arc::clone(meta));
+        let record = record.clone();
         core.set_hashes(key, meta.info_hashes);
         core.touch(key);
-        if let Err(error) = self.keep_metainfo(key, meta) {
-            // It is in memory, as it has just arrived.
-            tracing::error!(%error, "cannot save the metadata of a magnet link");
-        }
+        // It is in memory, as it has just arrived.
+        let add = Saved::pin(&self.0.store, &self.0.bulks, key, meta).and_then(|(released, saved)| {
+            self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes()?);
+            saved.unpin();
+            Ok(released)
+        });
+        let add = add.map_err(|error| error.to_string());
+        let add = add.and_then(|meta| record.to_add(meta).map_err(|error| error.to_string()));
         self.put_record(&core, key);
         let torrent = core.handle(key);
         drop(core);
@@ -285,7 +294,7 @@ impl Daemon {
             let Some(torrent) = torrent else { return };
             let started = match add {
                 Ok(add) => torrent.start(add).await.map_err(LoadError::Add),
-                Err(error) => Err(LoadError::Bad(error.to_string())),
+                Err(error) => Err(LoadError::Bad(error)),
             };
             // The policy has decided about the link, and its torrent starts paused.
             if started.is_ok() && daemon.with(|core| core.runs(key)) {
@@ -300,41 +309,7 @@ impl Daemon {
     }
 }
 
-/// The metadata of a torrent in the database.
-struct Saved {
-    store: Arc<Store>,
-    key: TorrentKey,
-}
-
-impl fmt::Debug for Saved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Saved").field(&self.key).finish()
-    }
-}
-
-impl BulkSource for Saved {
-    fn load(&self) -> Result<Vec<u8>, BulkError> {
-        let found = self.store.get(Table::Metainfo, self.key.as_u64());
-        let found = found.map_err(|error| BulkError::Read(error.to_string()))?;
-        found.ok_or_else(|| BulkError::Read("it is not in the database".into()))
-    }
-}
-
-impl Daemon {
-    /// Saves the metadata of a torrent with the next commit, and lets the large part of it leave memory.
-    pub(super) fn keep_metainfo(&self, key: TorrentKey, meta: &Metainfo) -> Result<(), DaemonError> {
-        let bytes = meta.to_bytes().map_err(MetadataError::from)?;
-        self.0.store.put(Table::Metainfo, key.as_u64(), bytes);
-        self.release(key, meta);
-        Ok(())
-    }
-
-    fn release(&self, key: TorrentKey, meta: &Metainfo) {
-        meta.release_bulk(Box::new(Saved { store: Arc::clone(&self.0.store), key }), &self.0.bulks);
-    }
-}
-
-/// Returns what is known of a torrent: its metadata, or its link.
+/// Returns the content of a torrent: its metadata, or its link.
 pub(super) fn content_of(store: &Store, key: TorrentKey, magnet: &str) -> Result<Content, String> {
     let magnet: Magnet = magnet.parse().map_err(|error| format!("its link is damaged: {error}"))?;
     let bytes = match store.get(Table::Metainfo, key.as_u64()) {

@@ -6,6 +6,7 @@ use super::saving::{Saver, fact};
 use super::settings::State;
 use super::watching::Watching;
 use super::{Daemon, DaemonConfig, Options, Shared};
+use crate::bulk::Bulks;
 use crate::clock::now_unix_s;
 use crate::core::Core;
 use crate::manager::Manager;
@@ -18,7 +19,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use ztor_policy::{Saved, SavedTorrent, TorrentKey};
-use ztor_session::{BulkCache, InfoHashes, Magnet, Session, StartError};
+use ztor_session::{InfoHashes, Magnet, Session, StartError};
 
 /// Maximum size of the info dictionaries and hashes that stay in memory, in bytes, but for those in use. As much as 30
 /// downloads of 100,000 pieces need at a time.
@@ -78,7 +79,7 @@ impl Daemon {
             watching: Watching::open(&store)?,
             session,
             store,
-            bulks: BulkCache::new(BULK_CACHE_BYTES),
+            bulks: Bulks::new(BULK_CACHE_BYTES),
             news: watch::Sender::new(core.revision()),
             core: Mutex::new(core),
             options: Mutex::new(Options::from(&chosen)),

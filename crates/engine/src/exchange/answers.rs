@@ -49,6 +49,11 @@ impl Exchange {
         (None, false)
     }
 
+    /// Begins with other metadata.
+    pub(crate) fn forget_bulk(&mut self) {
+        self.bulk_use = BulkUse::default();
+    }
+
     /// Takes the end of a load.
     pub(crate) fn on_bulk_loaded(&mut self, now: Instant, is_there: bool) {
         self.bulk_use = BulkUse { is_loading: false, lost_at: (!is_there).then_some(now) };
@@ -74,8 +79,8 @@ impl Exchange {
             }
             Some(Question::Hashes(request)) => {
                 let is_within = questions.count_hash_request(self.layout());
-                let meta = source.meta.filter(|_| is_within);
-                match meta.and_then(|meta| self.proofs.answer(meta, &request)) {
+                let known = source.meta.zip(bulk).filter(|_| is_within);
+                match known.and_then(|(meta, bulk)| self.proofs.answer(meta, bulk, &request)) {
                     Some(hashes) => {
                         let hashes = Bytes::from(hashes.concat());
                         (hashes.len() as u32, Message::Hashes { request, hashes })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use ztor_metainfo::merkle::{self, Crown};
-use ztor_metainfo::{Layout, Metainfo};
+use ztor_metainfo::{Bulk, Layout, Metainfo};
 use ztor_wire::HashRequest;
 
 /// Data of a torrent for answers to hash requests. Empty until the first request.
@@ -19,7 +19,12 @@ impl Proofs {
     ///
     /// The layers below are not kept, and no peer needs to ask for those above. The first request for a file costs one
     /// hash computation per hash of its piece layer, later ones at most two for each of [`Crown::SPAN`] hashes.
-    pub(crate) fn answer(&mut self, meta: &Metainfo, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
+    pub(crate) fn answer(
+        &mut self,
+        meta: &Metainfo,
+        bulk: &Bulk,
+        request: &HashRequest,
+    ) -> Option<Vec<merkle::Hash>> {
         let base_layer = merkle::piece_layer(meta.layout.piece_length());
         let range = merkle::Range {
             base_layer: request.base_layer,
@@ -33,11 +38,11 @@ impl Proofs {
         let file = self.file(&meta.layout, &request.pieces_root)?;
         let pieces = meta.layout.pieces_of(file as usize).len() as u32;
         let start = range.index / Crown::SPAN * Crown::SPAN;
-        let group = meta.piece_layer_part(file as usize, start, Crown::SPAN)?;
+        let group = meta.piece_layer_part(bulk, file as usize, start, Crown::SPAN)?;
         if pieces <= Crown::SPAN {
             return merkle::Tree::new(group, base_layer, 0).answer(range);
         }
-        let crown = self.crowns.entry(file).or_insert_with(|| crown(meta, file, pieces, base_layer));
+        let crown = self.crowns.entry(file).or_insert_with(|| crown(meta, bulk, file, pieces, base_layer));
         crown.answer(range, &group)
     }
 
@@ -56,10 +61,10 @@ impl Proofs {
     }
 }
 
-fn crown(meta: &Metainfo, file: u32, pieces: u32, base_layer: u32) -> Crown {
+fn crown(meta: &Metainfo, bulk: &Bulk, file: u32, pieces: u32, base_layer: u32) -> Crown {
     let starts = (0..pieces).step_by(Crown::SPAN as usize);
     Crown::new(
         base_layer,
-        starts.filter_map(|first| meta.piece_layer_part(file as usize, first, Crown::SPAN)),
+        starts.filter_map(|first| meta.piece_layer_part(bulk, file as usize, first, Crown::SPAN)),
     )
 }

@@ -73,7 +73,7 @@ impl Layers {
         for (index, file) in meta.layout.files().iter().enumerate() {
             let pieces = meta.layout.pieces_of(index).len() as u32;
             let Some(root) = file.pieces_root().filter(|_| pieces > 1) else { continue };
-            if meta.piece_layer_part(index, 0, 1).is_some() {
+            if meta.bulk_in_memory().and_then(|bulk| meta.piece_layer_part(&bulk, index, 0, 1)).is_some() {
                 continue;
             }
             if let Some(known) = files.get_mut(&root) {

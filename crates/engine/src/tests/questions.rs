@@ -66,6 +66,55 @@ fn metadata_answers_wait_for_the_socket() {
     assert!(scripted.settle().len() >= 250, "those that waited are answered");
 }
 
+/// A source whose bulk enters memory when the test says so.
+#[derive(Debug, Default)]
+struct Elsewhere(std::sync::Mutex<Option<Arc<ztor_metainfo::Bulk>>>);
+
+impl ztor_metainfo::BulkSource for Elsewhere {
+    fn load(&self) -> Result<Arc<ztor_metainfo::Bulk>, ztor_metainfo::BulkError> {
+        unreachable!("the engine never waits for a disk")
+    }
+
+    fn in_memory(&self) -> Option<Arc<ztor_metainfo::Bulk>> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn question_about_metadata_outside_memory_is_answered_once_it_is_loaded_or_lost() {
+    let made_up = Blueprint::new("small", 16384).made_up(16384 * 5);
+    let bulk = made_up.bulk().unwrap();
+    let source = Arc::new(Elsewhere::default());
+    let meta = Arc::new(Metainfo::clone(&made_up).with_source(Arc::clone(&source) as Arc<_>));
+    let mut scripted = Scripted::of(meta, true, SPEAKING, |_| {});
+    let torrent = scripted.id;
+    let ask = metadata_questions(1, 1);
+    let loaded = |is_there| Event::Disk { torrent, event: DiskEvent::BulkLoaded { is_there } };
+    let answers = |said: Vec<Message>| {
+        let kind = |message: &Message| match message {
+            Message::Extended { payload, .. } => match MetadataMessage::decode(payload) {
+                Ok(MetadataMessage::Data { .. }) => Some(true),
+                Ok(MetadataMessage::Reject { .. }) => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        said.iter().filter_map(kind).collect::<Vec<_>>()
+    };
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &ask);
+    assert_eq!(answers(scripted.settle()), []);
+    scripted.rig.handle(loaded(false));
+    assert_eq!(answers(scripted.settle()), [false], "lost");
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &ask);
+    assert_eq!(answers(scripted.settle()), [false], "and not tried again at once");
+    scripted.rig.now += Duration::from_secs(61);
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &ask);
+    assert_eq!(answers(scripted.settle()), []);
+    *source.0.lock().unwrap() = Some(bulk);
+    scripted.rig.handle(loaded(true));
+    assert_eq!(answers(scripted.settle()), [true]);
+}
+
 #[test]
 fn hash_request_in_a_long_layer_is_proved_and_invalid_ones_rejected() {
     let (mut scripted, question) = asked(512);

@@ -65,6 +65,7 @@ impl Torrent {
         }
         torrent.set_metadata(Arc::clone(&add.meta));
         torrent.start(StartTorrent {
+            meta: None,
             priorities: add.priorities.clone(),
             sequential: add.sequential,
             ends_first: add.ends_first,
@@ -359,9 +360,11 @@ impl Torrent {
     /// Starts a waiting torrent with a check of its files.
     pub(crate) fn start(&mut self, start: StartTorrent) {
         self.counters = Counters::new(start.statistics.clone());
+        let given = start.meta.clone().filter(|meta| meta.info_hashes == self.hashes);
         self.exchange.start(start);
+        self.exchange.forget_bulk();
         let total = self.exchange.piece_count();
-        if let Some(meta) = self.lifecycle.meta().cloned() {
+        if let Some(meta) = given.or_else(|| self.lifecycle.meta().cloned()) {
             self.lifecycle = Lifecycle::Checking { meta, done: 0, total, is_again: false };
         }
     }

@@ -75,6 +75,7 @@ pub(super) async fn read(
         }
     };
     set(header::CONTENT_LENGTH, &len.to_string());
+    set(header::CACHE_CONTROL, "private, no-store");
     set(header::ACCEPT_RANGES, "bytes");
     set(header::ETAG, &tag);
     match status {

@@ -360,12 +360,13 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
     Err(StorageError::FileChanged { path: store.path_of(file.unwrap_or_default()) })
 }
 
-/// Records which files were accepted as the torrent's own, before the first write to one. Those that it creates are
-/// recorded by the saves that follow. Returns true if the resume file was written.
+/// Records which files were accepted as the torrent's own, before the first write to one, and during a download those that
+/// writes may create. Returns true if the resume file was written.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
     let _still = job.store.keep_place();
     let Some(ledger) = &job.ledger else { return Ok(false) };
-    let own = job.store.own_files();
+    let mut stamps = stamps.to_vec();
+    let own = job.store.own_record(&mut stamps);
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
         return Ok(false);
@@ -375,7 +376,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
     let Place { dir, names } = job.store.place();
     let info_hashes = job.store.meta().info_hashes;
     let earlier = job.resume.as_deref().cloned().unwrap_or_else(|| Resume::new(info_hashes, dir.clone()));
-    let (have, stamps, wanted) = (have.to_wire(), stamps.to_vec(), job.wanted.clone());
+    let (have, wanted) = (have.to_wire(), job.wanted.clone());
     let mut resume = Resume { dir, names, have, stamps, wanted, own, ..earlier };
     match ledger.save(&mut resume).and_then(|()| ledger.sync()) {
         Ok(()) => Ok(true),

@@ -6,12 +6,12 @@ use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
 use crate::disk::Occasion;
-use crate::message::NewTorrent;
+use crate::message::{NetEvent, NewTorrent};
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
 use ztor_engine::{
-    AddError, AddMagnet, Command, Connect, Event, StartTorrent, StartTorrentError, TorrentEvent, TorrentId,
-    Transport,
+    AddError, AddMagnet, Command, Connect, DiskEvent, Event, StartTorrent, StartTorrentError, TorrentEvent,
+    TorrentId, Transport,
 };
 
 impl Driver {
@@ -43,6 +43,7 @@ impl Driver {
             return Err(StartTorrentError::OtherTorrent);
         }
         let start = StartTorrent {
+            meta: Some(Arc::clone(&new.add.meta)),
             priorities: new.add.priorities.clone(),
             sequential: new.add.sequential,
             ends_first: new.add.ends_first,
@@ -98,7 +99,9 @@ impl Driver {
         out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disks));
         out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disks));
         out.looks.drain(..).for_each(|(id, piece)| self.torrents.look(id, piece, &self.disks));
-        out.bulks.drain(..).for_each(|id| self.torrents.load_bulk(id, &self.disks));
+        for id in out.bulks.drain(..).filter(|id| !self.torrents.load_bulk(*id, &self.disks)) {
+            self.inbox.push(NetEvent::disk(id, DiskEvent::BulkLoaded { is_there: false }));
+        }
         out.forgets.drain(..).for_each(|id| self.torrents.forget(id, &mut self.disks));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));

@@ -78,11 +78,9 @@ impl Torrents {
         }
     }
 
-    /// Loads the info dictionary and the hashes of a torrent into memory.
-    pub(super) fn load_bulk(&self, id: TorrentId, disks: &Disks) {
-        if let Some(entry) = self.table.get(id) {
-            disks.load_bulk(id, entry.member());
-        }
+    /// Loads the info dictionary and the hashes of a torrent into memory. Returns false if there is nobody to load them.
+    pub(super) fn load_bulk(&self, id: TorrentId, disks: &Disks) -> bool {
+        self.table.get(id).is_some_and(|entry| disks.load_bulk(id, entry.member()))
     }
 
     /// Removes a torrent, and stops its check.

@@ -2,42 +2,74 @@
 
 use crate::common::{Client, LIMIT, content, noise, session};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use ztor_metainfo::create::{Options, Version};
 use ztor_session::{
-    AddMagnet, AddTorrent, BulkCache, BulkError, BulkSource, Magnet, Metainfo, SessionEvent, TorrentEvent,
+    AddMagnet, AddTorrent, Bulk, BulkError, BulkSource, Magnet, Metainfo, SessionEvent, TorrentEvent,
     TorrentState,
 };
 use ztor_storage::create::{CreateOptions, create};
 
 /// Metadata as a database has it.
 #[derive(Debug)]
-struct Saved(Result<Vec<u8>, BulkError>, Arc<AtomicU32>);
+struct Saved {
+    bytes: Vec<u8>,
+    is_lost: AtomicBool,
+    loads: AtomicU32,
+    last: Mutex<Option<Arc<Bulk>>>,
+}
 
-impl BulkSource for Saved {
-    fn load(&self) -> Result<Vec<u8>, BulkError> {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        self.0.clone()
+impl Saved {
+    /// Returns a torrent without its bulk in memory, and the source of that.
+    fn of(meta: &Metainfo) -> (Arc<Metainfo>, Arc<Self>) {
+        let (bytes, last) = (meta.to_bytes().unwrap(), Mutex::default());
+        let saved = Arc::new(Self { bytes, is_lost: AtomicBool::new(false), loads: AtomicU32::new(0), last });
+        let source: Arc<dyn BulkSource> = Arc::clone(&saved) as Arc<_>;
+        let meta = Arc::new(meta.clone().with_source(source));
+        assert!(meta.bulk_in_memory().is_none());
+        (meta, saved)
+    }
+
+    /// Lets the bulk leave memory. Returns the number of loads until then.
+    fn forget(&self) -> u32 {
+        drop(self.last.lock().unwrap().take());
+        self.loads.swap(0, Ordering::SeqCst)
+    }
+
+    fn lose(&self) {
+        self.is_lost.store(true, Ordering::SeqCst);
     }
 }
 
-/// Starts a seed, and lets the metadata leave its memory. Also returns the number of times that it was loaded.
-fn released_seed(meta: &Metainfo, dir: &Path, saved: Result<Vec<u8>, BulkError>) -> (Client, Arc<AtomicU32>) {
-    let loads = Arc::new(AtomicU32::new(0));
-    let meta = Arc::new(meta.clone());
-    let seed = session(None, |_| {});
-    seed.add(AddTorrent::new(Arc::clone(&meta), dir).read_only(true)).wait().unwrap();
-    seed.started();
-    meta.release_bulk(Box::new(Saved(saved, Arc::clone(&loads))), &BulkCache::new(0));
-    assert!(meta.bulk_in_memory().is_none());
-    (seed, loads)
+impl BulkSource for Saved {
+    fn load(&self) -> Result<Arc<Bulk>, BulkError> {
+        if let Some(bulk) = self.in_memory() {
+            return Ok(bulk);
+        }
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        if self.is_lost.load(Ordering::SeqCst) {
+            return Err(BulkError("the disk is gone".into()));
+        }
+        let bulk = Metainfo::from_bytes(&self.bytes).unwrap().bulk()?;
+        *self.last.lock().unwrap() = Some(Arc::clone(&bulk));
+        Ok(bulk)
+    }
+
+    fn in_memory(&self) -> Option<Arc<Bulk>> {
+        self.last.lock().unwrap().clone()
+    }
 }
 
-/// Returns the same torrent with a memory of its own.
-fn own(meta: &Metainfo) -> Metainfo {
-    Metainfo::from_bytes(&meta.to_bytes().unwrap()).unwrap()
+/// Starts a seed, and lets the metadata leave its memory.
+fn released_seed(meta: &Metainfo, dir: &Path) -> (Client, Arc<Saved>) {
+    let (meta, saved) = Saved::of(meta);
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent::new(meta, dir).read_only(true)).wait().unwrap();
+    seed.started();
+    assert!(saved.forget() > 0, "the check needs the hashes");
+    (seed, saved)
 }
 
 #[test]
@@ -50,7 +82,7 @@ fn peers_get_metadata_and_hashes_that_the_seed_has_to_load() {
         let path = tmp.path().join("data");
         let made = create(&path, &options, 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
         let meta = Metainfo::from_bytes(&made.torrent).unwrap();
-        let (seed, loads) = released_seed(&own(&meta), tmp.path(), Ok(made.torrent));
+        let (seed, saved) = released_seed(&meta, tmp.path());
         let leech = session(None, |_| {});
         let add = AddMagnet::new(Magnet::from(&meta)).peers(vec![seed.local_addr()]);
         let torrent = leech.add_magnet(add).wait().unwrap();
@@ -58,7 +90,7 @@ fn peers_get_metadata_and_hashes_that_the_seed_has_to_load() {
         assert_eq!((found.bulk(), found.has_all_hashes()), (meta.bulk(), true));
         torrent.start(AddTorrent::new(found, tmp.path().join("dst"))).wait().unwrap();
         leech.finished();
-        assert_eq!(loads.load(Ordering::SeqCst), 1, "and the cache keeps it");
+        assert_eq!(saved.loads.load(Ordering::SeqCst), 1, "then it is in memory");
         assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
     }
 }
@@ -67,8 +99,8 @@ fn peers_get_metadata_and_hashes_that_the_seed_has_to_load() {
 fn peer_that_asks_for_metadata_that_is_lost_is_refused_and_others_are_served() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(tmp.path(), 300_000);
-    let (seed, loads) =
-        released_seed(&own(&meta), tmp.path(), Err(BulkError::Read("the disk is gone".into())));
+    let (seed, saved) = released_seed(&meta, tmp.path());
+    saved.lose();
     let peers = || vec![seed.local_addr()];
     let asking = session(None, |_| {});
     asking.add_magnet(AddMagnet::new(Magnet::from(meta.as_ref())).peers(peers())).wait().unwrap();
@@ -76,7 +108,7 @@ fn peer_that_asks_for_metadata_that_is_lost_is_refused_and_others_are_served() {
     leech.add(AddTorrent::new(Arc::clone(&meta), tmp.path().join("dst")).peers(peers())).wait().unwrap();
     leech.finished();
     let end = Instant::now() + LIMIT;
-    while loads.load(Ordering::SeqCst) == 0 {
+    while saved.loads.load(Ordering::SeqCst) == 0 {
         assert!(Instant::now() < end, "it is not asked");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -92,14 +124,13 @@ fn download_with_hashes_outside_memory_loads_them_and_without_them_stops() {
     let seed = session(None, |_| {});
     seed.add(AddTorrent::new(Arc::clone(&meta), tmp.path()).read_only(true)).wait().unwrap();
     seed.started();
-    let lost = Err(BulkError::Read("the disk is gone".into()));
-    for (number, saved) in [Ok(meta.to_bytes().unwrap()), lost].into_iter().enumerate() {
-        let is_there = saved.is_ok();
-        let ours = Arc::new(own(&meta));
-        let loads = Arc::new(AtomicU32::new(0));
-        ours.release_bulk(Box::new(Saved(saved, Arc::clone(&loads))), &BulkCache::new(0));
+    for is_there in [true, false] {
+        let (ours, saved) = Saved::of(&meta);
+        if !is_there {
+            saved.lose();
+        }
         let leech = session(None, |_| {});
-        let add = AddTorrent::new(ours, tmp.path().join(number.to_string())).peers(vec![seed.local_addr()]);
+        let add = AddTorrent::new(ours, tmp.path().join(is_there.to_string())).peers(vec![seed.local_addr()]);
         let torrent = leech.add(add).wait().unwrap();
         let mut message = String::new();
         leech.wait("an end", |event| match event {
@@ -112,10 +143,10 @@ fn download_with_hashes_outside_memory_loads_them_and_without_them_stops() {
         });
         assert_eq!(message.is_empty(), is_there, "{message}");
         assert!(
-            is_there || message.contains("cannot read the saved metadata: the disk is gone"),
+            is_there || message.contains("cannot load the saved metadata: the disk is gone"),
             "{message}"
         );
-        assert!(loads.load(Ordering::SeqCst) > 0 && torrent.status().is_some());
+        assert!(saved.loads.load(Ordering::SeqCst) > 0 && torrent.status().is_some());
         assert!(leech.shutdown(LIMIT));
     }
     assert!(seed.shutdown(LIMIT));

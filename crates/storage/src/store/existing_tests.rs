@@ -78,6 +78,12 @@ fn prepare_complete_does_the_same_as_prepare_only_if_everything_is_there() {
     assert!(again.prepare_complete(&stamps));
     by_prepare.prepare().unwrap();
     assert_eq!((again.own_files(), by_prepare.own_files()), (vec![true; 3], vec![true; 3]));
+    // The folder is known: it must not be away later.
+    let moved = torrent.dir.path().with_extension("away");
+    std::fs::rename(torrent.dir.path(), &moved).unwrap();
+    assert!(!again.has_its_folder());
+    assert!(matches!(again.read(0, 0, &mut [0; 10]), Err(StorageError::FolderGone { .. })));
+    std::fs::rename(&moved, torrent.dir.path()).unwrap();
     // It may be written to, and its disappearance is found.
     again.distrust(0);
     download(&torrent, &again);

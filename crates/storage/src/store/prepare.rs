@@ -57,7 +57,7 @@ impl TorrentStore {
         self.trim()
     }
 
-    /// Does the same as [`prepare`](Self::prepare) without a look at the disk, if there is nothing to prepare: all pieces
+    /// Does the same as [`prepare`](Self::prepare) without a look at the files, if there is nothing to prepare: all pieces
     /// are [verified](Self::is_verified), and all files are there and have their length. `stamps` are those of all files
     /// ([`fingerprint`](Self::fingerprint)). Returns false, and changes nothing, if that is not so.
     pub fn prepare_complete(&self, stamps: &[FileStamp]) -> bool {
@@ -71,13 +71,15 @@ impl TorrentStore {
             && stamps.len() == files.len()
             && (0..self.layout().piece_count()).all(|piece| self.is_verified(piece))
             && files.iter().zip(stamps).all(is_there);
-        if is_complete {
-            self.root().accept_again();
+        let root = self.root();
+        // By this the store knows its folder later, when a drive is unplugged.
+        if is_complete && root.accept_here().is_ok() {
             self.forget_handles();
             let written = (0..files.len()).filter(|file| self.may_be_written(&places, *file));
             written.for_each(|file| self.set_flag(file, flag::OWN | flag::SEEN));
+            return true;
         }
-        is_complete
+        false
     }
 
     /// Returns the total length, in bytes, of the files that [`prepare`](Self::prepare) copies out of the part file or

@@ -14,7 +14,7 @@ use ztor_api::{AddOptions, ListQuery, State};
 use ztor_bencode::Tree;
 use ztor_daemon::settings::{Resolved, Sources};
 use ztor_daemon::{Daemon, DaemonConfig, DatabaseResumeStore, NewContent, Store};
-use ztor_metainfo::{BulkCache, BulkError, BulkSource, Metainfo};
+use ztor_metainfo::{Bulk, BulkError, BulkSource, Metainfo};
 use ztor_server::api::{Listening, ServeConfig};
 use ztor_session::{AddTorrent, Config, ResumeKey, ResumeStore as _, Session};
 use ztor_storage::FileStamp;
@@ -119,8 +119,13 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
 struct TorrentFile(PathBuf);
 
 impl BulkSource for TorrentFile {
-    fn load(&self) -> Result<Vec<u8>, BulkError> {
-        std::fs::read(&self.0).map_err(|error| BulkError::Read(error.to_string()))
+    fn load(&self) -> Result<Arc<Bulk>, BulkError> {
+        let bytes = std::fs::read(&self.0).map_err(|error| BulkError(error.to_string()))?;
+        Metainfo::from_bytes(&bytes).map_err(|error| BulkError(error.to_string()))?.bulk()
+    }
+
+    fn in_memory(&self) -> Option<Arc<Bulk>> {
+        None
     }
 }
 
@@ -154,12 +159,10 @@ pub(crate) fn run_bare(count: usize, dir: &Path, report: &mut Report) -> anyhow:
         .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::new(store)))));
     let session = Session::start(config)?;
     let mut replies = Vec::new();
-    let cache = BulkCache::new(64 << 20);
     for number in 0..count {
         let file = path.join(number.to_string());
-        let meta = Arc::new(Metainfo::from_bytes(&std::fs::read(&file)?)?);
-        replies.push(session.add(AddTorrent::new(Arc::clone(&meta), &place.data)));
-        meta.release_bulk(Box::new(TorrentFile(file)), &cache);
+        let meta = Metainfo::from_bytes(&std::fs::read(&file)?)?.with_source(Arc::new(TorrentFile(file)));
+        replies.push(session.add(AddTorrent::new(Arc::new(meta), &place.data)));
         if replies.len() >= 64 {
             for reply in replies.drain(..) {
                 reply.wait()?;
