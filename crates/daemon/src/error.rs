@@ -6,7 +6,8 @@ use crate::store::StoreError;
 use thiserror::Error;
 use ztor_api::{Problem, ProblemKind};
 use ztor_session::{
-    AddError, AskError, FetchError, MetadataError, MoveError, NameError, PriorityError, RemoveError,
+    AddError, AskError, FetchError, MetadataError, MoveError, NameError, OpenError, PriorityError,
+    RemoveError,
 };
 
 /// Reason why the daemon cannot do something.
@@ -76,8 +77,8 @@ pub enum DaemonError {
         error: FetchError,
     },
     /// A file of a torrent cannot be read.
-    #[error("{0}")]
-    File(String),
+    #[error("cannot read the file: {0}")]
+    Open(#[from] OpenError),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -133,7 +134,8 @@ impl DaemonError {
                 _ => ProblemKind::BadTorrent,
             },
             Self::Fetch { .. } => ProblemKind::Fetch,
-            Self::File(_) | Self::Store(_) => ProblemKind::Storage,
+            Self::Open(OpenError::Ask(error)) => of_ask(error),
+            Self::Open(_) | Self::Store(_) => ProblemKind::Storage,
         }
     }
 }

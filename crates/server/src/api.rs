@@ -28,6 +28,7 @@ use crate::access::Access;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use ztor_daemon::Daemon;
 
 pub use crate::access::AccessError;
@@ -50,11 +51,21 @@ struct Inner {
     base_path: String,
     log: LogBuffer,
     requests: metrics::RequestCounts,
+    /// Turns of the files that are being sent.
+    transfers: Arc<Semaphore>,
     /// The OpenAPI document, made when it is asked for.
     openapi: OnceLock<serde_json::Value>,
 }
 
+/// Maximum number of files that are sent at a time.
+const TRANSFERS: usize = 64;
+
 impl Api {
+    /// Returns a turn to send a file; `None` if all are taken.
+    fn take_transfer(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.transfers).try_acquire_owned().ok()
+    }
+
     fn daemon(&self) -> &Daemon {
         &self.0.daemon
     }
@@ -133,6 +144,7 @@ fn app(
         base_path: base_path.clone(),
         log: log.clone(),
         requests: requests.clone(),
+        transfers: Arc::new(Semaphore::new(TRANSFERS)),
         openapi: OnceLock::new(),
     };
     let add = |router: Router<Api>, (path, methods)| router.route(path, methods);

@@ -13,8 +13,10 @@
 //! fewest torrents, and so does a device for which the system grants no threads. The threads of a device end with its
 //! last torrent; those of the last device stay for the next torrent.
 
+use crate::handle::{OpenError, OpenFile};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
+use crate::reply::Answer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -147,6 +149,18 @@ impl Disks {
     pub(crate) fn look(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.read(ReadJob::Look { torrent, piece, member: Arc::clone(member) });
+        }
+    }
+
+    /// Opens a complete file, and answers.
+    pub(crate) fn open_file(
+        &self,
+        file: usize,
+        member: &Arc<Membership>,
+        to: Answer<Option<OpenFile>, OpenError>,
+    ) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Open { file, member: Arc::clone(member), to });
         }
     }
 

@@ -97,6 +97,29 @@ pub enum MetadataError {
     Ask(#[from] AskError),
 }
 
+/// A complete file that was opened for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The file.
+    pub file: std::fs::File,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its path below the download folder.
+    pub path: PathBuf,
+}
+
+/// Reason why a file cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The disk has an error, or another program has changed the file.
+    #[error("{}", .0.message)]
+    Disk(DiskFault),
+    /// The request failed.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
 impl TorrentHandle {
     pub(crate) fn new(link: &Arc<Link>, id: TorrentId) -> Self {
         Self { link: Arc::clone(link), id }
@@ -274,6 +297,11 @@ impl TorrentHandle {
     /// Returns the download folder with the files; `None` for a magnet link that is not started.
     pub fn dir(&self) -> Reply<Option<PathBuf>> {
         self.ask(TorrentRequest::Place).map(|place| place.map(|place| place.dir))
+    }
+
+    /// Opens a complete file for reading. `None` if the file is not complete, or is not on disk as a file of its own.
+    pub fn open_file(&self, file: usize) -> Reply<Option<OpenFile>, OpenError> {
+        self.ask(|answer| TorrentRequest::OpenFile { file, answer })
     }
 
     /// Returns the content of the torrent file, with the trackers of the torrent file and the piece layers that are known.

@@ -72,7 +72,7 @@ pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use events::{Events, EventsError};
 pub use file_status::FileStatus;
-pub use handle::{MetadataError, PriorityError, RateLimits, RemoveError, TorrentHandle};
+pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
 pub use http::{FetchError, fetch_url};
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};

@@ -6,7 +6,7 @@ use crate::claims::{Claim, Claims};
 use crate::disk::Relocated;
 use crate::driver::Target;
 use crate::file_status::FileStatus;
-use crate::handle::{MetadataError, PriorityError, RateLimits, RemoveError};
+use crate::handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
 use crate::ledger::Ledger;
 use crate::move_error::MoveError;
@@ -199,6 +199,10 @@ pub(crate) enum TorrentRequest {
     },
     /// Answered with `None` for a magnet link that is not started.
     Place(Answer<Option<Place>>),
+    OpenFile {
+        file: usize,
+        answer: Answer<Option<OpenFile>, OpenError>,
+    },
     Remove(Answer<()>),
     RemoveWithData(Answer<DeletedFiles, RemoveError>),
 }

@@ -4,10 +4,9 @@ use super::Daemon;
 use crate::error::DaemonError;
 use crate::record::wanted_bytes;
 use std::collections::BTreeMap;
-use std::path::Path;
 use ztor_api::{File, FileChoice, FilePriority};
 use ztor_policy::TorrentKey;
-use ztor_session::{Metainfo, Priority};
+use ztor_session::{Metainfo, OpenFile, Priority};
 
 /// A complete file that was opened for reading.
 #[derive(Debug)]
@@ -57,24 +56,24 @@ impl Daemon {
     /// # Errors
     /// The torrent or the file is unknown, the file is not complete, or it cannot be read.
     pub async fn open_file(&self, key: TorrentKey, index: usize) -> Result<OpenedFile, DaemonError> {
-        let file = self.files(key).await?.into_iter().find(|file| file.index == index);
-        let file = file.ok_or_else(|| DaemonError::NotFound(format!("the torrent has no file {index}")))?;
-        if file.have_bytes < file.size_bytes {
-            return Err(DaemonError::Conflict("cannot read the file: it is not complete".into()));
-        }
+        let (hash, size) = {
+            let core = self.core();
+            let entry = core.entry(key).ok_or(DaemonError::NoTorrent)?;
+            (entry.hashes().to_string(), entry.record().size)
+        };
         let torrent = self.handle(key)?;
-        let dir = torrent.dir().await?.ok_or(DaemonError::NotLoaded)?;
-        let hash = self.core().entry(key).map(|entry| entry.hashes().to_string()).unwrap_or_default();
-        let path = dir.join(&file.path);
-        let failed = |error: std::io::Error| DaemonError::File(format!("cannot read {}: {error}", file.path));
-        let opened = tokio::task::spawn_blocking(move || open_regular(&path)).await;
-        let (opened, len) = opened.map_err(|error| failed(error.into()))?.map_err(failed)?;
-        if len != file.size_bytes {
-            let message = format!("cannot read {}: another program has changed its length", file.path);
-            return Err(DaemonError::File(message));
+        if size.is_none() {
+            return Err(DaemonError::Conflict("cannot read a file: the metadata has not arrived yet".into()));
         }
-        let name = file.path.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(OpenedFile { file: opened, size_bytes: len, name, hash })
+        let meta = torrent.metadata().await?;
+        if meta.layout.files().get(index).is_none_or(|file| file.pad) {
+            return Err(DaemonError::NotFound(format!("the torrent has no file {index}")));
+        }
+        let opened = torrent.open_file(index).await?;
+        let OpenFile { file, bytes, path } =
+            opened.ok_or_else(|| DaemonError::Conflict("cannot read the file: it is not complete".into()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(OpenedFile { file, size_bytes: bytes, name, hash })
     }
 
     /// Sets the priorities of some files.
@@ -109,18 +108,6 @@ impl Daemon {
         self.put_record(&core, key);
         Ok(())
     }
-}
-
-/// Opens a regular file; a link may lead anywhere, and a pipe waits for a writer.
-fn open_regular(path: &Path) -> std::io::Result<(std::fs::File, u64)> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
-    let file = std::fs::File::options().read(true).custom_flags(flags.cast_signed()).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    Ok((file, metadata.len()))
 }
 
 /// Checks that the torrent has these files.

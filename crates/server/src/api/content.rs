@@ -11,7 +11,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::SeekFrom;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _, ReadBuf, Take};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::io::ReaderStream;
 use ztor_api::{DownloadLink, DownloadLinkRequest, ProblemKind};
 
@@ -44,6 +47,10 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let key = find(&api, &torrent)?;
+    // Reads wait in threads that all parts of the daemon share, and a disk may not respond.
+    let turn = api.take_transfer().ok_or_else(|| {
+        Refused::new(ProblemKind::Unavailable, "too many files are being read; try again in a moment")
+    })?;
     let opened = api.daemon().open_file(key, index).await?;
     // A complete file does not change.
     let tag = format!("\"{}-{index}\"", opened.hash);
@@ -64,7 +71,10 @@ pub(super) async fn read(
     }
     let body = match len {
         0 => Body::empty(),
-        _ => Body::from_stream(ReaderStream::with_capacity(file.take(len), READ_LEN)),
+        _ => Body::from_stream(ReaderStream::with_capacity(
+            Counted { file: file.take(len), _turn: turn },
+            READ_LEN,
+        )),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -93,6 +103,22 @@ pub(super) async fn read(
     let name = utf8_percent_encode(&opened.name, NON_ALPHANUMERIC);
     set(header::CONTENT_DISPOSITION, &format!("attachment; filename*=UTF-8''{name}"));
     Ok(response)
+}
+
+/// A file that is being sent.
+struct Counted {
+    file: Take<tokio::fs::File>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.file).poll_read(cx, buf)
+    }
 }
 
 /// A range of a file that a client asks for.

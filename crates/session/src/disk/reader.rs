@@ -2,8 +2,10 @@
 
 use super::fault::fault;
 use super::membership::Membership;
+use crate::handle::{OpenError, OpenFile};
 use crate::inbox::Inbox;
 use crate::message::{BlockLocation, BlockSource, NetEvent};
+use crate::reply::{Answer, answer};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use ztor_engine::{DiskEvent, PeerKey, SendBlock, TorrentId};
@@ -35,6 +37,12 @@ pub(super) enum ReadJob {
         piece: u32,
         member: Arc<Membership>,
     },
+    /// Opens a complete file.
+    Open {
+        file: usize,
+        member: Arc<Membership>,
+        to: Answer<Option<OpenFile>, OpenError>,
+    },
     /// Loads the info dictionary and the hashes into memory.
     LoadBulk {
         torrent: TorrentId,
@@ -60,6 +68,7 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
                 let is_there = is_there(piece, member.store());
                 inbox.push(NetEvent::disk(torrent, DiskEvent::Looked { piece, is_there }));
             }
+            ReadJob::Open { file, member, to } => answer(to, open(file, member.store())),
             ReadJob::LoadBulk { torrent, member } => {
                 let loaded = member.store().meta().bulk();
                 if let Err(error) = &loaded {
@@ -89,6 +98,15 @@ fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
             error.is_exhausted()
         }
     }
+}
+
+fn open(index: usize, store: &TorrentStore) -> Result<Option<OpenFile>, OpenError> {
+    let opened = store.open_complete(index).map_err(|error| OpenError::Disk(fault(&error)))?;
+    Ok(opened.map(|file| OpenFile {
+        file,
+        bytes: store.meta().layout.files().get(index).map_or(0, |file| file.length),
+        path: store.relative(index),
+    }))
 }
 
 fn is_there(piece: u32, store: &TorrentStore) -> bool {

@@ -166,6 +166,11 @@ impl Driver {
                 let place = entry.map(|entry| entry.store().place());
                 answer(to, if is_here { Ok(place) } else { Err(AskError::NoTorrent) });
             }
+            TorrentRequest::OpenFile { file, answer: to } => match self.torrents.get(torrent) {
+                Some(entry) => self.disks.open_file(file, entry.member(), to),
+                None if is_here => answer(to, Ok(None)),
+                None => answer(to, Err(AskError::NoTorrent.into())),
+            },
             TorrentRequest::Remove(to) if !is_here => answer(to, Err(AskError::NoTorrent)),
             TorrentRequest::Remove(to) => {
                 match self.torrents.get(torrent) {

@@ -14,6 +14,29 @@ use crate::positional::write_at;
 use crate::root::{How, Opened};
 
 impl TorrentStore {
+    /// Opens a file that is complete, for reading. Returns `None` if a piece of it is not
+    /// [verified](Self::is_verified), its bytes are in the part file, or it is a pad or link.
+    ///
+    /// # Errors
+    /// [`StorageError::FileChanged`] if it has another length than in the torrent; any error of the operating system.
+    pub fn open_complete(&self, file: usize) -> Result<Option<File>, StorageError> {
+        {
+            let places = self.places();
+            let is_whole = self.is_real(file)
+                && !places.is_moved(file)
+                && self.layout().pieces_of(file).all(|piece| self.is_verified(piece));
+            if !is_whole {
+                return Ok(None);
+            }
+        }
+        // Not out of the cache: the caller moves the position of the file.
+        let opened = self.open_as(file, How::Read)?;
+        if opened.len != self.length_of(file) {
+            return Err(StorageError::FileChanged { path: self.path_of(file) });
+        }
+        Ok(Some(opened.file))
+    }
+
     pub(super) fn open_file(&self, index: usize, access: Access) -> Result<File, StorageError> {
         match access {
             Access::Read => {
