@@ -89,7 +89,7 @@ pub enum MetadataError {
     /// The metadata has arrived and matches the info-hash, but is unusable, for this reason in plain words.
     #[error("the metadata is unusable: {0}")]
     Unusable(String),
-    /// The metadata was [released from memory](Metainfo::release_bulk), and cannot be loaded.
+    /// The metadata was [kept elsewhere](Metainfo::with_source), and cannot be loaded.
     #[error(transparent)]
     Bulk(#[from] BulkError),
     /// The request failed.
@@ -306,7 +306,7 @@ impl TorrentHandle {
 
     /// Returns the content of the torrent file, with the trackers of the torrent file and the piece layers that are known.
     /// Waits for the metadata of a magnet link, without a time limit, and for a disk if the metadata was
-    /// [released from memory](Metainfo::release_bulk).
+    /// [kept elsewhere](Metainfo::with_source).
     pub fn export(&self) -> Reply<Vec<u8>, MetadataError> {
         self.metadata().and_then(|meta| Ok(meta.to_bytes()?))
     }
