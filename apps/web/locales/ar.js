@@ -10,11 +10,13 @@ const n = plural('ar');
 /** Number of torrents in the nominative and in the genitive, which differ in the dual.
  *  @param {number} count @param {Format} f */
 const torrents = (count, f) => n(count, f, {
-  zero: 'لا تورنت', one: 'تورنت واحد', two: 'ملفا تورنت', few: '# ملفات تورنت', many: '# ملف تورنت', other: '# ملف تورنت',
+  zero: 'لا تورنت', one: 'تورنت واحد', two: 'ملفا تورنت', few: '# ملفات تورنت', many: '# ملف تورنت',
+  other: '# ملف تورنت',
 });
 /** @param {number} count @param {Format} f */
 const ofTorrents = (count, f) => n(count, f, {
-  zero: 'أي تورنت', one: 'تورنت واحد', two: 'ملفَي تورنت', few: '# ملفات تورنت', many: '# ملف تورنت', other: '# ملف تورنت',
+  zero: 'أي تورنت', one: 'تورنت واحد', two: 'ملفَي تورنت', few: '# ملفات تورنت', many: '# ملف تورنت',
+  other: '# ملف تورنت',
 });
 /** @param {number} count @param {Format} f */
 const seconds = (count, f) => n(count, f, {
