@@ -29,6 +29,7 @@ export function setup({ random = () => 1 } = {}) {
   const timers = new Map();
   /** @type {() => void} */
   let wake = () => {};
+  let isAwake = false;
   let time = 0, lastTimer = 0;
   const environment = {
     connect: (/** @type {string} */ url) => {
@@ -50,13 +51,18 @@ export function setup({ random = () => 1 } = {}) {
     },
     clearTimer: (/** @type {number} */ timer) => void timers.delete(timer),
     random, now: () => time,
-    onWake: (/** @type {() => void} */ fn) => { wake = fn; return () => { wake = () => {}; }; },
+    onWake: (/** @type {() => void} */ fn) => {
+      [wake, isAwake] = [fn, true];
+      return () => { isAwake = false; };
+    },
   };
   const live = createLive({ url: 'ws://x/api/v1/events', environment });
   return {
     live, sockets, timers,
     socket: () => sockets.at(-1),
     wake: () => wake(),
+    /** True while the list hears of wakes. */
+    isAwake: () => isAwake,
     /** Lets time pass. @param {number} ms */
     pass: (ms) => {
       for (const end = time + ms; ;) {

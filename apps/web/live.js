@@ -154,9 +154,9 @@ export function createLive({ url, environment = {} }) {
 
   /** @param {Problem} refusal */
   const onProblem = (refusal) => {
-    // The server keeps the query before, whose updates do not matter any more.
+    // The server keeps the query before, whose updates `receive` ignores.
     const query = asked;
-    [asked, served] = [null, null];
+    asked = null;
     attempts = 0;
     state.value = { kind: 'live' };
     schedule(ask, SILENCE_MS);

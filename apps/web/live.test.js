@@ -122,6 +122,18 @@ test('refused_query_keeps_the_rows_and_reports_the_problem', () => {
   assert.deepEqual(ids(live), [7]);
 });
 
+test('refused_query_is_a_sign_of_life', () => {
+  const { live, socket, pass } = setup();
+  live.follow({ select: ['nothing'] });
+  for (const ms of [500, 1000]) { socket().drop(); pass(ms); }
+  socket().open();
+  socket().receive({ kind: 'problem', type: 'not_found', detail: 'no torrent', status: 404 });
+  assert.equal(live.state.value.kind, 'live');
+  socket().drop();
+  pass(500);
+  assert.equal(live.state.value.kind, 'connecting');
+});
+
 test('lost_connection_returns_after_growing_pauses', () => {
   const { live, socket, sockets, pass, begin } = setup();
   begin({ limit: 3 }, whole(1, [row(1)]));
@@ -211,10 +223,10 @@ test('silence_is_ended_by_a_request_and_a_silent_server_by_a_timeout', () => {
   assert.equal(socket().sent.length, 1);
   pass(1000);
   assert.equal(socket().sent.length, 2);
-  const { snapshot } = live;
-  const before = snapshot.value;
+  const before = [live.snapshot.value, live.order.value];
   socket().receive(whole(2, [row(1, { progress: 0.1 })]));
-  assert.equal(snapshot.value, before);
+  assert.equal(live.snapshot.value, before[0]);
+  assert.equal(live.order.value, before[1]);
   pass(45_000 + 15_000);
   assert.equal(live.state.value.reason, 'timeout');
 });
@@ -238,6 +250,7 @@ test('malformed_message_requests_the_window_and_the_second_ends_the_connection',
     JSON.stringify({ kind: 'list', is_whole: false, order: null, list: null }),
     JSON.stringify({ kind: 'list', is_whole: false, order: null, list: { ...list, torrents: [null] } }),
     JSON.stringify({ kind: 'list', is_whole: false, order: null, list: { ...list, revision: '1' } }),
+    JSON.stringify({ ...change(2, [1], [], 1), is_whole: true }),
     JSON.stringify(change(2, [1, 8], [], 2)), JSON.stringify(change(2, [1, 1], [], 2)),
   ]) {
     const { live, socket, pass, begin } = setup();
@@ -264,7 +277,7 @@ test('message_of_an_unknown_kind_is_ignored', () => {
 });
 
 test('follow_null_and_close_end_the_connection_and_all_timers', () => {
-  const { live, sockets, socket, timers, pass, begin, wake } = setup();
+  const { live, sockets, socket, timers, pass, begin, wake, isAwake } = setup();
   begin({}, whole(1, [row(1)]));
   live.follow(null);
   assert.deepEqual([live.state.value.kind, socket().isClosed, timers.size], ['idle', true, 0]);
@@ -274,6 +287,7 @@ test('follow_null_and_close_end_the_connection_and_all_timers', () => {
   wake();
   live.retry();
   pass(100_000);
+  assert.equal(isAwake(), false);
   assert.deepEqual([live.state.value.kind, socket().isClosed, timers.size, sockets.length], ['idle', true, 0, 2]);
 });
 
