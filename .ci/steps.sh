@@ -39,3 +39,9 @@ install_packages() {
   retry apt-get update -qq
   retry apt-get install -y -qq --no-install-recommends "$@"
 }
+
+# Tests of the modules of the web UI, which need no browser and no package.
+web_tests() {
+  command -v node >/dev/null || install_packages nodejs npm
+  npm --prefix apps/web test
+}

@@ -53,7 +53,7 @@ export function createFormat(locale, timeZone) {
   const dateTimes = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone });
   const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone });
   const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', timeZone });
-  const agos = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
 
   /** @param {Maybe} bytes */
   const size = (bytes) => {
@@ -116,7 +116,7 @@ export function createFormat(locale, timeZone) {
       if (!isPresent(unixS)) return MISSING;
       const s = unixS - nowUnixS;
       const [name, length] = AGO_UNITS.find(([, length]) => Math.abs(s) >= length) ?? AGO_UNITS[AGO_UNITS.length - 1];
-      return agos.format(Math.trunc(s / length), name);
+      return relative.format(Math.trunc(s / length), name);
     },
     /** Number of things. @param {Maybe} value */
     count: (value) => (isPresent(value) ? fixed[0].format(Math.trunc(value)) : MISSING),
