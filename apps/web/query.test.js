@@ -2,20 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { listPairs } from './api.js';
+import { random } from './base/random.helpers.js';
 import {
   COLUMN_KEYS, DEFAULT_VIEW, DENSITIES, FILTER_FIELDS, SORT_KEYS, STATES, fromHash, hasFilters, sortBy, toHash,
   toQuery, toggleFilter,
 } from './query.js';
-
-/** Small random numbers from a seed (mulberry32). */
-function random(seed) {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 /** Checks all that the rest of the program relies on. */
 function assertValid(view) {
