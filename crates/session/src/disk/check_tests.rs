@@ -384,7 +384,9 @@ fn record_during_a_download_names_every_file_with_content_as_own() {
             is_done.store(true, Ordering::SeqCst);
         });
         let mut occasions = [Occasion::Full, Occasion::Pieces].into_iter().cycle();
-        while !is_done.load(Ordering::SeqCst) {
+        loop {
+            // Once more after the end, whatever the threads have seen of each other.
+            let is_last = is_done.load(Ordering::SeqCst);
             let new = Resume::new(rig.meta.info_hashes, store.dir());
             let resume = Resume { have: vec![0; FILES.div_ceil(8)], ..new };
             let mut job = SaveJob {
@@ -403,6 +405,9 @@ fn record_during_a_download_names_every_file_with_content_as_own() {
             let absent = recorded.stamps.iter().position(|stamp| *stamp == FileStamp::ABSENT);
             let foreign = recorded.own.iter().position(|own| !own);
             assert!(!is_any_written || (absent, foreign) == (None, None), "{absent:?} {foreign:?}");
+            if is_last {
+                break;
+            }
         }
     });
 }
