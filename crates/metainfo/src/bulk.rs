@@ -20,7 +20,7 @@ pub trait BulkSource: fmt::Debug + Send + Sync {
     /// Returns the bulk. May wait for a disk.
     ///
     /// # Errors
-    /// It cannot be loaded.
+    /// The place cannot be read, or has something else.
     fn load(&self) -> Result<Arc<Bulk>, BulkError>;
 
     /// Returns the bulk if it is in memory. Never waits for a disk.

@@ -149,10 +149,9 @@ impl Daemon {
         record: &Record,
         meta: &Metainfo,
     ) -> Result<TorrentHandle, LoadError> {
-        let bad = |error: String| LoadError::Bad(error);
-        let (meta, saved) =
-            Saved::pin(&self.0.store, &self.0.bulks, key, meta).map_err(|error| bad(error.to_string()))?;
-        let add = record.to_add(meta).map_err(|error| bad(error.to_string()))?;
+        let pinned = Saved::pin(&self.0.store, &self.0.bulks, key, meta);
+        let (meta, saved) = pinned.map_err(|error| LoadError::Bad(error.to_string()))?;
+        let add = record.to_add(meta).map_err(|error| LoadError::Bad(error.to_string()))?;
         let added = self.0.session.add(add).await.map_err(LoadError::Add);
         // Only now: the names of the files may depend on the info dictionary.
         saved.unpin();
@@ -277,11 +276,12 @@ impl Daemon {
         // It is in memory, as it has just arrived.
         let add = Saved::pin(&self.0.store, &self.0.bulks, key, meta).and_then(|(released, saved)| {
             self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes()?);
-            saved.unpin();
-            Ok(released)
+            Ok((released, saved))
         });
-        let add = add.map_err(|error| error.to_string());
-        let add = add.and_then(|meta| record.to_add(meta).map_err(|error| error.to_string()));
+        let add = add.map_err(|error| error.to_string()).and_then(|(meta, saved)| {
+            let add = record.to_add(meta).map_err(|error| error.to_string())?;
+            Ok((add, saved))
+        });
         self.put_record(&core, key);
         let torrent = core.handle(key);
         drop(core);
@@ -293,7 +293,12 @@ impl Daemon {
             }
             let Some(torrent) = torrent else { return };
             let started = match add {
-                Ok(add) => torrent.start(add).await.map_err(LoadError::Add),
+                Ok((add, saved)) => {
+                    let started = torrent.start(add).await.map_err(LoadError::Add);
+                    // Only now, as in `add_saved`.
+                    saved.unpin();
+                    started
+                }
                 Err(error) => Err(LoadError::Bad(error)),
             };
             // The policy has decided about the link, and its torrent starts paused.

@@ -4,6 +4,7 @@
 //! does the end of the process, which has the key.
 
 use super::denied::Denied;
+use super::secret::Digest;
 use super::shared::{Access, now_unix_s};
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -31,7 +32,7 @@ impl Access {
         let value = |name| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
         let (_, signature) = value("signature")?;
         let expires = value("expires").and_then(|(_, text)| text.parse::<u64>().ok());
-        let signature = super::secret::Digest::from_hex(&signature);
+        let signature = Digest::from_hex(&signature);
         let is_good = expires.zip(signature).is_some_and(|(expires, signature)| {
             now_unix_s() < expires && self.signature(route, expires).is_same(&signature)
         });
@@ -44,7 +45,7 @@ impl Access {
         })
     }
 
-    fn signature(&self, route: &str, expires_unix_s: u64) -> super::secret::Digest {
+    fn signature(&self, route: &str, expires_unix_s: u64) -> Digest {
         let generation = self.state().generation;
         self.0.passwords.sign_link(generation, route, expires_unix_s)
     }
