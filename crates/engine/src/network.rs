@@ -37,6 +37,8 @@ pub(crate) struct Network {
     announce_at: Option<Instant>,
     /// Time of the last announcement; `None` before the first.
     announced_at: Option<Instant>,
+    /// Number of connections that peers have opened.
+    callers: u64,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +97,16 @@ impl Network {
     /// Records traffic from this address.
     pub(crate) fn heard(&mut self, now: Instant, ip: IpAddr) {
         self.is_back |= self.reach(ip).heard(now, Host::of(ip));
+    }
+
+    /// Records that a peer has opened a connection.
+    pub(crate) fn called(&mut self) {
+        self.callers = self.callers.saturating_add(1);
+    }
+
+    /// Returns the number of connections that peers have opened.
+    pub(crate) fn callers(&self) -> u64 {
+        self.callers
     }
 
     /// Records that the host of this name responded, or that its name was resolved.

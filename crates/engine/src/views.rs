@@ -182,6 +182,11 @@ impl Engine {
         self.dht.as_ref().map(|dht| dht.save())
     }
 
+    /// Returns the number of connections that peers have opened, and that got past the handshake.
+    pub fn callers(&self) -> u64 {
+        self.core.network().callers()
+    }
+
     /// Returns state and counters of the DHT; `None` if the DHT is off.
     pub fn dht_stats(&self, now: Instant) -> Option<ztor_dht::Stats> {
         self.dht.as_ref().map(|dht| dht.stats(now))

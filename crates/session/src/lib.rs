@@ -65,6 +65,12 @@ mod times;
 mod tls_error;
 mod torrents;
 
+/// Creation of torrents from files on disk.
+pub mod create {
+    pub use ztor_metainfo::create::{Options, Version};
+    pub use ztor_storage::create::{CreateError, CreateOptions, Created, Symlinks, create};
+}
+
 pub use add::{AddError, AddMagnet, AddTorrent};
 pub use bind::{BadBind, Bind};
 pub use config::{Config, Settings};

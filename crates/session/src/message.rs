@@ -135,6 +135,9 @@ pub(crate) enum NetEvent {
     DhtStats {
         answer: Answer<Option<ztor_dht::Stats>>,
     },
+    Callers {
+        answer: Answer<u64>,
+    },
     Shutdown {
         /// Time limit for goodbyes to trackers; `None` waits until they are answered or have failed.
         goodbyes: Option<Duration>,

@@ -184,6 +184,12 @@ impl Session {
         self.ask(|answer| NetEvent::SetSettings { settings, answer })
     }
 
+    /// Returns the number of connections that peers have opened since the start, and that got past the handshake. Above 0,
+    /// peers can reach the session.
+    pub fn callers(&self) -> Reply<u64> {
+        self.ask(|answer| NetEvent::Callers { answer })
+    }
+
     /// Sets the limits of a group of torrents ([`TorrentHandle::set_group`]), with immediate effect. Those over all torrents,
     /// and those of the parent, also apply. The group is created if it does not exist; there are at most 10,000.
     pub fn set_group_limits(&self, group: LimitGroup, limits: GroupLimits) -> Reply<()> {

@@ -93,6 +93,7 @@ impl Driver {
                 answer(to, Ok(()));
             }
             NetEvent::DhtStats { answer: to } => answer(to, Ok(self.cx.engine().dht_stats(self.cx.now()))),
+            NetEvent::Callers { answer: to } => answer(to, Ok(self.cx.engine().callers())),
             NetEvent::Command(command) => self.cx.command(command),
             NetEvent::Do { command, answer: to } => {
                 self.cx.command(command);
