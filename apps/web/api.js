@@ -42,7 +42,7 @@ export class ApiError extends Error {
 export function listPairs(query) {
   /** @type {[string, string][]} */
   const pairs = [];
-  for (const name of /** @type {const} */ (['select', 'state', 'category', 'tag', 'tracker'])) {
+  for (const name of /** @type {const} */ (['select', 'state', 'category', 'tag', 'tracker', 'dir'])) {
     for (const value of query[name] ?? []) pairs.push([name, value]);
   }
   if (typeof query.search === 'string') pairs.push(['search', query.search]);
@@ -50,7 +50,9 @@ export function listPairs(query) {
   if (query.offset) pairs.push(['offset', String(query.offset)]);
   if (typeof query.limit === 'number') pairs.push(['limit', String(query.limit)]);
   if (typeof query.since === 'number') pairs.push(['since', String(query.since)]);
-  if (query.counts) pairs.push(['counts', 'true']);
+  for (const name of /** @type {const} */ (['all_tags', 'any', 'is_regex', 'counts'])) {
+    if (query[name]) pairs.push([name, 'true']);
+  }
   return pairs;
 }
 
@@ -104,13 +106,17 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     daemon: (options) => call('GET', ['daemon'], options),
     /** @param {Options} [options] @returns {Promise<Api.Statistics>} */
     statistics: (options) => call('GET', ['statistics'], options),
+    /** Rates over 300, 3600, 86400, 604800 or 2592000 seconds.
+     *  @param {number} spanS @param {Options} [options] @returns {Promise<Api.History>} */
+    history: (spanS, options) =>
+      call('GET', ['statistics', 'history'], options, { query: [['span_s', String(spanS)]] }),
     /** @param {Options} [options] @returns {Promise<{ limits: Api.AlternativeLimits }>} */
     alternativeLimits: (options) => call('GET', ['limits', 'alternative'], options),
     /** @param {Api.AlternativeLimits} limits @param {Options} [options]
      *  @returns {Promise<{ limits: Api.AlternativeLimits }>} */
     setAlternativeLimits: (limits, options) => call('PUT', ['limits', 'alternative'], options, { body: { limits } }),
-    /** Lines after the line `since`, of `level` and more severe ones.
-     *  @param {{ since?: number, level?: Api.LogLine['level'], limit?: number }} [query] @param {Options} [options]
+    /** Lines after the line `since`, of `level` and more severe ones, about one torrent or all.
+     *  @param {{ since?: number, level?: Api.LogLine['level'], limit?: number, torrent?: number }} [query] @param {Options} [options]
      *  @returns {Promise<Api.LogLine[]>} */
     log: (query = {}, options) => {
       const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
@@ -148,8 +154,11 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     files: (torrent, options) => call('GET', ['torrents', torrent, 'files'], options),
     /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.Peer[]>} */
     peers: (torrent, options) => call('GET', ['torrents', torrent, 'peers'], options),
-    /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.Tracker[]>} */
-    trackers: (torrent, options) => call('GET', ['torrents', torrent, 'trackers'], options),
+    /** With `secrets`, announce URLs are whole: they contain passkeys.
+     *  @param {TorrentKey} torrent @param {Options} [options] @param {boolean} [secrets]
+     *  @returns {Promise<Api.Tracker[]>} */
+    trackers: (torrent, options, secrets = false) =>
+      call('GET', ['torrents', torrent, 'trackers'], options, { query: secrets ? [['secrets', 'true']] : [] }),
     /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.Pieces>} */
     pieces: (torrent, options) => call('GET', ['torrents', torrent, 'pieces'], options),
     /** Creates a link to a file that needs no credentials. Its path follows the address of the daemon.
@@ -161,6 +170,23 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     contentUrl: (torrent, index) => urlOf(pathOf('torrents', torrent, 'files', index, 'content')),
     /** URL of the torrent file, for a download. @param {TorrentKey} torrent */
     torrentFileUrl: (torrent) => urlOf(pathOf('torrents', torrent, 'torrent-file')),
+
+    /** Looks into a torrent without adding it. Waits up to a minute for the metadata of a magnet link.
+     *  @param {Api.AddSource} source @param {Options} [options] @returns {Promise<Api.Preview>} */
+    inspect: (source, options) => call('POST', ['preview'], options, { body: { source } }),
+    /** Describes a folder on the machine of the daemon.
+     *  @param {string} dir @param {Options} [options] @returns {Promise<Api.Folder>} */
+    folders: (dir, options) => call('GET', ['folders'], options, { query: [['dir', dir]] }),
+    /** @param {Options} [options] @returns {Promise<Api.Creation[]>} */
+    creations: (options) => call('GET', ['creations'], options),
+    /** Begins to create a torrent of files on the machine of the daemon.
+     *  @param {Api.CreationRequest} request @param {Options} [options] @returns {Promise<{ id: number }>} */
+    create: (request, options) => call('POST', ['creations'], options, { body: request }),
+    /** Cancels a creation, or forgets one that has ended.
+     *  @param {number} id @param {Options} [options] @returns {Promise<{}>} */
+    removeCreation: (id, options) => call('DELETE', ['creations', id], options),
+    /** URL of the torrent file of a creation, for a download. @param {number} id */
+    creationFileUrl: (id) => urlOf(pathOf('creations', id, 'torrent-file')),
 
     /** @param {Options} [options] @returns {Promise<Api.Category[]>} */
     categories: (options) => call('GET', ['categories'], options),

@@ -9,6 +9,8 @@ const MISSING = '\u2014';
 /** Space that keeps a number and its unit on one line. */
 const SPACE = '\u00a0';
 const SIZE_UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+/** Languages that are written from right to left. */
+const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
 const MINUTE = 60, HOUR = 3600, DAY = 86_400;
 /** Time from which an estimate says no more than "not soon". */
 const ENDLESS_S = 100 * DAY;
@@ -55,9 +57,10 @@ export function createFormat(locale, timeZone) {
   const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', timeZone });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
 
-  /** @param {Maybe} bytes */
-  const size = (bytes) => {
-    if (!isPresent(bytes)) return MISSING;
+  /** Keeps a number and its Latin unit in their order. @param {string} text */
+  const ltr = (text) => (RIGHT_TO_LEFT.test(locale) ? `\u2066${text}\u2069` : text);
+  /** @param {number} bytes */
+  const plainSize = (bytes) => {
     if (bytes < 1024) return `${fixed[0].format(Math.trunc(bytes))}${SPACE}B`;
     let value = bytes / 1024, i = 0;
     // 999.5 would round to four digits.
@@ -85,9 +88,10 @@ export function createFormat(locale, timeZone) {
     locale,
     /** Decimal separator. */
     decimal: fixed[1].formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.',
-    size,
+    /** @param {Maybe} bytes */
+    size: (bytes) => (isPresent(bytes) ? ltr(plainSize(bytes)) : MISSING),
     /** Bytes per second. @param {Maybe} perS */
-    rate: (perS) => (isPresent(perS) ? `${size(perS)}/s` : MISSING),
+    rate: (perS) => (isPresent(perS) ? ltr(`${plainSize(perS)}/s`) : MISSING),
     /** Two digits after the point, fewer from 100 on. Rounded down, so that a goal does not seem to be reached early.
      *  @param {Maybe} value */
     ratio: (value) => {

@@ -14,8 +14,10 @@ import english from './locales/en.js';
 
 /** @typedef {typeof en} Messages */
 /** @typedef {keyof Messages} Key */
-/** @typedef {{ [K in Key]: Messages[K] extends string ? string
- *    : (params: Parameters<Extract<Messages[K], Function>>[0], format: Format) => string }} Catalogue */
+/** @template M @typedef {{ [K in keyof M]: M[K] extends string ? string
+ *    : M[K] extends (...args: infer A) => string ? (params: A[0], format: Format) => string : never }} Translated
+ *    Catalogue with the keys and parameters of an English one. */
+/** @typedef {Translated<Messages>} Catalogue */
 /** @template {Key} K
  *  @typedef {Messages[K] extends (...args: any) => string ? [params: Parameters<Messages[K]>[0]] : []} Params */
 /** @typedef {'en' | 'de' | 'es' | 'ar'} Locale */

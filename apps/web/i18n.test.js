@@ -60,7 +60,7 @@ test('catalogues_other_than_english_are_translated', () => {
   // Words that are the same in these languages.
   const same = new Set(['column.name', 'column.peers', 'column.seeds', 'column.tags', 'column.tracker', 'column.id',
     'column.ratio', 'add.tags', 'list.label', 'state.error', 'density.normal', 'filter.tag', 'filter.tracker',
-    'status.down', 'status.up']);
+    'status.down', 'status.up', 'details.trackers', 'filter.trackers']);
   for (const name of names.filter((name) => name !== 'en')) {
     for (const [key, message] of Object.entries(catalogues[name])) {
       if (typeof message !== 'string' || same.has(key)) continue;

@@ -39,7 +39,9 @@ export function setup({ random = () => 1 } = {}) {
         close: () => { socket.isClosed = true; },
         open: () => socket.onopen?.({}),
         drop: () => socket.onclose?.({}),
-        receive: (/** @type {unknown} */ message) => socket.onmessage?.({ data: JSON.stringify(message) }),
+        /** Without an id of its own, a message belongs to the latest request. */
+        receive: (/** @type {any} */ message) =>
+          socket.onmessage?.({ data: JSON.stringify({ id: socket.sent.at(-1)?.id, ...message }) }),
         receiveText: (/** @type {unknown} */ data) => socket.onmessage?.({ data }),
       };
       sockets.push(socket);
@@ -56,9 +58,13 @@ export function setup({ random = () => 1 } = {}) {
       return () => { isAwake = false; };
     },
   };
-  const live = createLive({ url: 'ws://x/api/v1/events', environment });
+  /** @type {any[]} */
+  const refusals = [];
+  const live = createLive({
+    url: 'ws://x/api/v1/events', environment, onUnauthorized: (problem) => void refusals.push(problem),
+  });
   return {
-    live, sockets, timers,
+    live, sockets, timers, refusals,
     socket: () => sockets.at(-1),
     wake: () => wake(),
     /** True while the list hears of wakes. */

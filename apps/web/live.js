@@ -1,13 +1,13 @@
 /**
  * Live list: follows one list query over a WebSocket, and keeps the rows of its window in signals.
  *
- * Updates do not name their query. The server answers each request in order and with a whole window, so one request is
- * open at a time, and all before its answer belongs to the query before. The latest of several calls of `follow` waits
- * for that answer. The protocol does not resume: a new connection gets the whole window.
+ * Each request has an id, which its answer and the updates that follow it carry. One request is open at a time, so
+ * that a fast scroll does not flood the server: the latest of several calls of `follow` waits for the answer to the one
+ * before. The protocol does not resume: a new connection gets the whole window.
  */
 
 /** @import { ReadonlySignal } from './base/signal.js' */
-/** @import { Counts, List, ListQuery, Problem, Torrent } from './types.js' */
+/** @import { Counts, List, ListQuery, Problem, Statistics, Torrent } from './types.js' */
 
 import { batch, computed, signal } from './base/signal.js';
 
@@ -15,6 +15,7 @@ import { batch, computed, signal } from './base/signal.js';
 /** @typedef {{ kind: 'idle' } | { kind: 'connecting' } | { kind: 'live' }
  *    | { kind: 'offline', reason: OfflineReason, retryAtMs: number }} LiveState Idle while no query is followed. */
 /** @typedef {{ total: number, first: number, rows: readonly Torrent[] }} Snapshot As the virtual list takes it. */
+/** @typedef {{ id: number, query: ListQuery }} Asked */
 /** @typedef {object} Socket The part of a WebSocket that is used.
  *  @property {((event: any) => void) | null} onopen
  *  @property {((event: any) => void) | null} onmessage
@@ -61,13 +62,15 @@ export const eventsUrl = (base, location) =>
   `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${base}/api/v1/events`;
 
 /** Creates a live list. It connects with the first query, and lives until `close`.
- *  @param {{ url: string, environment?: Partial<Environment> }} options */
-export function createLive({ url, environment = {} }) {
+ *  @param {{ url: string, environment?: Partial<Environment>, onUnauthorized?: (problem: Problem) => void }} options
+ *    `onUnauthorized` is called when the session has ended; then no query is followed. */
+export function createLive({ url, environment = {}, onUnauthorized }) {
   const env = { ...browser, ...environment };
   const state = signal(/** @type {LiveState} */ ({ kind: 'idle' }));
   const snapshot = signal(/** @type {Snapshot} */ ({ total: 0, first: 0, rows: [] }));
   const order = signal(/** @type {readonly number[]} */ ([]));
   const counts = signal(/** @type {Counts | null} */ (null));
+  const statistics = signal(/** @type {Statistics | null} */ (null));
   const problem = signal(/** @type {Problem | null} */ (null));
   const shown = signal(/** @type {ListQuery | null} */ (null));
   const followed = signal(/** @type {ListQuery | null} */ (null));
@@ -75,13 +78,13 @@ export function createLive({ url, environment = {} }) {
   let byId = new Map();
   /** @type {Socket | null} */
   let socket = null;
-  /** @type {ListQuery | null} Query whose answer is awaited. */
+  /** @type {Asked | null} Request whose answer is awaited. */
   let asked = null;
-  /** @type {ListQuery | null} Query that the server follows. */
+  /** @type {Asked | null} Request that the server has answered last. */
   let served = null;
   /** @type {unknown} Timer of the next step: an attempt to connect, a time limit, or the end of a silence. */
   let timer = null;
-  let isOpen = false, isClosed = false, hasFailed = false, attempts = 0, revision = 0;
+  let isOpen = false, isClosed = false, hasFailed = false, attempts = 0, revision = 0, lastId = 0;
 
   /** @param {() => void} fn @param {number} ms */
   const schedule = (fn, ms) => {
@@ -124,8 +127,9 @@ export function createLive({ url, environment = {} }) {
   const ask = (patienceMs = ANSWER_MS) => {
     const query = followed.peek();
     if (!socket || !isOpen || asked || !query) return;
-    asked = query;
-    try { socket.send(JSON.stringify({ kind: 'follow', query })); } catch { return goOffline('closed'); }
+    asked = { id: (lastId += 1), query };
+    const request = { kind: 'follow', id: asked.id, query, statistics: true };
+    try { socket.send(JSON.stringify(request)); } catch { return goOffline('closed'); }
     schedule(() => goOffline('timeout'), patienceMs);
   };
 
@@ -143,19 +147,27 @@ export function createLive({ url, environment = {} }) {
     if (!asked) schedule(ask, SILENCE_MS);
     // A newer server may have updates that this version does not know.
     if (update === 'unknown') return;
-    if (update.kind === 'problem') return onProblem(update.problem);
-    if (asked) {
-      if (isAnswer(update, asked)) onAnswer(update, asked);
-    } else if (served !== null && served === followed.peek() && (update.isWhole || update.list.revision >= revision)) {
-      if (!apply(update, served)) recover();
+    if (update.kind === 'problem') return onProblem(update);
+    if (update.kind === 'statistics') {
+      if (!isSame(update.statistics, statistics.peek())) statistics.value = update.statistics;
+    } else if (update.id === asked?.id) onAnswer(update, asked);
+    else if (update.id === served?.id && served.query === followed.peek()
+      && (update.isWhole || update.list.revision >= revision)) {
+      if (!apply(update, served.query)) recover();
       else hasFailed = false;
     }
   };
 
-  /** @param {Problem} refusal */
-  const onProblem = (refusal) => {
-    // The server keeps the query before, whose updates `receive` ignores.
-    const query = asked;
+  /** @param {{ id: number | null, problem: Problem }} refusal */
+  const onProblem = ({ id, problem: refusal }) => {
+    if (id === null && refusal.type === 'unauthorized') {
+      follow(null);
+      return onUnauthorized?.(refusal);
+    }
+    if (id === null) return goOffline('protocol');
+    if (id !== asked?.id) return;
+    // The server keeps the request before, whose updates `receive` ignores.
+    const { query } = asked;
     asked = null;
     attempts = 0;
     state.value = { kind: 'live' };
@@ -164,13 +176,14 @@ export function createLive({ url, environment = {} }) {
     else ask();
   };
 
-  /** @param {Update} update @param {ListQuery} query */
-  const onAnswer = (update, query) => {
+  /** @param {Update} update @param {Asked} request */
+  const onAnswer = (update, request) => {
     asked = null;
-    served = query;
-    if (query !== followed.peek()) return ask();
-    if (!apply(update, query)) return goOffline('protocol');
+    served = request;
+    if (request.query !== followed.peek()) return ask();
+    if (!update.isWhole || !apply(update, request.query)) return goOffline('protocol');
     attempts = 0;
+    hasFailed = false;
     problem.value = null;
     if (state.peek().kind !== 'live') state.value = { kind: 'live' };
     schedule(ask, SILENCE_MS);
@@ -216,6 +229,21 @@ export function createLive({ url, environment = {} }) {
   };
   const endWake = env.onWake(retry);
 
+  /** @param {ListQuery | null} query */
+  const follow = (query) => {
+    if (isClosed || isSame(query, followed.peek())) return;
+    batch(() => {
+      // A copy: the caller may change its object later.
+      followed.value = query && structuredClone(query);
+      problem.value = null;
+      if (query && socket) return ask();
+      if (query && state.peek().kind !== 'offline') return connect();
+      if (query) return;
+      hangUp();
+      state.value = { kind: 'idle' };
+    });
+  };
+
   return {
     /** @type {ReadonlySignal<LiveState>} */
     state,
@@ -229,6 +257,8 @@ export function createLive({ url, environment = {} }) {
     order,
     /** @type {ReadonlySignal<Counts | null>} Counts of the last query that requested them. */
     counts,
+    /** Statistics of the daemon, at most once a second. @type {ReadonlySignal<Statistics | null>} */
+    statistics,
     /** Refusal of the followed query; null if it is accepted. @type {ReadonlySignal<Problem | null>} */
     problem,
     /** Query of the rows that are shown. @type {ReadonlySignal<ListQuery | null>} */
@@ -239,19 +269,7 @@ export function createLive({ url, environment = {} }) {
     row: (id) => byId.get(id),
     /** Follows a query in place of the one before; null ends the connection. The rows stay until others arrive.
      *  @param {ListQuery | null} query */
-    follow(query) {
-      if (isClosed || isSame(query, followed.peek())) return;
-      batch(() => {
-        // A copy: the caller may change its object later.
-        followed.value = query && structuredClone(query);
-        problem.value = null;
-        if (query && socket) return ask();
-        if (query && state.peek().kind !== 'offline') return connect();
-        if (query) return;
-        hangUp();
-        state.value = { kind: 'idle' };
-      });
-    },
+    follow,
     retry,
     /** Ends the connection for good. */
     close() {
@@ -263,38 +281,39 @@ export function createLive({ url, environment = {} }) {
   };
 }
 
-/** @typedef {{ kind: 'list', isWhole: boolean, order: number[] | null, list: List }} Update */
-
-/** Returns true if an update can be the answer to a request. An update of the query before can be a whole window too,
- *  if its revision was too old; one that passes is replaced by the answer that follows it.
- *  @param {Update} update @param {ListQuery} query */
-function isAnswer({ isWhole, order, list }, query) {
-  if (!isWhole || order === null || list.torrents.length !== order.length) return false;
-  const rest = Math.max(0, list.total - (query.offset ?? 0));
-  return order.length === Math.min(rest, query.limit ?? Infinity);
-}
+/** @typedef {{ kind: 'list', id: number, isWhole: boolean, order: number[] | null, list: List }} Update */
+/** @typedef {{ kind: 'problem', id: number | null, problem: Problem }} Refusal */
 
 /** @param {unknown} value */
 const isNatural = (value) => Number.isSafeInteger(value) && /** @type {number} */ (value) >= 0;
 
 /** Checks a message as far as this module relies on it. @param {unknown} data
- *  @returns {Update | { kind: 'problem', problem: Problem } | 'malformed' | 'unknown'} */
+ *  @returns {Update | Refusal | { kind: 'statistics', statistics: Statistics } | 'malformed' | 'unknown'} */
 function parse(data) {
   /** @type {any} */
   let message;
   try { message = JSON.parse(/** @type {string} */ (data)); } catch { return 'malformed'; }
   if (typeof message?.kind !== 'string') return 'malformed';
-  const { kind, is_whole: isWhole, order = null, list } = message;
+  const { kind, id = null } = message;
   if (kind === 'problem') {
     const { type, detail, status } = message;
-    return typeof type === 'string' && typeof detail === 'string'
-      ? { kind, problem: { type, detail, status } } : 'malformed';
+    const isGood = (id === null || isNatural(id)) && typeof type === 'string' && typeof detail === 'string';
+    return isGood ? { kind, id, problem: { type, detail, status } } : 'malformed';
   }
-  if (kind !== 'list') return 'unknown';
-  const isGood = typeof isWhole === 'boolean' && (order === null || (Array.isArray(order) && order.every(isNatural)))
+  if (kind === 'statistics') {
+    const { statistics } = message;
+    return isNatural(statistics?.down_per_s) && isNatural(statistics.up_per_s) ? { kind, statistics } : 'malformed';
+  }
+  return kind === 'list' ? parseList(message) : 'unknown';
+}
+
+/** @param {any} message @returns {Update | 'malformed'} */
+function parseList({ id, is_whole: isWhole, order = null, list }) {
+  const isGood = isNatural(id) && typeof isWhole === 'boolean'
+    && (order === null || (Array.isArray(order) && order.every(isNatural)))
     && isNatural(list?.revision) && isNatural(list.total) && Array.isArray(list.torrents)
     && list.torrents.every((/** @type {any} */ row) => isNatural(row?.id) && typeof row.name === 'string');
-  return isGood ? { kind, isWhole, order, list: { counts: null, removed: null, ...list } } : 'malformed';
+  return isGood ? { kind: 'list', id, isWhole, order, list: { counts: null, removed: null, ...list } } : 'malformed';
 }
 
 /** Compares JSON values. Revisions of rows differ between runs of the server, and do not count.

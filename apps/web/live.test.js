@@ -18,7 +18,8 @@ test('first_query_connects_and_fills_the_window', () => {
   live.follow({ sort: ['name'], offset: 5, limit: 2, counts: true });
   assert.deepEqual([live.state.value.kind, live.isPending.value], ['connecting', true]);
   socket().open();
-  assert.deepEqual(socket().sent, [{ kind: 'follow', query: { sort: ['name'], offset: 5, limit: 2, counts: true } }]);
+  const query = { sort: ['name'], offset: 5, limit: 2, counts: true };
+  assert.deepEqual(socket().sent, [{ kind: 'follow', id: 1, query, statistics: true }]);
   socket().receive(whole(3, [row(9), row(4)], { total: 40, counts: { all: 40 } }));
   assert.deepEqual([live.state.value.kind, live.isPending.value], ['live', false]);
   assert.deepEqual([ids(live), live.total.value, live.first.value], [[9, 4], 40, 5]);
@@ -77,12 +78,21 @@ test('updates_of_the_query_before_are_ignored', () => {
   live.follow({ state: ['done'], limit: 2 });
   assert.equal(live.isPending.value, true);
   assert.equal(socket().sent.length, 2);
-  socket().receive(change(2, [7], [row(7)], 1));
-  socket().receive({ ...whole(3, [row(7)]), order: null });
-  socket().receive(whole(3, [row(7), row(8), row(9)]));
+  socket().receive({ ...change(2, [7], [row(7)], 1), id: 1 });
+  socket().receive({ ...whole(3, [row(7), row(8)]), id: 1 });
   assert.deepEqual(ids(live), [1]);
   socket().receive(whole(2, [row(5)]));
   assert.deepEqual([ids(live), live.isPending.value], [[5], false]);
+  socket().receive({ ...change(9, [7], [row(7)], 1), id: 1 });
+  assert.deepEqual(ids(live), [5]);
+});
+
+test('answer_that_is_no_whole_window_ends_the_connection', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  live.follow({ limit: 1 });
+  socket().receive(change(2, [1], [row(1)], 1));
+  assert.equal(live.state.value.reason, 'protocol');
 });
 
 test('of_several_queries_only_the_latest_is_requested_after_the_answer', () => {
@@ -114,12 +124,53 @@ test('refused_query_keeps_the_rows_and_reports_the_problem', () => {
   live.follow({ select: ['nothing'] });
   socket().receive({ kind: 'problem', type: 'not_found', detail: 'no torrent', status: 404 });
   assert.deepEqual(live.problem.value, { type: 'not_found', detail: 'no torrent', status: 404 });
-  socket().receive(change(2, [7], [row(7)], 1));
+  socket().receive({ ...change(2, [7], [row(7)], 1), id: 1 });
   assert.deepEqual([ids(live), live.state.value.kind, live.isPending.value], [[1], 'live', false]);
   live.follow({});
   assert.equal(live.problem.value, null);
   socket().receive(whole(2, [row(7)]));
   assert.deepEqual(ids(live), [7]);
+});
+
+test('refusal_of_an_earlier_request_is_ignored', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  live.follow({ limit: 1 });
+  socket().receive({ kind: 'problem', id: 1, type: 'not_found', detail: 'no torrent', status: 404 });
+  assert.deepEqual([live.problem.value, live.isPending.value], [null, true]);
+});
+
+test('end_of_the_session_ends_the_connection_for_good', () => {
+  const { live, socket, sockets, pass, begin, timers, refusals } = setup();
+  begin({}, whole(1, [row(1)]));
+  socket().receive({ kind: 'problem', id: null, type: 'unauthorized', detail: 'log in', status: 401 });
+  assert.deepEqual(refusals, [{ type: 'unauthorized', detail: 'log in', status: 401 }]);
+  pass(100_000);
+  assert.deepEqual([live.state.value.kind, sockets.length, timers.size], ['idle', 1, 0]);
+  live.follow({});
+  assert.equal(sockets.length, 2);
+});
+
+test('problem_without_a_request_ends_the_connection', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  socket().receive({ kind: 'problem', id: null, type: 'unavailable', detail: 'it ends', status: 503 });
+  assert.equal(live.state.value.reason, 'protocol');
+});
+
+test('statistics_change_only_with_their_values', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  assert.equal(live.statistics.value, null);
+  const statistics = { revision: 1, down_per_s: 5, up_per_s: 0 };
+  socket().receive({ kind: 'statistics', id: undefined, statistics });
+  const first = live.statistics.value;
+  assert.deepEqual(first, statistics);
+  socket().receive({ kind: 'statistics', statistics: { ...statistics, revision: 2 } });
+  assert.equal(live.statistics.value, first);
+  socket().receive({ kind: 'statistics', statistics: { ...statistics, up_per_s: 9 } });
+  assert.equal(live.statistics.value.up_per_s, 9);
+  assert.deepEqual(ids(live), [1]);
 });
 
 test('refused_query_is_a_sign_of_life', () => {
@@ -155,7 +206,7 @@ test('lost_connection_returns_after_growing_pauses', () => {
   assert.equal(live.state.value.kind, 'offline', 'an open connection without an answer is no success');
   pass(1000);
   socket().open();
-  assert.deepEqual(socket().sent, [{ kind: 'follow', query: { limit: 3 } }]);
+  assert.deepEqual(socket().sent.map(({ kind, query }) => [kind, query]), [['follow', { limit: 3 }]]);
   socket().receive(whole(9, [row(1)]));
   socket().drop();
   pass(500);
@@ -244,14 +295,14 @@ test('malformed_message_requests_the_window_and_the_second_ends_the_connection',
   const list = { revision: 1, total: 1, torrents: [], removed: [] };
   for (const message of [
     '', '{', 'null', '[]', '1', '{}', '{"kind":1}', undefined, '{"kind":"list"}', '{"kind":"problem"}',
-    JSON.stringify({ kind: 'list', is_whole: 1, order: null, list }),
-    JSON.stringify({ kind: 'list', is_whole: false, order: 'x', list }),
-    JSON.stringify({ kind: 'list', is_whole: false, order: [-1], list }),
-    JSON.stringify({ kind: 'list', is_whole: false, order: null, list: null }),
-    JSON.stringify({ kind: 'list', is_whole: false, order: null, list: { ...list, torrents: [null] } }),
-    JSON.stringify({ kind: 'list', is_whole: false, order: null, list: { ...list, revision: '1' } }),
-    JSON.stringify({ ...change(2, [1], [], 1), is_whole: true }),
-    JSON.stringify(change(2, [1, 8], [], 2)), JSON.stringify(change(2, [1, 1], [], 2)),
+    '{"kind":"statistics","statistics":{}}', JSON.stringify({ ...whole(2, [row(1)]), id: 'x' }),
+    ...[
+      { kind: 'list', is_whole: 1, order: null, list }, { kind: 'list', is_whole: false, order: 'x', list },
+      { kind: 'list', is_whole: false, order: [-1], list }, { kind: 'list', is_whole: false, order: null, list: null },
+      { kind: 'list', is_whole: false, order: null, list: { ...list, torrents: [null] } },
+      { kind: 'list', is_whole: false, order: null, list: { ...list, revision: '1' } },
+      { ...change(2, [1], [], 1), is_whole: true }, change(2, [1, 8], [], 2), change(2, [1, 1], [], 2),
+    ].map((message) => JSON.stringify({ ...message, id: 1 })),
   ]) {
     const { live, socket, pass, begin } = setup();
     begin({}, whole(1, [row(1)]));
@@ -260,9 +311,6 @@ test('malformed_message_requests_the_window_and_the_second_ends_the_connection',
     assert.equal(socket().sent.length, 2, message);
     assert.equal(live.snapshot.value, before);
     socket().receiveText(message);
-    const isIgnored = live.state.value.kind === 'live';
-    // A change of a list is no answer; it is ignored until the window arrives.
-    if (isIgnored) socket().receive(whole(2, [row(1)])), socket().receiveText(message);
     assert.equal(live.state.value.reason, 'protocol', message);
     pass(500);
     assert.equal(live.state.value.kind, 'connecting');
@@ -272,7 +320,7 @@ test('malformed_message_requests_the_window_and_the_second_ends_the_connection',
 test('message_of_an_unknown_kind_is_ignored', () => {
   const { live, socket, begin } = setup();
   begin({}, whole(1, [row(1)]));
-  socket().receive({ kind: 'statistics', down_per_s: 5 });
+  socket().receive({ kind: 'news', down_per_s: 5 });
   assert.deepEqual([live.state.value.kind, socket().sent.length], ['live', 1]);
 });
 

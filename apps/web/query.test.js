@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { listPairs } from './api.js';
 import { random } from './base/random.helpers.js';
 import {
-  COLUMN_KEYS, DEFAULT_VIEW, DENSITIES, FILTER_FIELDS, SORT_KEYS, STATES, fromHash, hasFilters, sortBy, toHash,
-  toQuery, toggleFilter,
+  COLUMN_KEYS, DEFAULT_VIEW, DENSITIES, FILTER_FIELDS, SORT_KEYS, STATES, fromHash, hasFilters, hashPairs, isFiltered,
+  sortBy, toHash, toQuery, toggleFilter, validColumns, withoutSort,
 } from './query.js';
 
 /** Checks all that the rest of the program relies on. */
@@ -17,33 +16,50 @@ function assertValid(view) {
   }
   assert.ok(view.filters.state.every((state) => STATES.includes(state)));
   assert.ok(view.search.length <= 500);
-  for (const [items, known] of [[view.sort, SORT_KEYS], [view.columns, COLUMN_KEYS]]) {
+  for (const name of ['any', 'allTags', 'isRegex']) assert.equal(typeof view[name], 'boolean');
+  const columns = view.columns ?? [{ key: 'name', widthPx: null }];
+  for (const [items, known] of [[view.sort, SORT_KEYS], [columns, COLUMN_KEYS]]) {
     const keys = items.map(({ key }) => key);
     assert.ok(keys.length > 0 && new Set(keys).size === keys.length && keys.every((key) => known.includes(key)));
   }
   assert.ok(view.sort.every(({ isDescending }) => typeof isDescending === 'boolean'));
-  assert.ok(view.columns.every(({ widthPx }) => widthPx === null || (widthPx >= 40 && widthPx <= 2000)));
-  assert.ok(DENSITIES.includes(view.density));
+  assert.ok(columns.every(({ widthPx }) => widthPx === null || (widthPx >= 40 && widthPx <= 2000)));
+  assert.ok(view.density === null || DENSITIES.includes(view.density));
 }
 
 test('default_view_has_an_empty_hash', () => {
   assert.equal(toHash(DEFAULT_VIEW), '');
-  for (const hash of ['', '#', '#?', '#=', '#&&&', '#color=red', '#sort=', '#columns=x,y&density=huge&state=melted']) {
+  for (const hash of ['', '#', '#?', '#=', '#&&&', '#color=red', '#sort=', '#columns=x,y&density=huge&state=melted',
+    '#any=1&is_regex=&all_tags=yes', '#/settings?section=web', '#/log&state=paused', '#torrent=5&tab=files']) {
     assert.deepEqual(fromHash(hash), DEFAULT_VIEW, hash);
   }
 });
 
 test('hash_is_readable_and_round_trips', () => {
   const view = {
-    filters: { state: ['paused', 'error'], category: ['linux/debian', ''], tag: ['a&b=c#%'], tracker: [] },
-    search: 'ubuntu 日本', sort: [{ key: 'down', isDescending: true }, { key: 'name', isDescending: false }],
+    filters: {
+      state: ['paused', 'tracker_error'], category: ['linux/debian', ''], tag: ['a&b=c#%'], tracker: [], dir: ['/a b'],
+    },
+    any: true, allTags: true, search: 'ubuntu 日本', isRegex: true,
+    sort: [{ key: 'down', isDescending: true }, { key: 'name', isDescending: false }],
     columns: [{ key: 'name', widthPx: 300 }, { key: 'tags', widthPx: null }], density: 'compact',
   };
   const hash = toHash(view);
-  assert.equal(hash, '#state=paused&state=error&category=linux%2Fdebian&category=&tag=a%26b%3Dc%23%25'
-    + '&search=ubuntu+%E6%97%A5%E6%9C%AC&sort=-down,name&columns=name:300,tags&density=compact');
+  assert.equal(hash, '#state=paused&state=tracker_error&category=linux/debian&category=&tag=a%26b%3Dc%23%25&dir=/a+b'
+    + '&any=true&all_tags=true&search=ubuntu+%E6%97%A5%E6%9C%AC&is_regex=true'
+    + '&sort=-down,name&columns=name:300,tags&density=compact');
   assert.deepEqual(fromHash(hash), view);
   assert.deepEqual(fromHash(hash.slice(1)), view);
+});
+
+test('hash_has_room_for_the_pairs_of_the_router', () => {
+  const view = { ...DEFAULT_VIEW, search: 'x' };
+  assert.equal(toHash(view, { torrent: 12, tab: 'files', page: null, section: '' }), '#search=x&torrent=12&tab=files');
+  assert.equal(toHash(DEFAULT_VIEW, { torrent: 0 }), '#torrent=0');
+  assert.deepEqual(fromHash('#search=x&torrent=12&tab=files'), view);
+  assert.equal(hashPairs('#search=x&torrent=12').get('torrent'), '12');
+  assert.deepEqual([...hashPairs('#/settings?torrent=1')], []);
+  assert.deepEqual([...hashPairs(`#torrent=${'1'.repeat(20_000)}`)], []);
 });
 
 test('hostile_hashes_decode_to_valid_views', () => {
@@ -64,8 +80,8 @@ test('hostile_hashes_decode_to_valid_views', () => {
 test('random_hashes_decode_to_valid_views_that_round_trip', () => {
   const pick = random(1);
   const parts = ['#', '&', '=', '%', '%00', '%ff', ',', ':', '-', '+', 'x', '😀', '\ud83d', '\u202e', '9', '300',
-    'search', 'density', 'compact', 'columns', 'sort', '&tag=', '&sort=', '&columns=', '&state=', ...FILTER_FIELDS,
-    ...STATES, ...COLUMN_KEYS];
+    'search', 'density', 'compact', 'columns', '&any=true', '&is_regex=true', '&all_tags=true', '/', 'sort',
+    '&tag=', '&sort=', '&columns=', '&state=', ...FILTER_FIELDS, ...STATES, ...COLUMN_KEYS];
   for (let n = 0; n < 20_000; n += 1) {
     const hash = Array.from({ length: pick(25) }, () => parts[pick(parts.length)]).join('');
     const view = fromHash(hash);
@@ -82,21 +98,26 @@ test('random_views_round_trip', () => {
     const sort = some(SORT_KEYS, 4).map((key) => ({ key, isDescending: pick(2) === 1 }));
     const columns = some(COLUMN_KEYS, 9).map((key) => ({ key, widthPx: pick(2) ? null : 40 + pick(1961) }));
     const view = {
-      filters: { state: some(STATES, 3), category: some(texts, 4), tag: some(texts, 4), tracker: some(texts, 4) },
-      search: texts[pick(texts.length)], density: DENSITIES[pick(3)],
-      sort: sort.length ? sort : DEFAULT_VIEW.sort, columns: columns.length ? columns : DEFAULT_VIEW.columns,
+      filters: {
+        state: some(STATES, 3), category: some(texts, 4), tag: some(texts, 4), tracker: some(texts, 4),
+        dir: some(texts, 4),
+      },
+      any: pick(2) === 1, allTags: pick(2) === 1, isRegex: pick(2) === 1,
+      search: texts[pick(texts.length)], density: [...DENSITIES, null][pick(4)],
+      sort: sort.length ? sort : DEFAULT_VIEW.sort, columns: columns.length ? columns : null,
     };
     assert.deepEqual(fromHash(toHash(view)), view);
   }
 });
 
 test('query_has_the_names_of_the_api', () => {
-  const view = fromHash('#state=active&tag=&search=a+b&sort=-down,name');
-  assert.deepEqual(listPairs(toQuery(view, { offset: 20, limit: 40, counts: true })), [
-    ['state', 'active'], ['tag', ''], ['search', 'a b'], ['sort', '-down'], ['sort', 'name'], ['offset', '20'],
-    ['limit', '40'], ['counts', 'true'],
-  ]);
-  assert.deepEqual(listPairs(toQuery({ ...DEFAULT_VIEW, search: '  ' })), [['sort', '-added']]);
+  const view = fromHash('#state=active&tag=&dir=/data&search=a+b&is_regex=true&any=true&all_tags=true&sort=-down,name');
+  assert.deepEqual(toQuery(view, { offset: 20, limit: 40, counts: true }), {
+    state: ['active'], category: [], tag: [''], tracker: [], dir: ['/data'], any: true, all_tags: true, search: 'a b',
+    is_regex: true, sort: ['-down', 'name'], offset: 20, limit: 40, counts: true,
+  });
+  const { search, sort, offset, limit, counts } = toQuery({ ...DEFAULT_VIEW, search: '  ' });
+  assert.deepEqual([search, sort, offset, limit, counts], [null, ['-added'], 0, null, false]);
 });
 
 test('sort_by_a_column_flips_or_adds_its_key', () => {
@@ -107,9 +128,26 @@ test('sort_by_a_column_flips_or_adds_its_key', () => {
   assert.deepEqual(sortBy([name, size], 'name', true), [{ ...name, isDescending: true }, size]);
 });
 
+test('sort_without_a_key_is_never_empty', () => {
+  const name = { key: 'name', isDescending: false }, size = { key: 'size', isDescending: true };
+  assert.deepEqual(withoutSort([name, size], 'name'), [size]);
+  assert.deepEqual(withoutSort([name], 'name'), DEFAULT_VIEW.sort);
+});
+
+test('stored_columns_are_checked', () => {
+  for (const bad of [undefined, null, 5, 'name', {}, [], [null, 1, {}, { key: 'x' }]]) {
+    assert.equal(validColumns(bad), null);
+  }
+  assert.deepEqual(validColumns([{ key: 'name', widthPx: '9' }, { key: 'size', widthPx: 9, x: 1 }, { key: 'name' }]),
+    [{ key: 'name', widthPx: null }, { key: 'size', widthPx: 40 }]);
+});
+
 test('toggle_of_a_filter_adds_and_removes_a_value', () => {
   const { filters } = DEFAULT_VIEW;
   const one = toggleFilter(filters, 'tag', '');
   assert.deepEqual([one.tag, hasFilters(one), hasFilters(filters)], [[''], true, false]);
   assert.deepEqual(toggleFilter(one, 'tag', ''), filters);
+  const views = [DEFAULT_VIEW, { ...DEFAULT_VIEW, search: ' ' }, { ...DEFAULT_VIEW, filters: one },
+    { ...DEFAULT_VIEW, search: 'x' }];
+  assert.deepEqual(views.map(isFiltered), [false, false, true, true]);
 });

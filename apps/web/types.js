@@ -57,6 +57,10 @@
  *  @property {string[]} [category]
  *  @property {string[]} [tag]
  *  @property {string[]} [tracker]
+ *  @property {string[]} [dir]
+ *  @property {boolean} [all_tags]
+ *  @property {boolean} [any]
+ *  @property {boolean} [is_regex]
  *  @property {string | null} [search]
  *  @property {string[]} [sort] keys, after `-` to begin with the largest value
  *  @property {number} [offset]
@@ -64,7 +68,7 @@
  *  @property {number | null} [since]
  *  @property {boolean} [counts] */
 /** @typedef {Record<string, number>} CountMap */
-/** @typedef {{ all: number, active: number, states: CountMap, categories: CountMap, tags: CountMap,
+/** @typedef {{ all: number, active: number, complete: number, tracker_errors: number, states: CountMap, categories: CountMap, tags: CountMap,
  *    trackers: CountMap, dirs: CountMap }} Counts */
 /** @typedef {object} List
  *  @property {number} revision
@@ -78,6 +82,29 @@
 /** @typedef {{ done: number[], under_way: number[], failed: { id: number, problem: Problem }[] }} ActionResult */
 
 /** @typedef {{ torrent: string } | { magnet: string } | { url: string }} AddSource `torrent` is in base64. */
+/** @typedef {object} Preview
+ *  @property {string} hash
+ *  @property {string | null} hash_v2
+ *  @property {string} name
+ *  @property {number} total_bytes
+ *  @property {number} piece_bytes
+ *  @property {number} pieces
+ *  @property {boolean} is_private
+ *  @property {string | null} comment
+ *  @property {string | null} created_by
+ *  @property {number | null} created_unix_s
+ *  @property {string[]} trackers
+ *  @property {{ index: number, path: string, size_bytes: number }[]} files
+ *  @property {{ id: number, name: string } | null} duplicate */
+/** @typedef {{ dir: string, parent: string | null, folders: string[], free_bytes: number | null,
+ *    total_bytes: number | null, is_writable: boolean }} Folder */
+/** @typedef {{ path: string, format: 'hybrid' | 'v1' | 'v2', piece_bytes: number | null, trackers: string[][],
+ *    web_seeds: string[], comment: string, source: string, is_private: boolean, ignore: string[],
+ *    include_hidden: boolean, add: boolean, category: string | null }} CreationRequest */
+/** @typedef {{ id: number, path: string, state: 'waiting' | 'hashing' | 'done' | 'failed' | 'unknown',
+ *    done_bytes: number, total_bytes: number, problem: Problem | null, warnings: string[], name: string | null,
+ *    hash: string | null, magnet: string | null, torrent: number | null }} Creation */
+/** @typedef {{ end_unix_ms: number, step_ms: number, down: (number | null)[], up: (number | null)[] }} History */
 /** @typedef {'skip' | 'low' | 'normal' | 'high'} FilePriority */
 /** @typedef {object} AddOptions
  *  @property {string | null} [dir]
@@ -187,13 +214,18 @@
  *  @property {number} peers
  *  @property {number | null} free_bytes
  *  @property {number} uptime_s
+ *  @property {'incoming' | 'outgoing' | 'none' | 'unknown'} connectivity
+ *  @property {string | null} connectivity_hint
+ *  @property {number | null} dht_nodes
+ *  @property {number} peer_port
  *  @property {boolean} alternative_limits
  *  @property {string | null} save_error */
-/** @typedef {{ name: string, version: string, peer_addr: string, api_addrs: string[], state_dir: string, pid: number }}
+/** @typedef {{ name: string, version: string, peer_addr: string, api_addrs: string[],
+ *    web_url: string | null, state_dir: string, pid: number }}
  *    Daemon */
 /** @typedef {'on' | 'off' | 'schedule'} AlternativeLimits */
 /** @typedef {{ number: number, unix_ms: number, level: 'error' | 'warn' | 'info' | 'debug' | 'trace', target: string,
- *    message: string }} LogLine */
+ *    message: string, torrent: number | null }} LogLine */
 
 /** @typedef {{ username: string, password: string } | { code: string }} Login */
 /** @typedef {{ by: 'socket' | 'session' | 'token' | 'password' | 'unknown', username: string | null,

@@ -99,7 +99,8 @@ export function lineChart({ formatRate, formatTime, base = 1024, ...options }) {
     context.textAlign = 'center';
     const zoneMs = new Date(endMs).getTimezoneOffset() * -60_000;
     for (const ms of timeTicks(endMs - last * stepMs, endMs, Math.max(1, width / 90), zoneMs)) {
-      context.fillText(formatTime(ms), x(last - (endMs - ms) / stepMs), height - 5);
+      const text = formatTime(ms), half = context.measureText(text).width / 2, at = x(last - (endMs - ms) / stepMs);
+      context.fillText(text, Math.min(Math.max(at, half), width - half), height - 5);
     }
     drawSeries(context, down, color('--chart-down'), x, y);
     drawSeries(context, up, color('--chart-up'), x, y);

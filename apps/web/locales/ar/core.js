@@ -1,9 +1,9 @@
-/** Messages in Arabic. */
+/** Arabic messages of the whole. */
 
-/** @import { Catalogue } from '../i18n.js' */
-/** @import { Format } from '../format.js' */
+/** @import { Translated } from '../../i18n.js' */
+/** @import { Format } from '../../format.js' */
 
-import { plural } from './plural.js';
+import { plural } from '../plural.js';
 
 const n = plural('ar');
 
@@ -23,7 +23,7 @@ const seconds = (count, f) => n(count, f, {
   zero: 'لحظات', one: 'ثانية واحدة', two: 'ثانيتين', few: '# ثوانٍ', many: '# ثانية', other: '# ثانية',
 });
 
-/** @type {Catalogue} */
+/** @type {Translated<typeof import('../en/core.js').default>} */
 export default {
   'state.all': 'الكل',
   'state.active': 'نشط',

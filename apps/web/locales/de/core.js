@@ -1,12 +1,12 @@
-/** Messages in German. */
+/** German messages of the whole. */
 
-/** @import { Catalogue } from '../i18n.js' */
+/** @import { Translated } from '../../i18n.js' */
 
-import { plural } from './plural.js';
+import { plural } from '../plural.js';
 
 const n = plural('de');
 
-/** @type {Catalogue} */
+/** @type {Translated<typeof import('../en/core.js').default>} */
 export default {
   'state.all': 'Alle',
   'state.active': 'Aktiv',

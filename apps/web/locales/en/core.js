@@ -1,8 +1,8 @@
-/** Messages in English, which define the keys and the parameters of all catalogues. */
+/** English messages of the whole, which define keys and parameters for the other languages. */
 
-/** @import { Format } from '../format.js' */
+/** @import { Format } from '../../format.js' */
 
-import { plural } from './plural.js';
+import { plural } from '../plural.js';
 
 const n = plural('en');
 /** @typedef {Pick<Format, 'count'>} F */

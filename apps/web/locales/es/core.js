@@ -1,13 +1,13 @@
-/** Messages in Spanish. */
+/** Spanish messages of the whole. */
 
-/** @import { Catalogue } from '../i18n.js' */
+/** @import { Translated } from '../../i18n.js' */
 
-import { plural } from './plural.js';
+import { plural } from '../plural.js';
 
 // The form "many" is for millions: "un millón de torrents".
 const n = plural('es');
 
-/** @type {Catalogue} */
+/** @type {Translated<typeof import('../en/core.js').default>} */
 export default {
   'state.all': 'Todos',
   'state.active': 'Activos',

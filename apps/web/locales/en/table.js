@@ -1,0 +1,81 @@
+/** English messages of the list of torrents. */
+
+/** @import { Format } from '../../format.js' */
+
+/** @typedef {Pick<Format, 'count'>} F */
+
+export default {
+  'column.total': 'Total size',
+  'column.active_time': 'Time active',
+  'column.seeding_time': 'Time seeding',
+  'column.down_limit': 'Download limit',
+  'column.up_limit': 'Upload limit',
+  'column.private': 'Private',
+  'column.private_yes': 'Yes',
+  'column.private_no': 'No',
+  'column.hash': 'Info-hash',
+
+  'command.open': 'Show details',
+  'command.close': 'Close details or clear selection',
+  'command.goals': 'Set goals…',
+  'command.trackers': 'Edit trackers…',
+  'command.peers': 'Add peers…',
+  'command.copy': 'Copy',
+  'command.copy_name': 'Copy name',
+  'command.queue': 'Queue',
+  'command.transfer': 'Transfer',
+  'command.other': 'Other…',
+  'command.help': 'Keyboard shortcuts',
+
+  'table.selection': 'Actions for selected torrents',
+  'table.selected_of': (/** @type {{ count: number, total: string }} */ { count, total }, /** @type {F} */ f) =>
+    `${f.count(count)} of ${total} selected`,
+  'table.done_of': (/** @type {{ done: string, size: string }} */ { done, size }) => `${done} of ${size}`,
+  'table.no_match_hint': 'Remove a filter or change the search.',
+  'table.no_clipboard': 'the browser does not allow the clipboard',
+  'table.sort_ascending': 'Sort ascending',
+  'table.sort_descending': 'Sort descending',
+  'table.sort_also': 'Add to the sort order',
+  'table.sort_not': 'Remove from the sort order',
+  'table.move_to_start': 'Move towards the start',
+  'table.move_to_end': 'Move towards the end',
+  'table.fit': 'Fit width to content',
+  'table.hide': 'Hide column',
+  'table.place_is': (/** @type {{ name: string, position: string }} */ { name, position }) =>
+    `${name}: position ${position}`,
+  'table.width_is': (/** @type {{ name: string, count: number }} */ { name, count }, /** @type {F} */ f) =>
+    `${name}: width ${f.count(count)} pixels`,
+  'table.view': 'Columns and row height',
+  'table.own_columns': 'Only for this view',
+  'table.own_columns_hint': 'The columns become part of the address and of the view when you save it.',
+
+  'help.torrents': 'Selected torrents',
+  'help.list': 'List',
+  'help.app': 'Everywhere',
+  'help.header': 'Column headers',
+  'help.move': 'Select the row above or below',
+  'help.page': 'One page up or down',
+  'help.ends': 'First or last row',
+  'help.range': 'Extend the selection',
+  'help.move_only': 'Move without selecting',
+  'help.toggle': 'Select or deselect the row',
+  'help.menu': 'Open the menu',
+  'help.sort': 'Sort, or change the direction',
+  'help.sort_also': 'Sort by this column too',
+  'help.resize': 'Change the width',
+  'help.reorder': 'Move the column',
+  'help.single_keys': 'Shortcuts without a modifier',
+  'help.single_keys_hint': 'Keys such as / and ? work alone. Turn this off if you use speech input.',
+
+  'key.mod': 'Ctrl',
+  'key.shift': 'Shift',
+  'key.delete': 'Del',
+  'key.insert': 'Ins',
+  'key.escape': 'Esc',
+  'key.enter': 'Enter',
+  'key.space': 'Space',
+  'key.home': 'Home',
+  'key.end': 'End',
+  'key.page_up': 'Page up',
+  'key.page_down': 'Page down',
+};

@@ -1,0 +1,193 @@
+/**
+ * Controls of settings, by kind. Switches and choices save at once; texts with Enter or when the focus leaves them.
+ * Escape restores the value in effect.
+ */
+
+/** @import { ReadonlySignal, Signal } from '../../base/signal.js' */
+/** @import { Setting } from '../../types.js' */
+/** @import { App } from '../../app.js' */
+/** @import { Edit } from './store.js' */
+
+import { html } from '../../base/html.js';
+import { effect, signal, untracked } from '../../base/signal.js';
+import { comboField } from '../../ui/fields.js';
+import { folderState } from '../../ui/path.js';
+import { completions, joinPath, splitPath } from '../../ui/path_text.js';
+import { choiceName, noneName, settingName } from './names.js';
+import { fieldText, isOptional, parseField } from './values.js';
+
+/** @typedef {object} ControlContext
+ *  @property {App} app
+ *  @property {ReadonlySignal<Setting>} setting
+ *  @property {Edit} edit
+ *  @property {string} id of the control
+ *  @property {string} describedBy */
+
+/** Creates the control of a setting. @param {ControlContext} context @returns {Node} */
+export function controlOf(context) {
+  const { kind, key } = context.setting.peek();
+  switch (kind.type) {
+    case 'bool': return switchControl(context);
+    case 'choice': return choiceControl(context);
+    case 'list': return listControl(context);
+    case 'path': return /_dir$/.test(key) ? folderControl(context) : textControl(context);
+    case 'text': case 'count': case 'rate': case 'time': case 'ratio': return textControl(context);
+    default: return readOnly(context);
+  }
+}
+
+/** @param {ControlContext} context */
+function switchControl({ setting, edit, id, describedBy }) {
+  const isOn = () => setting.value.value === true;
+  /** @type {HTMLInputElement} */
+  const input = /** @type {HTMLInputElement} */ (html`<input type="checkbox" role="switch" id=${id} .checked=${isOn}
+    aria-describedby=${describedBy} @change=${async () => {
+      if (!(await edit.save(input.checked))) input.checked = setting.peek().value === true;
+    }}/>`);
+  return html`<span class="k-check k-switch p-switch">${input}</span>`;
+}
+
+/** @param {ControlContext} context */
+function choiceControl({ app, setting, edit, id, describedBy }) {
+  const { key, kind } = setting.peek();
+  const select = /** @type {HTMLSelectElement} */ (html`<select class="k-input k-select" id=${id}
+    aria-describedby=${describedBy} @change=${async () => {
+      if (!(await edit.save(select.value))) select.value = String(setting.peek().value);
+    }}>${(kind.choices ?? []).map((word) => html`<option value=${word}>${() => choiceName(app, key, word)}</option>`)}
+    </select>`);
+  effect(() => { select.value = String(setting.value.value); });
+  return select;
+}
+
+/** @param {ControlContext} context */
+function textControl(context) {
+  const { app, setting, id, describedBy } = context;
+  const { kind, key } = setting.peek();
+  const draft = createDraft(context);
+  const isNumber = kind.type === 'count' || kind.type === 'ratio';
+  return html`<input class="k-input" id=${id} .value=${draft.text} dir="ltr" spellcheck="false" autocapitalize="off"
+    autocomplete="off" class:p-short=${isNumber || kind.type === 'rate' || kind.type === 'time'}
+    inputmode=${kind.type === 'count' ? 'numeric' : null} aria-describedby=${describedBy}
+    aria-invalid=${draft.isInvalid} placeholder=${() => (isOptional(setting.value) ? noneName(app, key, kind) : null)}
+    @input=${draft.onInput} @change=${draft.commit}
+    @keydown=${(/** @type {KeyboardEvent} */ event) => draft.onKey(event, true)}/>`;
+}
+
+/** @param {ControlContext} context */
+function listControl(context) {
+  const { app, setting, id, describedBy } = context;
+  const draft = createDraft(context);
+  return html`<textarea class="k-input p-list" id=${id} .value=${draft.text} dir="ltr" spellcheck="false"
+    rows=${() => String(Math.min(8, Math.max(2, draft.text.value.split('\n').length)))} aria-describedby=${describedBy}
+    aria-invalid=${draft.isInvalid} placeholder=${() => noneName(app, setting.peek().key, setting.peek().kind)}
+    @input=${draft.onInput} @change=${draft.commit}
+    @keydown=${(/** @type {KeyboardEvent} */ event) => draft.onKey(event, event.ctrlKey || event.metaKey)}></textarea>`;
+}
+
+/** Field of a folder on the server, with completion. It also takes paths below the home folder of the daemon.
+ *  @param {ControlContext} context */
+function folderControl(context) {
+  const { app, setting, edit, describedBy } = context;
+  const { key } = setting.peek();
+  const draft = createDraft(context);
+  const folder = folderState(app, draft.text);
+  const field = comboField({
+    label: () => settingName(app, key), hideLabel: true, value: draft.text, dir: 'ltr', onChoose: () => {},
+    placeholder: isOptional(setting.peek()) ? noneName(app, key, setting.peek().kind) : undefined,
+    suggestions: (text, abort) => foldersFor(app, text, abort),
+    help: () => folderText(app, folder.value),
+  });
+  /** @param {FocusEvent} event */
+  const onLeave = (event) => {
+    // The list of suggestions belongs to the field.
+    if (!wrapper.contains(/** @type {Node | null} */ (event.relatedTarget))) draft.commit();
+  };
+  /** @param {KeyboardEvent} event */
+  const onKey = (event) => { if (!event.defaultPrevented) draft.onKey(event, true); };
+  /** @type {HTMLElement} */
+  const wrapper = /** @type {HTMLElement} */ (html`<div class="p-folder" @focusout=${onLeave}
+    @keydown=${onKey}>${field}</div>`);
+  const input = wrapper.querySelector('input');
+  input?.setAttribute('aria-describedby', `${input.getAttribute('aria-describedby') ?? ''} ${describedBy}`.trim());
+  effect(() => { input?.classList.toggle('p-invalid', edit.state.value.kind === 'failed'); });
+  return wrapper;
+}
+
+/** @param {App} app @param {string} text @param {AbortSignal} abort */
+async function foldersFor(app, text, abort) {
+  const parts = splitPath(text);
+  if (!parts) return [];
+  const { folders } = await app.api.folders(parts.dir, { signal: abort });
+  return completions(folders, parts.prefix).map((name) => joinPath(parts.dir, name)).map((path) =>
+    ({ value: `${path}/`, label: app.clean(path) }));
+}
+
+/** @param {App} app @param {import('../../ui/path.js').FolderState} state */
+function folderText(app, { kind, folder }) {
+  if (!folder || kind === 'none' || kind === 'unknown' || folder.free_bytes === null) return '';
+  const free = app.t('status.free', { size: app.f().size(folder.free_bytes) });
+  return kind === 'missing' ? `${app.t('edit.folder_missing')} ${free}` : free;
+}
+
+/** @param {ControlContext} context */
+function readOnly({ app, setting, id }) {
+  const text = () => {
+    const { value } = setting.value;
+    return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  };
+  return html`<div><output class="p-code" id=${id} dir="auto">${text}</output>
+    <p class="p-help">${() => app.t('edit.read_only')}</p></div>`;
+}
+
+/** Creates the text of a field, which follows the value in effect while the user does not change it.
+ *  @param {ControlContext} context */
+function createDraft({ app, setting, edit }) {
+  /** @type {Signal<string>} */
+  const text = signal('');
+  const valueText = () => fieldText(setting.value.kind, setting.value.value);
+  const restore = () => { text.value = untracked(valueText); };
+  effect(() => { text.value = valueText(); });
+
+  const commit = async () => {
+    const now = setting.peek();
+    // A text that was not touched may be a shorter form of the value.
+    if (text.peek() === fieldText(now.kind, now.value)) return edit.state.peek().kind === 'failed' && edit.refuse(null);
+    const typed = now.kind.type === 'path' ? text.peek().replace(/(.)\/+$/, '$1') : text.peek();
+    const parsed = parseField(now, typed, app.f().decimal);
+    if (parsed.fault) return edit.refuse(faultText(app, now, parsed.fault));
+    // The daemon may write the value in another way.
+    if (await edit.save(parsed.value)) restore();
+  };
+  return {
+    text, commit,
+    isInvalid: () => (edit.state.value.kind === 'failed' ? 'true' : null),
+    /** @param {Event} event */
+    onInput(event) { text.value = /** @type {HTMLInputElement} */ (event.target).value; },
+    /** @param {KeyboardEvent} event @param {boolean} saves true if Enter saves */
+    onKey(event, saves) {
+      if (event.isComposing) return;
+      if (event.key === 'Enter' && saves) {
+        event.preventDefault();
+        commit();
+      } else if (event.key === 'Escape' && text.peek() !== untracked(valueText)) {
+        event.stopPropagation();
+        restore();
+        edit.refuse(null);
+      }
+    },
+  };
+}
+
+/** Returns a fault in words. @param {App} app @param {Setting} setting @param {import('./values.js').Fault} fault */
+function faultText(app, { kind }, fault) {
+  const format = app.f();
+  switch (fault) {
+    case 'number': case 'unit': case 'range': case 'zero': return app.t(`input.${fault}`);
+    case 'count': return app.t('edit.fault_count', { min: format.count(kind.min ?? 0), max: format.count(kind.max) });
+    case 'time': return app.t('edit.fault_time', {
+      min: fieldText(kind, kind.min_s ?? 0), max: fieldText(kind, kind.max_s ?? 0),
+    });
+    case 'ratio': return app.t('edit.fault_ratio');
+    case 'missing': return app.t('edit.fault_missing');
+  }
+}
