@@ -489,6 +489,9 @@ pub(crate) struct DemoArgs {
     /// Amount of data to transfer, in MiB
     #[arg(long, value_name = "MiB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub(crate) size: u64,
+    /// Show the download in the web UI instead, and run until stopped
+    #[arg(long)]
+    pub(crate) web: bool,
     /// Folder for the data while the demo runs; it needs about twice the size [default: the folder for temporary files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,

@@ -25,7 +25,8 @@ pub(crate) fn torrents() -> ArgValueCompleter {
         }
         if let Some(rest) = typed.strip_prefix("state:") {
             let states = ztor_api::State::ALL.into_iter().map(|state| state.name().to_owned());
-            return with_prefix("state:", rest, states.chain(["active".to_owned()]).collect());
+            let groups = ztor_api::StateGroup::ALL.into_iter().map(|group| group.name().to_owned());
+            return with_prefix("state:", rest, states.chain(groups).collect());
         }
         let names = ask(|client| async move {
             let list = client.list(&ListQuery::default()).await?;

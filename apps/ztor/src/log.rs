@@ -98,7 +98,7 @@ impl<S: Subscriber> Layer<S> for Kept {
         event.record(&mut text);
         let metadata = event.metadata();
         let level = metadata.level().as_str().to_ascii_lowercase();
-        self.0.push(&level, metadata.target(), text.message + &text.fields);
+        self.0.push(&level, metadata.target(), text.message + &text.fields, text.torrent);
     }
 }
 
@@ -107,9 +107,18 @@ impl<S: Subscriber> Layer<S> for Kept {
 struct Text {
     message: String,
     fields: String,
+    /// Id of the torrent that the event is about.
+    torrent: Option<u64>,
 }
 
 impl Visit for Text {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "id" {
+            self.torrent = Some(value);
+        }
+        self.record_debug(field, &value);
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
     }

@@ -2,6 +2,7 @@
 //! into an exit code. The library crates do the work; this one presents it to users and scripts.
 
 mod args;
+mod browser;
 mod check;
 mod commands;
 mod complete;

@@ -17,6 +17,7 @@ mod settings;
 mod table;
 mod wait;
 mod watch;
+mod web;
 mod whole;
 
 use crate::console::Console;
@@ -54,5 +55,6 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
         RemoteCommand::Token(args) => access::token(&args, &connect(&args.daemon)?),
         RemoteCommand::Password(args) => access::password(&args, &connect(&args.daemon)?),
+        RemoteCommand::Web(args) => web::run(&args, &connect(&args.daemon)?),
     }
 }

@@ -11,6 +11,7 @@
 mod access;
 mod action;
 mod add;
+mod creation;
 mod detail;
 mod goals;
 mod labels;
@@ -18,6 +19,7 @@ mod list;
 mod live;
 mod log;
 mod object;
+mod preview;
 mod problem;
 mod settings;
 mod state;
@@ -30,6 +32,7 @@ pub use access::{
 };
 pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
 pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
+pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, NewCreation};
 pub use detail::{
     Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker,
 };
@@ -38,10 +41,11 @@ pub use labels::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 pub use list::{Counts, List, ListQuery, Removed, Sort, SortKey};
 pub use live::{LiveRequest, LiveUpdate};
 pub use log::LogLine;
+pub use preview::{Folder, Known, Preview, PreviewFile, PreviewRequest};
 pub use problem::{Problem, ProblemKind};
 pub use settings::{Setting, SettingChange, SettingKind, SettingSource, SettingValue};
-pub use state::{Fault, FaultKind, State};
-pub use statistics::{Daemon, Statistics};
+pub use state::{Fault, FaultKind, State, StateGroup};
+pub use statistics::{Connectivity, Daemon, History, Statistics};
 pub use torrent::{Limits, Moving, Torrent};
 pub use watch::{WatchFolder, WatchFolderEdit, WatchLoaded, WatchProblem};
 

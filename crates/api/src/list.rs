@@ -4,7 +4,8 @@ use crate::torrent::Torrent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Query of a list. Conditions on different fields must all hold; of several values of one field, one must.
+/// Query of a list. Conditions on different fields must all hold, unless `any` is set; of several values of one field, one
+/// must.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -12,7 +13,8 @@ pub struct ListQuery {
     /// Selection by terms, of which one must match; see [`ActionRequest::torrents`](crate::ActionRequest). Empty
     /// selects all.
     pub select: Vec<String>,
-    /// States by name, or `active`: torrents that transfer data.
+    /// States by name, and groups of torrents: `active`, which transfer data, and `inactive`; `complete`, with all wanted
+    /// data, and `incomplete`; `tracker_error`, of which no tracker works.
     pub state: Vec<String>,
     /// Categories, with those below them; the empty string is no category.
     pub category: Vec<String>,
@@ -20,8 +22,16 @@ pub struct ListQuery {
     pub tag: Vec<String>,
     /// Hosts of trackers; the empty string is no tracker.
     pub tracker: Vec<String>,
+    /// Download folders, as the torrents have them.
+    pub dir: Vec<String>,
+    /// True for torrents with all of the tags, rather than one of them.
+    pub all_tags: bool,
+    /// True if one of the conditions on state, category, tag, tracker and folder is enough. The search must match always.
+    pub any: bool,
     /// Words that the name contains, in any order and case.
     pub search: Option<String>,
+    /// True if `search` is a regular expression. It ignores case unless it has a capital letter.
+    pub is_regex: bool,
     /// Sort order; later keys count where earlier ones are equal. By id at the end.
     pub sort: Vec<Sort>,
     /// Number of torrents to skip.
@@ -44,6 +54,7 @@ impl ListQuery {
             ("category", &self.category),
             ("tag", &self.tag),
             ("tracker", &self.tracker),
+            ("dir", &self.dir),
         ];
         for (name, values) in lists {
             pairs.extend(values.iter().map(|value| (name, value.clone())));
@@ -55,9 +66,15 @@ impl ListQuery {
         }
         pairs.extend(self.limit.iter().map(|limit| ("limit", limit.to_string())));
         pairs.extend(self.since.iter().map(|since| ("since", since.to_string())));
-        if self.counts {
-            pairs.push(("counts", "true".to_owned()));
-        }
+        let flags = [
+            ("all_tags", self.all_tags),
+            ("any", self.any),
+            ("is_regex", self.is_regex),
+            ("counts", self.counts),
+        ];
+        pairs.extend(
+            flags.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| (name, "true".to_owned())),
+        );
         pairs
     }
 }
@@ -220,6 +237,10 @@ pub struct Counts {
     pub all: usize,
     /// Torrents that transfer data.
     pub active: usize,
+    /// Torrents with all wanted data.
+    pub complete: usize,
+    /// Torrents of which no tracker works.
+    pub tracker_errors: usize,
     /// By state.
     pub states: BTreeMap<String, usize>,
     /// By category; the empty string is no category.

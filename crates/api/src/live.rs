@@ -2,6 +2,8 @@
 
 use crate::list::{List, ListQuery};
 use crate::object::object;
+use crate::problem::Problem;
+use crate::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
 /// Message of a front end.
@@ -12,9 +14,15 @@ use serde::{Deserialize, Serialize};
 pub enum LiveRequest {
     /// Begins to follow a list, in place of the one before. The answer is a [`LiveUpdate::List`] with the whole window.
     Follow {
+        /// Number of the request, which its answer and the updates after it repeat.
+        #[serde(default)]
+        id: Option<u64>,
         /// Query. `since` has no effect: the answer has the whole window.
         #[serde(deserialize_with = "object")]
         query: ListQuery,
+        /// True to follow the statistics too.
+        #[serde(default)]
+        statistics: bool,
     },
 }
 
@@ -26,13 +34,26 @@ pub enum LiveRequest {
 pub enum LiveUpdate {
     /// The list, or what has changed in it since the last update.
     List {
+        /// Number of the request that the list belongs to.
+        id: Option<u64>,
         /// True if `list` is all of the window, not a change.
         is_whole: bool,
         /// Ids of the window in order; `null` if they are as before.
         order: Option<Vec<u64>>,
-        /// The list, with the changed torrents only if `is_whole` is false.
+        /// The list, with the changed torrents only if `is_whole` is false. `counts` is `null` if they are as before.
         list: Box<List>,
     },
-    /// The request is refused.
-    Problem(crate::problem::Problem),
+    /// The statistics: with the answer to a request for them, and then after changes, at most once a second.
+    Statistics {
+        /// The statistics.
+        statistics: Box<Statistics>,
+    },
+    /// The request is refused, or the connection ends, as the login did.
+    Problem {
+        /// Number of the request; `null` if there was none or it cannot be read.
+        id: Option<u64>,
+        /// The problem.
+        #[serde(flatten)]
+        problem: Problem,
+    },
 }

@@ -17,4 +17,6 @@ pub struct LogLine {
     pub target: String,
     /// Message with its fields, unfiltered: names in it may contain control characters.
     pub message: String,
+    /// Id of the torrent that it is about; `null` for other lines.
+    pub torrent: Option<u64>,
 }

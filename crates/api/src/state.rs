@@ -33,6 +33,44 @@ pub enum State {
     Unknown,
 }
 
+/// Group of torrents that is selected like a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateGroup {
+    /// Torrents that transfer data.
+    Active,
+    /// Torrents that transfer none.
+    Inactive,
+    /// Torrents with all wanted data.
+    Complete,
+    /// Torrents that lack wanted data.
+    Incomplete,
+    /// Torrents of which no tracker works.
+    TrackerError,
+}
+
+impl StateGroup {
+    /// All groups.
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Inactive, Self::Complete, Self::Incomplete, Self::TrackerError];
+
+    /// Returns the name in queries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::TrackerError => "tracker_error",
+        }
+    }
+
+    /// Returns the group with this name in queries.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.name() == name)
+    }
+}
+
 impl State {
     /// All states but the unknown one, in the order in which front ends list them.
     pub const ALL: [Self; 10] = [

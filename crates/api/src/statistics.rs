@@ -30,10 +30,50 @@ pub struct Statistics {
     pub free_bytes: Option<u64>,
     /// Time since the start.
     pub uptime_s: u64,
+    /// Way in which peers are connected.
+    pub connectivity: Connectivity,
+    /// Reason and next step in plain words if peers cannot connect to the daemon; `null` otherwise.
+    pub connectivity_hint: Option<String>,
+    /// Number of responsive nodes in the DHT's table; `null` if it is off, or not known yet.
+    pub dht_nodes: Option<u64>,
+    /// Port on which peers are accepted.
+    pub peer_port: u16,
     /// True if the alternative limits are in force.
     pub alternative_limits: bool,
     /// Failure to save the state, in plain words; `null` if it is saved.
     pub save_error: Option<String>,
+}
+
+/// Way in which peers are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Connectivity {
+    /// Peers have connected to the daemon since its start.
+    Incoming,
+    /// Only the daemon has connected to others.
+    Outgoing,
+    /// There is no connection.
+    #[default]
+    None,
+    /// A way that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Rates over a span of time. Samples have equal distances.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct History {
+    /// Time of the last sample in milliseconds since 1970.
+    pub end_unix_ms: u64,
+    /// Distance of two samples in milliseconds.
+    pub step_ms: u64,
+    /// Mean rates of incoming piece data in bytes per second; `null` while the daemon did not run.
+    pub down: Vec<Option<u64>>,
+    /// The same of outgoing data.
+    pub up: Vec<Option<u64>>,
 }
 
 /// Description of the daemon.
@@ -48,6 +88,8 @@ pub struct Daemon {
     pub peer_addr: String,
     /// Addresses of the API over TCP.
     pub api_addrs: Vec<String>,
+    /// URL of the web UI; `null` if only the local socket is served.
+    pub web_url: Option<String>,
     /// State folder.
     pub state_dir: String,
     /// Process id.

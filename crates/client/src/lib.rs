@@ -58,6 +58,14 @@ impl Client {
         Some(format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()))
     }
 
+    /// Returns the URL of the daemon before `/api`; `None` if its local socket is used.
+    pub fn web_base(&self) -> Option<&str> {
+        match &self.target {
+            Target::Url { base, .. } => Some(base),
+            _ => None,
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{BASE}{path}", self.target.base()));
         self.target.authorize(request)

@@ -4,6 +4,7 @@
 //! a bounded list, so that a front end can ask for what has changed since its last answer.
 
 mod entry;
+mod filter;
 mod list;
 mod selection;
 mod view;
@@ -15,11 +16,11 @@ use std::sync::Arc;
 use std::time::Instant;
 use ztor_api::Removed;
 use ztor_base::SwarmId;
-use ztor_policy::TorrentKey;
-use ztor_session::{InfoHashes, Session, TorrentHandle};
+use ztor_policy::{State, TorrentKey};
+use ztor_session::{InfoHashes, Session, TorrentHandle, TorrentStatus};
 
 pub(crate) use entry::{Entry, Load};
-pub(crate) use list::ListError;
+pub(crate) use filter::ListError;
 pub(crate) use view::View;
 
 /// Maximum number of removals that are remembered. A front end that is further behind gets the whole list.
@@ -125,7 +126,7 @@ impl Core {
 
     /// Returns true if the policy runs the torrent.
     pub(crate) fn runs(&self, key: TorrentKey) -> bool {
-        matches!(self.manager.state_of(key), Some(ztor_policy::State::Running { .. }))
+        matches!(self.manager.state_of(key), Some(State::Running { .. }))
     }
 
     /// Returns the torrent in the session; `None` if it is not loaded.
@@ -273,6 +274,16 @@ impl Core {
             queue.into_iter().for_each(|key| self.look(key));
         }
         events
+    }
+
+    /// Gives a torrent that is not in the session a status and a state, to measure front ends.
+    pub(crate) fn pretend(&mut self, key: TorrentKey, status: TorrentStatus, state: State) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.set_load(Load::Loaded);
+            entry.set_status(Some(Arc::new(status)));
+            entry.see(Some(state), None);
+        }
+        self.touch(key);
     }
 
     /// Looks at all torrents, after a change that may concern any of them.

@@ -11,16 +11,22 @@ mod access;
 mod act;
 mod add;
 mod config;
+mod connectivity;
+mod creations;
 mod details;
 mod files;
+mod folders;
 mod free_space;
 mod labels;
 mod load;
+mod narrate;
+mod preview;
 mod recovery;
 mod removal;
 mod saving;
 mod settings;
 mod start;
+mod synthetic;
 #[cfg(feature = "testing")]
 mod testing;
 mod trackers;
@@ -30,6 +36,7 @@ mod watching;
 use crate::bulk::Bulks;
 use crate::core::Core;
 use crate::error::DaemonError;
+use crate::history::Rated;
 use crate::settings::Settings;
 use crate::store::Store;
 use std::collections::HashSet;
@@ -38,11 +45,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use ztor_api::{List, ListQuery, Statistics};
+use ztor_api::{History, List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
 use ztor_session::{AskError, End, Session, TorrentHandle};
 
-pub use access::{StoredAccount, StoredToken};
+pub use access::{StoredAccount, StoredSession, StoredSessions, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use files::OpenedFile;
@@ -52,7 +59,10 @@ pub use testing::Found;
 #[cfg(feature = "testing")]
 pub(crate) use testing::read_state;
 
+use connectivity::Reachability;
+use creations::Creations;
 use free_space::FreeSpace;
+use preview::Previews;
 use saving::Saver;
 use watching::Watching;
 
@@ -82,6 +92,10 @@ struct Shared {
     runtime: Handle,
     started: Instant,
     free: FreeSpace,
+    reachability: Reachability,
+    history: Mutex<Rated>,
+    creations: Creations,
+    previews: Previews,
     is_ending: AtomicBool,
     turns: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -148,7 +162,16 @@ impl Daemon {
         statistics.free_bytes = self.0.free.get(&self.0.runtime, &self.options().download_dir);
         statistics.uptime_s = self.0.started.elapsed().as_secs();
         statistics.save_error = self.0.store.error();
+        let session = &self.0.session;
+        (statistics.connectivity, statistics.connectivity_hint, statistics.dht_nodes) =
+            self.0.reachability.get(&self.0.runtime, session, statistics.peers);
+        statistics.peer_port = session.local_addr().port();
         statistics
+    }
+
+    /// Returns the rates over a span of time; `None` unless it is one of [`SPANS_S`](crate::SPANS_S).
+    pub fn history(&self, span_s: u64) -> Option<History> {
+        self.0.history.lock().unwrap_or_else(PoisonError::into_inner).of(span_s)
     }
 
     /// Ends the daemon: announces `stopped`, saves everything, and ends the threads. Waits for trackers no longer than
@@ -157,6 +180,7 @@ impl Daemon {
         let began = Instant::now();
         self.0.is_ending.store(true, Ordering::Relaxed);
         self.0.watching.wake();
+        self.0.creations.cancel_all();
         let thread = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()

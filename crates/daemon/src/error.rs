@@ -23,6 +23,12 @@ pub enum DaemonError {
     /// A named thing does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// A folder or file cannot be read.
+    #[error("{0}")]
+    Folder(String),
+    /// The metadata of a magnet link has not arrived in time.
+    #[error("{0}")]
+    NoMetadata(String),
     /// The torrent was removed.
     #[error("unknown torrent: it may have been removed; read the list of torrents again")]
     NoTorrent,
@@ -91,7 +97,8 @@ impl DaemonError {
             Self::BadValue(_) | Self::Name(_) => ProblemKind::BadRequest,
             Self::Conflict(_) => ProblemKind::Conflict,
             Self::NotFound(_) | Self::NoTorrent => ProblemKind::NotFound,
-            Self::NotLoaded => ProblemKind::Unavailable,
+            Self::NotLoaded | Self::NoMetadata(_) => ProblemKind::Unavailable,
+            Self::Folder(_) => ProblemKind::Storage,
             Self::NotSupported(_) => ProblemKind::NotSupported,
             Self::BadTorrent(_) => ProblemKind::BadTorrent,
             Self::Select(error) => match error {

@@ -35,6 +35,7 @@ mod daemon;
 mod error;
 mod facts;
 mod goals;
+mod history;
 mod manager;
 mod record;
 mod select;
@@ -47,9 +48,10 @@ mod watch;
 
 pub use daemon::{
     Daemon, DaemonConfig, DaemonStartError, NewContent, OpenedFile, Options, Started, StoredAccount,
-    StoredToken, parse_torrent,
+    StoredSession, StoredSessions, StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
+pub use history::SPANS_S;
 pub use manager::{Event, Manager, NewTorrent};
 pub use record::{FileOptions, Folder, Share};
 pub use select::SelectError;

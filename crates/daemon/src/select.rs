@@ -4,7 +4,7 @@ use crate::core::View;
 use globset::{Glob, GlobSet};
 use std::collections::BTreeSet;
 use thiserror::Error;
-use ztor_api::State;
+use ztor_api::{State, StateGroup};
 
 /// Shortest prefix of an info-hash that selects a torrent.
 const MIN_HASH: usize = 6;
@@ -69,8 +69,37 @@ pub(crate) enum Term {
     Glob(String, GlobSet),
     Category(String),
     Tag(String),
+    State(StateTerm),
+}
+
+/// A state, or a group of torrents that is selected like one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StateTerm {
     State(State),
-    Active,
+    Group(StateGroup),
+}
+
+impl StateTerm {
+    /// Returns the term with a name, or the known names.
+    pub(crate) fn from_name(name: &str) -> Result<Self, String> {
+        let state = State::from_name(name).map(Self::State);
+        state.or_else(|| StateGroup::from_name(name).map(Self::Group)).ok_or_else(|| {
+            let known = State::ALL.map(State::name).into_iter().chain(StateGroup::ALL.map(StateGroup::name));
+            known.collect::<Vec<_>>().join(", ")
+        })
+    }
+
+    pub(crate) fn matches(self, view: &View<'_>) -> bool {
+        match self {
+            Self::State(state) => view.state() == state,
+            Self::Group(StateGroup::Active) => view.is_active(),
+            Self::Group(StateGroup::Inactive) => !view.is_active(),
+            Self::Group(StateGroup::Complete) => view.is_complete(),
+            Self::Group(StateGroup::Incomplete) => !view.is_complete(),
+            Self::Group(StateGroup::TrackerError) => view.has_tracker_error(),
+            Self::Group(_) => false,
+        }
+    }
 }
 
 /// Parsed terms.
@@ -138,11 +167,9 @@ impl Term {
                 "name" => return Ok(name(rest)),
                 "category" => return Ok(Self::Category(rest.to_owned())),
                 "tag" => return Ok(Self::Tag(rest.to_owned())),
-                "state" if rest == "active" => return Ok(Self::Active),
                 "state" => {
-                    let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
-                    let reason = format!("unknown state; use active, or one of {}", known.join(", "));
-                    return State::from_name(rest).map(Self::State).ok_or_else(|| bad(&reason));
+                    let term = StateTerm::from_name(rest).map(Self::State);
+                    return term.map_err(|known| bad(&format!("unknown state; use one of {known}")));
                 }
                 _ => {}
             }
@@ -171,8 +198,7 @@ impl Term {
             Self::Glob(text, glob) => view.name() == text || glob.is_match(view.name()),
             Self::Category(category) => view.is_in_category(category),
             Self::Tag(tag) => view.has_tag(tag),
-            Self::State(state) => view.state() == *state,
-            Self::Active => view.is_active(),
+            Self::State(state) => state.matches(view),
         }
     }
 
@@ -191,7 +217,7 @@ impl Term {
 
     /// Returns true if the term may match nothing: it names a set.
     pub(crate) fn may_be_empty(&self) -> bool {
-        matches!(self, Self::All | Self::Category(_) | Self::Tag(_) | Self::State(_) | Self::Active)
+        matches!(self, Self::All | Self::Category(_) | Self::Tag(_) | Self::State(_))
     }
 }
 

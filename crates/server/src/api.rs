@@ -14,17 +14,19 @@ mod login;
 mod metrics;
 mod openapi;
 mod path;
+mod previews;
 mod query;
 mod serve;
 mod settings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-mod tests;
+pub(crate) mod tests;
 mod torrents;
 mod watch;
 mod whole;
 
 use crate::access::Access;
+use crate::web::Web;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
 use std::sync::{Arc, OnceLock};
@@ -37,7 +39,7 @@ pub use log::LogBuffer;
 pub(crate) use log::log_query;
 #[cfg(feature = "testing")]
 pub(crate) use query::{dir_of, list_query};
-pub use serve::{Listening, ServeConfig, ServeError, TlsFiles};
+pub use serve::{Listening, ServeConfig, ServeError, TlsFiles, WebError};
 
 /// State of the routes.
 #[derive(Debug, Clone)]
@@ -96,6 +98,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/health", get(whole::health)),
         ("/metrics", get(metrics::serve)),
         ("/statistics", get(whole::statistics)),
+        ("/statistics/history", get(whole::history)),
         ("/limits/alternative", get(whole::alternative).put(whole::set_alternative)),
         ("/session", get(login::session).post(login::begin_session).delete(login::end_session)),
         ("/session/link", post(login::make_link)),
@@ -112,6 +115,11 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/torrents/{torrent}/trackers", get(torrents::trackers)),
         ("/torrents/{torrent}/pieces", get(torrents::pieces)),
         ("/torrents/{torrent}/torrent-file", get(torrents::export)),
+        ("/preview", post(previews::preview)),
+        ("/folders", get(previews::folder)),
+        ("/creations", get(previews::creations).post(previews::create)),
+        ("/creations/{id}", axum::routing::delete(previews::remove_creation)),
+        ("/creations/{id}/torrent-file", get(previews::created_file)),
         ("/categories", get(labels::categories)),
         ("/categories/rename", post(labels::rename_category)),
         ("/categories/by-path/{*path}", put(labels::put_category).delete(labels::remove_category)),
@@ -127,7 +135,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
     ]
 }
 
-/// Returns the whole server without access control.
+/// Returns the whole server without access control: the API and the web UI.
 fn app(
     daemon: &Daemon,
     access: &Access,
@@ -135,6 +143,7 @@ fn app(
     log: &LogBuffer,
     requests: &metrics::RequestCounts,
     base_path: &str,
+    web: &Web,
 ) -> Router {
     let base_path = base_path.to_owned();
     let inner = Inner {
@@ -154,5 +163,5 @@ fn app(
         .method_not_allowed_fallback(answer::method_not_allowed)
         .with_state(Api(Arc::new(inner)));
     let path = format!("{base_path}{}", ztor_api::BASE);
-    Router::new().nest(&path, api).fallback(answer::not_found)
+    web.routes(&base_path).nest(&path, api).fallback(answer::not_found)
 }

@@ -29,5 +29,6 @@ mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tracker;
+mod web;
 
 pub use route::reachable_ip;

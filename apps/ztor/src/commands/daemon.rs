@@ -2,8 +2,10 @@
 
 mod flags;
 mod notify;
+pub(super) mod served;
 mod sources;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,29 +15,21 @@ use anyhow::Context;
 use serde::Serialize;
 use ztor_daemon::settings::LogFormat;
 use ztor_daemon::settings::Settings;
-use ztor_daemon::{Daemon, DaemonConfig, Started, Store};
-use ztor_server::api::{Listening, ServeConfig};
+use ztor_daemon::{Daemon, Store};
+use ztor_server::api::Listening;
 
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::log::LogFilter;
-use crate::state_dir::socket_path;
 use crate::stop::Stop;
 use notify::Notifier;
+use served::Served;
 use sources::SourceArgs;
 
 pub(crate) use flags::SettingFlags;
 
 /// Interval between checks of the flags that signals set.
 const TICK: Duration = Duration::from_millis(100);
-/// Time for the trackers' answers to `stopped`.
-const GOODBYES: Duration = Duration::from_millis(1000);
-/// Time for the end of the session. With a second for open requests and the commit of the state, the process ends within
-/// five seconds.
-const DEADLINE: Duration = Duration::from_millis(3000);
-/// Number of threads for what is slow and rare.
-const WORKERS: usize = 2;
-
 /// Flags of `ztor daemon`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DaemonArgs {
@@ -48,6 +42,9 @@ pub(crate) struct DaemonArgs {
     /// Print a configuration file with all settings and their defaults, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
+    /// Add this number of torrents without content, whose figures change, to measure front ends
+    #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
+    pub(crate) demo_torrents: u64,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
 }
@@ -62,6 +59,8 @@ struct Running<'a> {
     port: u16,
     /// TCP addresses of the API.
     api: Vec<String>,
+    /// URL of the web UI; `null` without a TCP address.
+    web: Option<&'a str>,
     socket: &'a str,
     state_dir: &'a str,
     torrents: usize,
@@ -91,15 +90,8 @@ pub(super) fn run(
     }
     log.set_json(settings.log_format == LogFormat::Json);
     prepare_folders(&settings, console);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .context("cannot start the threads of the daemon")?;
-    let port_is_fixed = !matches!(resolved.source("port"), Some(ztor_api::SettingSource::Default));
-    let config = DaemonConfig { state_dir: state_dir.clone(), settings: resolved, port_is_fixed };
-    let Started { daemon, salvage } = Daemon::start(store, salvage, config, runtime.handle().clone())?;
+    let buffer = log.buffer();
+    let (served, salvage) = Served::start((store, salvage), state_dir.clone(), resolved, buffer)?;
     if let Some(salvage) = salvage {
         console.warn(&format!(
             "the state was damaged; {} rows were saved from it, and the damaged file is now {}",
@@ -107,63 +99,61 @@ pub(super) fn run(
             salvage.damaged.display()
         ));
     }
-    let socket = socket_path(&state_dir);
-    let about = ztor_api::Daemon {
-        name: "ztor".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        peer_addr: daemon.session().local_addr().to_string(),
-        api_addrs: Vec::new(),
-        state_dir: state_dir.display().to_string(),
-        pid: std::process::id(),
-    };
-    let serve = ServeConfig::new(&settings, socket.clone(), log.buffer());
-    let listening = Listening::start(&daemon, &serve, about, runtime.handle())?;
-    let (state_dir, socket) = (state_dir.display().to_string(), socket.display().to_string());
-    tell_running(console, &daemon, &listening, &settings.base_path, &state_dir, &socket);
+    if args.demo_torrents > 0 {
+        served.daemon.add_synthetic(args.demo_torrents);
+    }
+    tell_running(console, &served, &state_dir.display().to_string());
     let notifier = Notifier::from_environment();
     notifier.ready();
-    follow_log_level(&daemon, log, runtime.handle());
-    let on_reload = || reload_all(&daemon, &listening, &source_args, console);
-    serve_until_stopped(&daemon, on_reload, stop, &reload, &notifier);
+    follow_log_level(&served.daemon, log, served.runtime.handle());
+    let on_reload = || reload_all(&served.daemon, &served.listening, &source_args, console);
+    serve_until_stopped(&served.daemon, on_reload, stop, &reload, &notifier);
     notifier.stopping();
-    listening.end();
-    let is_saved = daemon.end(GOODBYES, DEADLINE);
-    runtime.shutdown_background();
-    if !is_saved {
+    if !served.end() {
         console.warn("the disk did not save all data in time; the next start will check it again");
     }
     Ok(Exit::Ok)
 }
 
-fn tell_running(
-    console: &Console,
-    daemon: &Daemon,
-    listening: &Listening,
-    base_path: &str,
-    state_dir: &str,
-    socket: &str,
-) {
+fn tell_running(console: &Console, served: &Served, state_dir: &str) {
+    let Served { daemon, listening, socket, .. } = served;
     let peer_addr = daemon.session().local_addr();
-    let api: Vec<String> = listening.addrs().iter().map(ToString::to_string).collect();
+    let socket = socket.display().to_string();
     if console.is_json() {
         console.json(&Running {
             event: "running",
             peer_addr: peer_addr.to_string(),
             port: peer_addr.port(),
-            api,
-            socket,
+            api: listening.addrs().iter().map(ToString::to_string).collect(),
+            web: listening.web_url(),
+            socket: &socket,
             state_dir,
             torrents: daemon.statistics().torrents,
         });
         return;
     }
     console.line(&format!("Daemon running. Peers connect to port {}.", peer_addr.port()));
-    let scheme = if listening.is_tls() { "https" } else { "http" };
-    for addr in &api {
-        console.line(&format!("  API:    {scheme}://{addr}{base_path}/api/v1"));
+    if let Some(url) = listening.web_url() {
+        console.line(&format!("  Web UI: {url}"));
+        tell_login(console, listening, url);
     }
     console.line(&format!("  Socket: {socket}"));
     console.line("  `ztor list` shows its torrents, Ctrl-C ends it.");
+}
+
+/// Tells how to log in while there is no password. A link that logs in is for the eyes at a terminal, not for the journal
+/// of a service.
+fn tell_login(console: &Console, listening: &Listening, url: &str) {
+    if listening.has_password() {
+        return;
+    }
+    match listening.login_code() {
+        Ok(code) if std::io::stdout().is_terminal() => {
+            console.line(&format!("          {}", crate::browser::with_code(url, &code)));
+            console.line("          This link logs in once, within 5 minutes, and asks for a password.");
+        }
+        _ => console.line("          `ztor web` opens it without a password, `ztor password` sets one."),
+    }
 }
 
 /// Creates the download folder, which a new installation does not have. Its drive may be missing, which only concerns

@@ -1,5 +1,7 @@
 //! `ztor demo`: runs a swarm on loopback, up to a verified copy.
 
+mod web;
+
 use std::fs::File;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,6 +41,12 @@ pub(super) fn run(args: &DemoArgs, console: &Console, stop: &Stop) -> anyhow::Re
     let place = builder
         .tempdir_in(&parent)
         .with_context(|| format!("cannot create a folder in {}", parent.display()))?;
+    if args.web {
+        let exit = web::run(args.size << 20, place.path(), console, stop);
+        let removed = place.close().context("cannot remove the folder of the demo");
+        let exit = exit?;
+        return removed.map(|()| exit);
+    }
     let (source, target) = (place.path().join("seed"), place.path().join("copy"));
     for dir in [&source, &target] {
         std::fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;

@@ -29,6 +29,15 @@ pub(crate) enum TokenCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WebArgs {
+    /// Print the link instead. It logs in once, within five minutes
+    #[arg(long)]
+    pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PasswordArgs {
     /// Change the user name as well
     #[arg(long, value_name = "NAME")]

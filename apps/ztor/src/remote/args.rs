@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use ztor_daemon::units::{Limit, parse_duration, parse_limit};
 
-use super::access_args::{PasswordArgs, TokenArgs};
+use super::access_args::{PasswordArgs, TokenArgs, WebArgs};
 use super::address::DaemonAddress;
 use crate::complete;
 
@@ -75,6 +75,8 @@ pub(crate) enum RemoteCommand {
     Token(TokenArgs),
     /// Set the password with which people and programs log in over TCP
     Password(PasswordArgs),
+    /// Open the web UI of the daemon in the browser, logged in
+    Web(WebArgs),
 }
 
 /// The part of `--help` about the choice of torrents.
@@ -167,7 +169,7 @@ pub(crate) struct ListArgs {
     /// Torrents: names, globs, hashes, tags, ... [default: all]
     #[arg(value_name = "TORRENT", add = complete::torrents())]
     pub(crate) torrents: Vec<String>,
-    /// Only torrents in this state, or active ones; may be repeated
+    /// Only torrents in this state or group (active, inactive, complete, incomplete, tracker_error); may be repeated
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Vec<String>,
     /// Only torrents in this category, or below it; may be repeated
@@ -179,9 +181,21 @@ pub(crate) struct ListArgs {
     /// Only torrents with a tracker on this host; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(crate) tracker: Vec<String>,
+    /// Only torrents with this download folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Vec<String>,
+    /// Only torrents with all of the tags, rather than one of them
+    #[arg(long)]
+    pub(crate) all_tags: bool,
+    /// Torrents for which one of state, category, tag, tracker and folder fits, rather than all
+    #[arg(long)]
+    pub(crate) any: bool,
     /// Only torrents whose name contains all these words
     #[arg(short, long, value_name = "WORDS")]
     pub(crate) search: Option<String>,
+    /// The search is a regular expression, which ignores case unless it has a capital letter
+    #[arg(long, requires = "search")]
+    pub(crate) regex: bool,
     /// Sort by these fields, each after - for the largest first: id, name, state, progress, size, down, up, downloaded,
     /// uploaded, ratio, eta, peers, seeds, queue, category, added, finished, tracker, dir
     #[arg(long, value_name = "KEY,...", value_delimiter = ',', allow_hyphen_values = true)]

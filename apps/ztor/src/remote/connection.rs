@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use ztor_api::{Action, ActionResult, SettingValue};
+use ztor_api::{Action, ActionResult};
 use ztor_client::{Client, ClientError, Target};
 
 use super::address::DaemonAddress;
@@ -64,16 +64,20 @@ impl Connection {
         if let Some(address) = self.client.web_address() {
             return Ok(address);
         }
-        let about = self.ask(self.client.about())?;
-        // Of one that stands for all addresses, those of other machines are unknown here.
-        let of_all = |addr: &str| addr.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
-        let Some(addr) = about.api_addrs.first().map(|addr| of_all(addr)) else {
+        let url = self.web_url()?;
+        let end = url.match_indices('/').nth(2).map_or(url.len(), |(end, _)| end);
+        Ok(url[..end].to_owned())
+    }
+
+    /// Returns the URL of the web UI, such as `http://127.0.0.1:8080/`.
+    pub(super) fn web_url(&self) -> anyhow::Result<String> {
+        if let Some(base) = self.client.web_base() {
+            return Ok(format!("{}/", base.trim_end_matches('/')));
+        }
+        self.ask(self.client.about())?.web_url.ok_or_else(|| {
             let error = CliError::new(Exit::Failed, "the daemon has no address for browsers and players");
-            return Err(error.hint("set `listen` in its settings, for example to 127.0.0.1:8080").into());
-        };
-        let settings = self.ask(self.client.setting("tls_certificate"))?;
-        let scheme = if settings.value == SettingValue::None { "http" } else { "https" };
-        Ok(format!("{scheme}://{addr}"))
+            error.hint("set `listen` in its settings, for example to 127.0.0.1:8080").into()
+        })
     }
 
     /// Waits for a time. Returns false if the user stopped it.

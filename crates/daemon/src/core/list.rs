@@ -1,85 +1,10 @@
-//! Lists: filter, search, sort and window.
+//! Lists: sort, window and counts.
 
+use super::filter::{Filter, ListError};
 use super::{Core, View};
-use crate::select::{SelectError, Terms};
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashSet;
-use thiserror::Error;
 use ztor_api::{Counts, List, ListQuery, Sort, SortKey, State};
-
-/// Reason why a query cannot be answered.
-#[derive(Debug, Error)]
-pub(crate) enum ListError {
-    /// A state has an unknown name.
-    #[error("unknown state {found:?}; use active, or one of {known}")]
-    State {
-        /// Name that was given.
-        found: String,
-        /// Names of the states.
-        known: String,
-    },
-    /// A term of the selection cannot be used.
-    #[error(transparent)]
-    Select(#[from] SelectError),
-}
-
-/// Conditions of a query, parsed.
-struct Filter<'q> {
-    terms: Option<Terms>,
-    states: Vec<State>,
-    is_active: bool,
-    query: &'q ListQuery,
-    words: Vec<String>,
-}
-
-impl<'q> Filter<'q> {
-    fn of(query: &'q ListQuery) -> Result<Self, ListError> {
-        let mut states = Vec::new();
-        let mut is_active = false;
-        for name in &query.state {
-            match State::from_name(name) {
-                Some(state) => states.push(state),
-                None if name == "active" => is_active = true,
-                None => {
-                    let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
-                    let found = name.chars().take(40).collect();
-                    return Err(ListError::State { found, known: known.join(", ") });
-                }
-            }
-        }
-        let terms = match query.select.is_empty() {
-            true => None,
-            false => Some(Terms::parse(&query.select)?),
-        };
-        let search = query.search.as_deref().unwrap_or_default().to_lowercase();
-        let words = search.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { terms, states, is_active, query, words })
-    }
-
-    fn matches(&self, view: &View<'_>) -> bool {
-        let has_state = self.query.state.is_empty()
-            || self.states.contains(&view.state())
-            || self.is_active && view.is_active();
-        has_state
-            && self.terms.as_ref().is_none_or(|terms| terms.matches(view))
-            && is_one_of(&self.query.category, |wanted| view.is_in_category(wanted))
-            && is_one_of(&self.query.tag, |wanted| view.has_tag(wanted))
-            && is_one_of(&self.query.tracker, |wanted| view.tracker().unwrap_or_default() == wanted)
-            && self.has_words(view)
-    }
-
-    fn has_words(&self, view: &View<'_>) -> bool {
-        if self.words.is_empty() {
-            return true;
-        }
-        let name = view.name().to_lowercase();
-        self.words.iter().all(|word| name.contains(word.as_str()))
-    }
-}
-
-fn is_one_of(values: &[String], mut matches: impl FnMut(&str) -> bool) -> bool {
-    values.is_empty() || values.iter().any(|value| matches(value))
-}
 
 /// A value to sort by.
 #[derive(PartialEq, PartialOrd)]
@@ -179,7 +104,8 @@ impl Core {
         Ok((list, order))
     }
 
-    fn counts(&self) -> Counts {
+    /// Counts all torrents.
+    pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let add = |map: &mut std::collections::BTreeMap<String, usize>, key: &str| match map.get_mut(key) {
             Some(count) => *count += 1,
@@ -188,6 +114,8 @@ impl Core {
         for view in self.views() {
             counts.all += 1;
             counts.active += usize::from(view.is_active());
+            counts.complete += usize::from(view.is_complete());
+            counts.tracker_errors += usize::from(view.has_tracker_error());
             add(&mut counts.states, view.state().name());
             add(&mut counts.categories, view.category().as_deref().unwrap_or_default());
             add(&mut counts.trackers, view.tracker().unwrap_or_default());

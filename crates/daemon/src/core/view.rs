@@ -4,7 +4,9 @@ use super::entry::{Entry, Load};
 use crate::manager::Manager;
 use ztor_api::{Fault, FaultKind, Moving, State, Torrent};
 use ztor_policy::{Mode, Ratio, TorrentKey};
-use ztor_session::{DiskFault, DiskFaultKind, TorrentState, TorrentStatus, TrackerState, TrackerStatus};
+use ztor_session::{
+    DiskFault, DiskFaultKind, TorrentState, TorrentStatus, TrackerIssue, TrackerState, TrackerStatus,
+};
 
 /// A torrent as front ends see it, with cheap access to single columns.
 #[derive(Debug, Clone, Copy)]
@@ -180,12 +182,28 @@ impl<'a> View<'a> {
 
     /// Returns the failure of the trackers, if none of them works.
     pub(crate) fn tracker_error(&self) -> Option<String> {
+        self.tracker_issue().map(ToString::to_string)
+    }
+
+    /// Returns true if no tracker works, and one of them has failed.
+    pub(crate) fn has_tracker_error(&self) -> bool {
+        self.tracker_issue().is_some()
+    }
+
+    fn tracker_issue(&self) -> Option<&'a TrackerIssue> {
         let trackers = &self.status()?.trackers;
         let is_good = |tracker: &TrackerStatus| tracker.state == TrackerState::Working;
         if trackers.iter().any(is_good) {
             return None;
         }
-        trackers.iter().find_map(|tracker| Some(tracker.issue.as_ref()?.to_string()))
+        trackers.iter().find_map(|tracker| tracker.issue.as_ref())
+    }
+
+    /// Returns true if all wanted data is present.
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_checking =
+            matches!(self.status().map(|status| &status.state), Some(TorrentState::Checking { .. }));
+        !is_checking && self.progress() >= 1.0
     }
 
     /// Returns the whole row.

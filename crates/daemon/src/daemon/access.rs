@@ -27,7 +27,39 @@ pub struct StoredToken {
     pub last_used_unix_s: Option<u64>,
 }
 
+/// Open sessions of the web UI, and the account that they belong to.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoredSessions {
+    /// Hash of the account's password; `None` if there was none. Sessions end with it.
+    pub account: Option<String>,
+    /// The sessions.
+    pub sessions: Vec<StoredSession>,
+}
+
+/// A session of the web UI.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSession {
+    /// SHA-256 of its secret, in hexadecimal digits.
+    pub sha256: String,
+    /// Time of its last request, accurate to about an hour.
+    pub used_unix_s: u64,
+}
+
 impl Daemon {
+    /// Returns the sessions of the last run.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn stored_sessions(&self) -> Result<StoredSessions, StoreError> {
+        Ok(self.0.store.get_json(Table::Fact, fact::SESSIONS)?.unwrap_or_default())
+    }
+
+    /// Replaces the sessions, and saves them within about a second.
+    pub fn update_sessions(&self, sessions: &StoredSessions) {
+        self.0.store.put_json(Table::Fact, fact::SESSIONS, sessions);
+        self.0.saver.wake();
+    }
+
     /// Returns the account that was set while the daemon ran; `None` if none was.
     ///
     /// # Errors
@@ -77,6 +109,18 @@ impl Daemon {
 impl fmt::Debug for StoredAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredAccount").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StoredSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSessions").field("count", &self.sessions.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StoredSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSession").field("used_unix_s", &self.used_unix_s).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::core::Load;
 use crate::error::DaemonError;
 use crate::goals::goals_of;
 use crate::manager::NewTorrent;
-use crate::record::Record;
+use crate::record::{FileOptions, Record};
 use crate::store::Table;
 use data_encoding::BASE64;
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ pub enum NewContent {
 }
 
 /// Options of a request, parsed.
-struct Parsed<'o> {
+pub(super) struct Parsed<'o> {
     /// Download folder; `None` for that of the category or the settings.
     dir: Option<PathBuf>,
     /// Path of a category, which may not exist yet.
@@ -53,6 +53,9 @@ struct Parsed<'o> {
 struct Choices<'o> {
     dir: PathBuf,
     category: Option<CategoryId>,
+    peers: Vec<SocketAddr>,
+    /// Treatment of the files.
+    files: FileOptions,
     parsed: &'o Parsed<'o>,
 }
 
@@ -86,7 +89,7 @@ impl Daemon {
     }
 
     /// Parses a source, and fetches it if it is a URL.
-    async fn open(&self, source: &AddSource) -> Result<NewContent, DaemonError> {
+    pub(super) async fn open(&self, source: &AddSource) -> Result<NewContent, DaemonError> {
         match source {
             AddSource::Torrent(text) => {
                 let bytes = BASE64.decode(text.as_bytes()).map_err(|error| {
@@ -123,13 +126,43 @@ impl Daemon {
     }
 
     async fn add_parsed(&self, content: NewContent, parsed: &Parsed<'_>) -> Result<Added, DaemonError> {
-        let choices = self.choices(parsed)?;
+        self.add_chosen(content, self.choices(parsed)?).await
+    }
+
+    /// Adds a torrent whose files are in its download folder already, under their own names.
+    pub(super) async fn add_in_place(
+        &self,
+        content: NewContent,
+        parsed: &Parsed<'_>,
+    ) -> Result<Added, DaemonError> {
+        let choices = Choices { files: FileOptions::default(), ..self.choices(parsed)? };
+        self.add_chosen(content, choices).await
+    }
+
+    async fn add_chosen(&self, content: NewContent, mut choices: Choices<'_>) -> Result<Added, DaemonError> {
+        let parsed = choices.parsed;
         let options = parsed.options;
+        let content = match content {
+            NewContent::Magnet(magnet) => match self.0.previews.metadata_of(&magnet) {
+                Some(meta) => {
+                    choices
+                        .peers
+                        .extend(magnet.peers.iter().filter_map(|peer| peer.parse::<SocketAddr>().ok()));
+                    NewContent::Metainfo(meta)
+                }
+                None => NewContent::Magnet(magnet),
+            },
+            content => content,
+        };
         let own = TrackerChange { add: options.trackers.clone(), ..TrackerChange::default() };
         let hashes = match &content {
             NewContent::Metainfo(meta) => meta.info_hashes,
             NewContent::Magnet(magnet) => magnet.info_hashes,
         };
+        if let Some(preview) = self.0.previews.take(&hashes) {
+            // An error means that it is gone already.
+            let _ = preview.remove().await;
+        }
         let mut record = self.new_record(&choices);
         match &content {
             NewContent::Metainfo(meta) => {
@@ -204,14 +237,14 @@ impl Daemon {
     ) -> Result<TorrentHandle, DaemonError> {
         match content {
             NewContent::Metainfo(meta) => {
-                let add = record.to_add(Arc::clone(meta))?.peers(choices.parsed.peers.clone());
+                let add = record.to_add(Arc::clone(meta))?.peers(choices.peers.clone());
                 Ok(self.0.session.add(add).await?)
             }
             NewContent::Magnet(_) => {
                 let magnet = record.magnet.parse().map_err(|error| {
                     DaemonError::BadTorrent(format!("cannot use the magnet link: {error}"))
                 })?;
-                Ok(self.add_magnet(AddMagnet::new(magnet).peers(choices.parsed.peers.clone())).await?)
+                Ok(self.add_magnet(AddMagnet::new(magnet).peers(choices.peers.clone())).await?)
             }
         }
     }
@@ -330,7 +363,8 @@ impl Daemon {
             .clone()
             .or_else(|| self.core().manager().policy().categories().save_path(category?))
             .unwrap_or_else(|| self.options().download_dir);
-        Ok(Choices { dir, category, parsed })
+        let files = self.options().files;
+        Ok(Choices { dir, category, peers: parsed.peers.clone(), files, parsed })
     }
 
     fn new_record(&self, choices: &Choices<'_>) -> Record {
@@ -344,7 +378,7 @@ impl Daemon {
             is_sequential: options.sequential.unwrap_or(defaults.is_sequential),
             is_ends_first: options.ends_first.unwrap_or(defaults.is_ends_first),
             overwrite: options.overwrite,
-            files: defaults.files,
+            files: choices.files.clone(),
             ..Record::default()
         };
         merge(&mut record.priorities, &options.files);
@@ -353,7 +387,7 @@ impl Daemon {
 }
 
 impl<'o> Parsed<'o> {
-    fn of(options: &'o AddOptions) -> Result<Self, DaemonError> {
+    pub(super) fn of(options: &'o AddOptions) -> Result<Self, DaemonError> {
         options.trackers.iter().try_for_each(|url| check_url(url))?;
         check_tags(options.tags.iter().map(String::as_str))?;
         let category = options.category.as_deref().filter(|path| !path.is_empty());

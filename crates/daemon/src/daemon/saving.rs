@@ -25,6 +25,10 @@ pub(super) mod fact {
     pub(in super::super) const ALTERNATIVE: &str = "alternative";
     /// Largest id of a category so far.
     pub(in super::super) const LAST_CATEGORY: &str = "last_category";
+    /// Open sessions of the web UI.
+    pub(in super::super) const SESSIONS: &str = "sessions";
+    /// Rates over time.
+    pub(in super::super) const HISTORY: &str = "history";
     /// The account that was set while the daemon ran.
     pub(in super::super) const ACCOUNT: &str = "account";
 }
@@ -152,5 +156,7 @@ impl Daemon {
             self.put_policy(&core, key);
         }
         self.put_queue(&core);
+        drop(core);
+        self.put_history();
     }
 }

@@ -1,6 +1,9 @@
 //! Start of a daemon with the torrents of its last run.
 
+use super::connectivity::Reachability;
+use super::creations::Creations;
 use super::free_space::FreeSpace;
+use super::preview::Previews;
 use super::recovery::recover;
 use super::saving::{Saver, fact};
 use super::settings::State;
@@ -9,6 +12,7 @@ use super::{Daemon, DaemonConfig, Options, Shared};
 use crate::bulk::Bulks;
 use crate::clock::now_unix_s;
 use crate::core::Core;
+use crate::history::Rated;
 use crate::manager::Manager;
 use crate::record::Record;
 use crate::store::{DatabaseResumeStore, Salvage, Store, StoreError, Table};
@@ -74,6 +78,8 @@ impl Daemon {
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
         let core = restore(&store, chosen.policy_config(), session.settings.clone(), now_unix_s())?;
         let session = Session::start(session)?;
+        let history =
+            Rated::new(store.get_json(Table::Fact, fact::HISTORY)?.unwrap_or_default(), now_unix_s());
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
             watching: Watching::open(&store)?,
@@ -88,6 +94,10 @@ impl Daemon {
             runtime,
             started: Instant::now(),
             free: FreeSpace::default(),
+            reachability: Reachability::default(),
+            history: Mutex::new(history),
+            creations: Creations::default(),
+            previews: Previews::default(),
             changing: Mutex::new(()),
             is_ending: AtomicBool::new(false),
             turns: Mutex::new(None),

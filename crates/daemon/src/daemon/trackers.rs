@@ -11,11 +11,11 @@ use ztor_session::{MAX_TRACKERS, Magnet, TrackerState, TrackerStatus, redact_url
 const MAX_URL: usize = 4096;
 
 impl Daemon {
-    /// Returns the trackers of a torrent. Those that were just added are idle.
+    /// Returns the trackers of a torrent, with passkeys only if `has_secrets` is true. Those that were just added are idle.
     ///
     /// # Errors
     /// The torrent is unknown or not loaded.
-    pub async fn trackers(&self, key: TorrentKey) -> Result<Vec<Tracker>, DaemonError> {
+    pub async fn trackers(&self, key: TorrentKey, has_secrets: bool) -> Result<Vec<Tracker>, DaemonError> {
         let tiers = self.announce_urls(key).await?;
         // The status follows a change of the trackers within a moment.
         let status = self.handle(key)?.status().ok_or(DaemonError::NoTorrent)?;
@@ -23,10 +23,14 @@ impl Daemon {
             status.trackers.into_iter().map(|tracker| (tracker.url.clone(), tracker)).collect();
         let urls = tiers.iter().enumerate().flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url)));
         let trackers = urls.map(|(tier, url)| {
-            let url = redact_url(url);
-            match known.remove(&url) {
+            let redacted = redact_url(url);
+            let tracker = match known.remove(&redacted) {
                 Some(tracker) => Tracker { tier, ..to_api(tracker) },
-                None => idle(url, tier),
+                None => idle(redacted, tier),
+            };
+            match has_secrets {
+                true => Tracker { url: url.clone(), ..tracker },
+                false => tracker,
             }
         });
         Ok(trackers.collect())

@@ -1,7 +1,12 @@
 //! The thread that takes turns.
 
 use super::Daemon;
+use super::narrate::narrate;
+use super::saving::fact;
+use crate::clock::now_unix_s;
 use crate::manager::Event;
+use crate::store::Table;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use ztor_api::DataChoice;
@@ -14,8 +19,37 @@ const TICK: Duration = Duration::from_millis(250);
 const IDLE_TICK: Duration = Duration::from_secs(1);
 /// Time between two turns with events: thousands of them in a row are the work of one turn.
 const PACE: Duration = Duration::from_millis(50);
+/// Time between two samples of the rates; a little less than a second, so that turns which are a second apart all count.
+const SAMPLE_EVERY: Duration = Duration::from_millis(900);
+/// Time between two saves of the history; a crash loses what is newer.
+const SAVE_HISTORY_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Pause between two looks for torrents to load again.
 const LOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// Takes samples of the rates once a second.
+struct Sampler {
+    sampled: Instant,
+    saved: Instant,
+}
+
+impl Sampler {
+    fn new() -> Self {
+        Self { sampled: Instant::now(), saved: Instant::now() }
+    }
+
+    fn sample(&mut self, daemon: &Daemon) {
+        if self.sampled.elapsed() < SAMPLE_EVERY {
+            return;
+        }
+        self.sampled = Instant::now();
+        daemon.record_rates();
+        if self.saved.elapsed() >= SAVE_HISTORY_EVERY {
+            self.saved = Instant::now();
+            daemon.put_history();
+            daemon.0.saver.wake();
+        }
+    }
+}
 
 impl Daemon {
     pub(super) fn is_ending(&self) -> bool {
@@ -28,13 +62,14 @@ impl Daemon {
         let daemon = self.clone();
         let thread = std::thread::Builder::new().name("daemon".into());
         let thread = thread.spawn(move || daemon.take_turns(events))?;
-        *self.0.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread);
+        *self.0.turns.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }
 
     fn take_turns(&self, mut events: Events) {
         let (mut loaded_at, mut turned_at, mut is_news) = (Instant::now(), Instant::now(), false);
         let (mut revision, mut tick) = (0, TICK);
+        let mut sampler = Sampler::new();
         while !self.is_ending() {
             let pace = if is_news { PACE } else { tick };
             // In parts, to notice the end of the daemon.
@@ -53,6 +88,7 @@ impl Daemon {
             (turned_at, is_news) = (Instant::now(), false);
             self.turn();
             let now = self.core().revision();
+            sampler.sample(self);
             tick = if now == revision { IDLE_TICK } else { TICK };
             revision = now;
             if loaded_at.elapsed() >= LOAD_EVERY {
@@ -60,6 +96,22 @@ impl Daemon {
                 self.load_due();
             }
         }
+    }
+
+    /// Adds the present rates to the history.
+    fn record_rates(&self) {
+        let snapshot = self.0.session.snapshot();
+        let (down, up) = snapshot.torrents.iter().fold((0_u64, 0_u64), |(down, up), status| {
+            (down.saturating_add(status.down_per_s), up.saturating_add(status.up_per_s))
+        });
+        let mut history = self.0.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.add(now_unix_s(), down, up);
+    }
+
+    /// Queues the history for the database.
+    pub(super) fn put_history(&self) {
+        let saved = self.0.history.lock().unwrap_or_else(PoisonError::into_inner).to_save();
+        self.0.store.put_json(Table::Fact, fact::HISTORY, &saved);
     }
 
     /// Takes a turn of the policy, and queues what it has changed for the database.
@@ -99,20 +151,18 @@ impl Daemon {
     }
 
     fn on_event(&self, event: &SessionEvent) {
-        let Some(key) = event.torrent().and_then(|torrent| self.core().manager().key_of(torrent)) else {
-            return;
-        };
+        let known = event.torrent().and_then(|torrent| {
+            let core = self.core();
+            let key = core.manager().key_of(torrent)?;
+            Some((key, core.entry(key)?.record().shown_name().to_owned()))
+        });
+        let Some((key, name)) = known else { return };
+        narrate(key, &name, event);
         match event {
             SessionEvent::Torrent(TorrentEvent::Metadata { meta, .. }) => self.on_metadata(key, meta),
             SessionEvent::Torrent(TorrentEvent::Finished { .. }) => self.on_finished(key),
             SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }) => self.on_seeding(key),
             SessionEvent::FilesMoved { dir, .. } => self.set_dir(key, dir),
-            SessionEvent::NotMoved { fault, .. } => {
-                tracing::warn!(id = key.as_u64(), fault = %fault.message, "cannot move the files of a torrent");
-            }
-            SessionEvent::NotSaved { fault, .. } => {
-                tracing::warn!(id = key.as_u64(), fault = %fault.message, "cannot save the resume data of a torrent");
-            }
             _ => {}
         }
     }
@@ -130,8 +180,8 @@ impl Daemon {
     fn on_finished(&self, key: TorrentKey) {
         let mut core = self.core();
         let Some(entry) = core.entry_mut(key) else { return };
-        entry.record_mut().finished_unix_s = Some(crate::clock::now_unix_s());
-        tracing::info!(torrent = entry.record().shown_name(), "download complete");
+        entry.record_mut().finished_unix_s = Some(now_unix_s());
+        tracing::info!(id = key.as_u64(), torrent = entry.record().shown_name(), "download complete");
         core.touch(key);
         self.put_record(&core, key);
         self.0.saver.wake();

@@ -245,6 +245,8 @@ settings! {
         tls_key: Option<PathBuf> = "none", OPTIONAL_PATH, restart;
         /// Path below which the API and the web UI are served, for a reverse proxy.
         base_path: String = "", text(BASE_PATH), restart;
+        /// Folder of a web UI that is served in place of the built-in one.
+        web_dir: Option<PathBuf> = "none", OPTIONAL_PATH, restart;
         /// Addresses and networks of reverse proxies whose X-Forwarded-For header is trusted.
         trusted_proxies: Vec<IpNet> = "", list(NETWORK), restart;
         /// Host names under which the API may be reached, besides IP addresses and localhost.

@@ -4,7 +4,7 @@ use super::denied::Denied;
 use super::password::{Hash, MAX_PASSWORD, MIN_PASSWORD};
 use super::passwords::in_background;
 use super::secret::Digest;
-use super::shared::Access;
+use super::shared::{Access, Pass};
 use super::state::{AccessError, Account, hash_in};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -79,10 +79,11 @@ impl Access {
         }
     }
 
-    /// Replaces the user name and the password. All sessions end; tokens stay.
+    /// Replaces the user name and the password. All sessions but that of the caller end; tokens stay.
     pub(crate) async fn change_account(
         &self,
         client: Option<IpAddr>,
+        pass: Option<&Pass>,
         change: &AccountChange,
     ) -> Result<(), Denied> {
         let bad = |detail: &str| Denied::new(ProblemKind::BadRequest, detail);
@@ -115,7 +116,11 @@ impl Access {
         let present = self.state().account.as_ref().and_then(|account| account.username.clone());
         let username = change.username.clone().or(present);
         let row = StoredAccount { username: username.clone(), hash: hash.as_str().to_owned() };
-        self.replace(Account { username, hash: Arc::new(hash) });
+        let session = match pass {
+            Some(Pass::Session(session)) => Some(*session),
+            _ => None,
+        };
+        self.replace(Account { username, hash: Arc::new(hash) }, session);
         Ok(self.0.daemon.store_account(&row).await?)
     }
 
@@ -128,13 +133,15 @@ impl Access {
         let present = self.state().account.as_ref().map(|account| Arc::clone(&account.hash));
         let hash = hash_in(path, present.as_deref())?;
         if present.is_none_or(|present| *present != hash) {
-            self.replace(Account { username: None, hash: Arc::new(hash) });
+            self.replace(Account { username: None, hash: Arc::new(hash) }, None);
         }
         Ok(())
     }
 
-    fn replace(&self, account: Account) {
-        self.state().set_account(account);
+    /// Replaces the account. All sessions end but one.
+    fn replace(&self, account: Account, kept: Option<Digest>) {
+        self.state().set_account(account, kept);
+        self.save_sessions();
         self.0.revoked.send_replace(());
     }
 }

@@ -20,7 +20,9 @@ impl Access {
         let link = self.check_link(parts, route);
         let source = examine(&self.0.rules, connection, parts, matches!(link, Some(Ok(()))))?;
         let caller = |pass| Caller { pass, client: Some(source.client), is_secure: source.is_secure };
-        if matches!((&parts.method, route), (&Method::GET | &Method::HEAD, Some("/health"))) {
+        // Everyone may see the page of the web UI, which shows nothing without the API.
+        let is_public = route == Some("/health") || self.is_web(parts);
+        if is_public && matches!(parts.method, Method::GET | Method::HEAD) {
             return Ok(caller(None));
         }
         if !source.is_private && !self.settings().allow_remote_without_tls {
@@ -46,7 +48,15 @@ impl Access {
         let now = Instant::now();
         let lifetime = self.settings().session_time;
         for secret in cookies(&parts.headers) {
-            if let Some(session) = self.state().sessions.touch(secret, now, lifetime) {
+            let (session, is_stale) = {
+                let mut state = self.state();
+                let session = state.sessions.touch(secret, now, lifetime);
+                (session, state.sessions.is_stale(now))
+            };
+            if let Some(session) = session {
+                if is_stale {
+                    self.save_sessions();
+                }
                 return Ok(Pass::Session(session));
             }
         }
@@ -104,6 +114,7 @@ impl Access {
                 }
             }
         }
+        self.save_sessions();
         let pass = Pass::Session(Digest::of(&secret));
         Ok((secret, pass))
     }
@@ -111,6 +122,7 @@ impl Access {
     /// Ends the session of a cookie.
     pub(crate) fn log_out(&self, secret: &str) {
         self.state().sessions.end(&Digest::of(secret));
+        self.save_sessions();
         self.0.revoked.send_replace(());
     }
 
@@ -153,6 +165,12 @@ impl Access {
     /// Returns the path before that of the API, empty without one.
     pub(super) fn base_path(&self) -> &str {
         &self.0.rules.base_path
+    }
+
+    /// Returns true for the page of the web UI and its files.
+    fn is_web(&self, parts: &Parts) -> bool {
+        let path = parts.uri.path().strip_prefix(self.0.rules.base_path.as_str());
+        path.is_some_and(|path| matches!(path, "" | "/") || path.starts_with("/assets/"))
     }
 
     /// Returns the route below the API; `None` for other paths.

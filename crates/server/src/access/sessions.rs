@@ -1,13 +1,16 @@
-//! Sessions of the web UI, and one-time codes that begin them. Both live in memory only.
+//! Sessions of the web UI, and one-time codes that begin them. Sessions outlive the process, codes do not.
 
 use super::secret::Digest;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+use ztor_daemon::StoredSession;
 
 /// Maximum number of sessions. Beyond it, the one that has been idle longest ends.
 const MAX_SESSIONS: usize = 1000;
 /// Maximum number of codes. Beyond it, the one that expires first is dropped.
 const MAX_CODES: usize = 16;
+/// Time between two saves of the times of use.
+const SAVE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Time for which a code is valid.
 pub(crate) const CODE_TIME: Duration = Duration::from_secs(300);
 
@@ -18,9 +21,42 @@ pub(crate) struct Sessions {
     used: HashMap<Digest, Instant>,
     /// Time at which each expires.
     codes: HashMap<Digest, Instant>,
+    /// Time of the last save; `None` before the first.
+    saved_at: Option<Instant>,
 }
 
 impl Sessions {
+    /// Returns the sessions of the last run. Those that have expired are left out.
+    pub(crate) fn from_stored(
+        rows: &[StoredSession],
+        now: Instant,
+        now_unix_s: u64,
+        lifetime: Duration,
+    ) -> Self {
+        let used = rows.iter().take(MAX_SESSIONS).filter_map(|row| {
+            // A clock that was set back must not make a session live longer.
+            let idle = Duration::from_secs(now_unix_s.saturating_sub(row.used_unix_s));
+            let used = now.checked_sub(idle).filter(|_| idle < lifetime)?;
+            Some((Digest::from_hex(&row.sha256)?, used))
+        });
+        Self { used: used.collect(), ..Self::default() }
+    }
+
+    /// Returns the sessions for the next run.
+    pub(crate) fn to_stored(&mut self, now: Instant, now_unix_s: u64) -> Vec<StoredSession> {
+        self.saved_at = Some(now);
+        let row = |(digest, used): (&Digest, &Instant)| StoredSession {
+            sha256: digest.to_hex(),
+            used_unix_s: now_unix_s.saturating_sub(now.duration_since(*used).as_secs()),
+        };
+        self.used.iter().map(row).collect()
+    }
+
+    /// Returns true if the times of use were saved long ago.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        self.saved_at.is_none_or(|saved| now.duration_since(saved) > SAVE_EVERY)
+    }
+
     /// Begins a session.
     pub(crate) fn begin(&mut self, secret: &str, now: Instant, lifetime: Duration) {
         if self.used.len() >= MAX_SESSIONS {
@@ -54,9 +90,9 @@ impl Sessions {
         self.used.remove(session);
     }
 
-    /// Ends all sessions, and drops all codes.
-    pub(crate) fn end_all(&mut self) {
-        self.used.clear();
+    /// Ends all sessions but one, and drops all codes.
+    pub(crate) fn end_others(&mut self, kept: Option<Digest>) {
+        self.used.retain(|session, _| Some(*session) == kept);
         self.codes.clear();
     }
 
@@ -102,6 +138,23 @@ mod tests {
     }
 
     #[test]
+    fn stored_sessions_go_on_and_expired_or_malformed_ones_are_left_out() {
+        let (mut sessions, start) = (Sessions::default(), Instant::now());
+        sessions.begin("a", start, LIFETIME);
+        sessions.begin("b", start + LIFETIME / 2, LIFETIME);
+        let mut rows = sessions.to_stored(start + LIFETIME / 2, 1000);
+        assert!(!sessions.is_stale(start + LIFETIME) && sessions.is_stale(start + 2 * SAVE_EVERY));
+        rows.push(StoredSession { sha256: "x".into(), used_unix_s: 1000 });
+        let later = start + LIFETIME;
+        let mut loaded = Sessions::from_stored(&rows, later, 1000 + LIFETIME.as_secs() / 2, LIFETIME);
+        assert_eq!(loaded.used.len(), 1);
+        assert!(loaded.touch("b", later, LIFETIME).is_some() && loaded.touch("a", later, LIFETIME).is_none());
+        // With a clock that was set back they are as if just used, and not from the future.
+        let back = Sessions::from_stored(&rows, later, 1, LIFETIME);
+        assert!(!back.is_open(&Digest::of("a"), later + LIFETIME, LIFETIME));
+    }
+
+    #[test]
     fn session_that_is_ended_is_gone() {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         sessions.begin("a", start, LIFETIME);
@@ -110,8 +163,11 @@ mod tests {
         let is_open = |sessions: &Sessions, secret, at| sessions.is_open(&Digest::of(secret), at, LIFETIME);
         assert!(!is_open(&sessions, "a", start) && is_open(&sessions, "b", start));
         assert!(!is_open(&sessions, "b", start + LIFETIME), "it has expired");
-        sessions.end_all();
-        assert!(sessions.touch("b", start, LIFETIME).is_none());
+        sessions.begin("c", start, LIFETIME);
+        sessions.end_others(Some(Digest::of("c")));
+        assert!(!is_open(&sessions, "b", start) && is_open(&sessions, "c", start));
+        sessions.end_others(None);
+        assert!(!is_open(&sessions, "c", start));
     }
 
     #[test]

@@ -120,6 +120,14 @@ impl Access {
         state.account.is_none() && state.tokens.is_empty()
     }
 
+    /// Saves the sessions, which outlive the process.
+    pub(super) fn save_sessions(&self) {
+        let mut state = self.state();
+        let stored = state.to_stored();
+        // Under the lock, so that the last change is saved last.
+        self.0.daemon.update_sessions(&stored);
+    }
+
     pub(super) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.0.settings.borrow())
     }

@@ -4,16 +4,21 @@ use super::limiter::Limiter;
 use super::password::{self, Hash};
 use super::secret::Digest;
 use super::sessions::Sessions;
+use super::shared::now_unix_s;
 use super::tokens::Tokens;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use thiserror::Error;
-use ztor_daemon::{Daemon, StoreError};
+use ztor_daemon::{Daemon, StoreError, StoredSessions};
 
 /// Reason why access control does not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AccessError {
+    /// No login code can be made.
+    #[error("{0}")]
+    Code(String),
     /// The password file cannot be used.
     #[error("cannot use the password file {}: {reason}", path.display())]
     PasswordFile {
@@ -54,15 +59,22 @@ pub(super) struct Account {
 
 impl State {
     pub(super) fn load(daemon: &Daemon, password_file: Option<&Path>) -> Result<Self, AccessError> {
+        let saved = daemon.stored_sessions()?;
+        // The hash of a password in a file is another one after each start, unless it is taken from the last run.
+        let present = saved.account.as_deref().and_then(|text| Hash::parse(text).ok());
         let account = match password_file {
-            Some(path) => Some(Account { username: None, hash: Arc::new(hash_in(path, None)?) }),
+            Some(path) => Some(Account { username: None, hash: Arc::new(hash_in(path, present.as_ref())?) }),
             None => stored(daemon)?,
         };
+        let is_same = account.as_ref().map(|account| account.hash.as_str()) == saved.account.as_deref();
+        let lifetime = daemon.settings_changes().borrow().session_time;
+        let rows = if is_same { saved.sessions.as_slice() } else { &[] };
+        let sessions = Sessions::from_stored(rows, Instant::now(), now_unix_s(), lifetime);
         Ok(Self {
             account,
             generation: 0,
             limiter: Limiter::default(),
-            sessions: Sessions::default(),
+            sessions,
             tokens: Tokens::from_stored(daemon.stored_tokens()?),
             verified: None,
         })
@@ -78,11 +90,17 @@ impl State {
         self.verified = Some(digest);
     }
 
-    /// Replaces the account. All sessions and verified credentials end.
-    pub(super) fn set_account(&mut self, account: Account) {
+    /// Returns the sessions and their account for the next run.
+    pub(super) fn to_stored(&mut self) -> StoredSessions {
+        let account = self.account.as_ref().map(|account| account.hash.as_str().to_owned());
+        StoredSessions { account, sessions: self.sessions.to_stored(Instant::now(), now_unix_s()) }
+    }
+
+    /// Replaces the account. All sessions but one, and verified credentials, end.
+    pub(super) fn set_account(&mut self, account: Account, kept: Option<Digest>) {
         self.account = Some(account);
         self.generation += 1;
-        self.sessions.end_all();
+        self.sessions.end_others(kept);
         self.verified = None;
     }
 }

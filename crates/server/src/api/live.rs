@@ -11,12 +11,15 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::sync::watch::Receiver;
-use ztor_api::{ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind};
+use tokio::time::{Instant, sleep_until};
+use ztor_api::{Counts, ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind, Statistics};
 
-/// Shortest time between two updates.
+/// Shortest time between two updates. Answers to requests do not wait for it.
 const PACE: Duration = Duration::from_millis(500);
+/// Shortest time between two updates of the statistics.
+const STATISTICS_PACE: Duration = Duration::from_secs(1);
 /// Longest message of a front end, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
 /// Time between two looks at the credentials.
@@ -27,11 +30,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A list that a front end follows.
 #[derive(Debug)]
 struct Followed {
+    /// Number of the request.
+    id: Option<u64>,
     query: ListQuery,
     order: Vec<u64>,
     total: usize,
+    /// Counts that the front end has.
+    counts: Option<Counts>,
     /// Revision of the last update.
     revision: u64,
+    statistics: Option<FollowedStatistics>,
+}
+
+/// Statistics that a front end follows.
+#[derive(Debug)]
+struct FollowedStatistics {
+    sent: Statistics,
+    /// Earliest time of the next update.
+    due: Instant,
 }
 
 pub(super) async fn events(
@@ -44,12 +60,7 @@ pub(super) async fn events(
         Refused::new(ProblemKind::BadRequest, detail)
     })?;
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        tokio::select! {
-            () = follow(&api, socket) => {}
-            () = revoked(&api, caller.pass) => {}
-        }
-    }))
+    Ok(upgrade.on_upgrade(move |socket| async move { follow(&api, socket, caller.pass).await }))
 }
 
 /// Waits for the end of credentials.
@@ -63,84 +74,142 @@ async fn revoked(api: &Api, pass: Option<Pass>) {
     }
 }
 
-async fn follow(api: &Api, mut socket: WebSocket) {
+async fn follow(api: &Api, mut socket: WebSocket, pass: Option<Pass>) {
     let mut revisions = api.daemon().revisions();
+    let mut revoked = pin!(revoked(api, pass));
     let mut followed: Option<Followed> = None;
+    // Set while there is news to send, to the time at which it is due.
+    let mut due: Option<Instant> = None;
+    let mut sent_at = Instant::now();
     loop {
-        let is_news = tokio::select! {
+        let updates = tokio::select! {
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    let update = on_request(api, &text, &mut followed);
-                    if !send(&mut socket, &update).await {
-                        return;
-                    }
-                    false
-                }
+                Some(Ok(Message::Text(text))) => on_request(api, &text, &mut followed),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(_)) => false,
+                Some(Ok(_)) => continue,
             },
-            changed = changed(&mut revisions, followed.is_some()) => {
-                if !changed {
+            changed = revisions.changed(), if followed.is_some() => {
+                if changed.is_err() {
                     return;
                 }
-                true
+                let next = sent_at + PACE;
+                due = Some(due.map_or(next, |due| due.min(next)));
+                continue;
             }
-        };
-        if is_news && let Some(list) = &mut followed {
-            if let Some(update) = list.update(api)
-                && !send(&mut socket, &update).await
-            {
+            () = sleep_until(due.unwrap_or(sent_at)), if due.is_some() => {
+                sent_at = Instant::now();
+                // What changes from here on is news again.
+                revisions.mark_unchanged();
+                let (updates, later) = followed.as_mut().map_or_else(Default::default, |list| list.updates(api));
+                due = later;
+                updates
+            }
+            () = &mut revoked => {
+                let problem = Problem::new(ProblemKind::Unauthorized, "the login has ended: log in again");
+                send(&mut socket, &LiveUpdate::Problem { id: None, problem }).await;
                 return;
             }
-            tokio::time::sleep(PACE).await;
+        };
+        for update in updates {
+            if !send(&mut socket, &update).await {
+                return;
+            }
         }
     }
 }
 
-/// Waits until the revision changes. Returns false at the end of the daemon. Without a list, it waits forever.
-async fn changed(revisions: &mut Receiver<u64>, follows: bool) -> bool {
-    match follows {
-        true => revisions.changed().await.is_ok(),
-        false => std::future::pending().await,
-    }
-}
-
-fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> LiveUpdate {
-    let refused = |kind, detail: String| LiveUpdate::Problem(Problem::new(kind, detail));
+/// Answers a request.
+fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> Vec<LiveUpdate> {
+    let refused = |id, problem| vec![LiveUpdate::Problem { id, problem }];
+    let bad = |detail: String| refused(None, Problem::new(ProblemKind::BadRequest, detail));
     if !text.trim_ascii_start().starts_with('{') {
-        return refused(ProblemKind::BadRequest, "cannot use the message: expected an object in JSON".into());
+        return bad("cannot use the message: expected an object in JSON".into());
     }
-    let query = match serde_json::from_str(text) {
+    let (id, query, statistics) = match serde_json::from_str(text) {
         // The window as a whole: torrents may have moved into it without a change.
-        Ok(LiveRequest::Follow { query }) => ListQuery { since: None, ..query },
-        Ok(_) => return refused(ProblemKind::NotSupported, "not supported".into()),
-        Err(error) => return refused(ProblemKind::BadRequest, format!("cannot use the message: {error}")),
+        Ok(LiveRequest::Follow { id, query, statistics }) => {
+            (id, ListQuery { since: None, ..query }, statistics)
+        }
+        Ok(_) => return refused(None, Problem::new(ProblemKind::NotSupported, "not supported")),
+        Err(error) => return bad(format!("cannot use the message: {error}")),
     };
     let (list, order) = match api.daemon().follow(&query, &HashSet::new()) {
         Ok(found) => found,
-        Err(error) => return LiveUpdate::Problem(error.into()),
+        Err(error) => return refused(id, error.into()),
     };
-    *followed = Some(Followed { query, order: order.clone(), total: list.total, revision: list.revision });
-    LiveUpdate::List { is_whole: true, order: Some(order), list: Box::new(list) }
+    let statistics = statistics.then(|| FollowedStatistics {
+        sent: api.daemon().statistics(),
+        due: Instant::now() + STATISTICS_PACE,
+    });
+    let mut updates: Vec<LiveUpdate> = statistics.iter().map(FollowedStatistics::update).collect();
+    *followed = Some(Followed {
+        id,
+        query,
+        order: order.clone(),
+        total: list.total,
+        counts: list.counts.clone(),
+        revision: list.revision,
+        statistics,
+    });
+    updates.push(LiveUpdate::List { id, is_whole: true, order: Some(order), list: Box::new(list) });
+    updates
 }
 
 impl Followed {
-    /// Returns what has changed since the last update; `None` if nothing has in this list.
-    fn update(&mut self, api: &Api) -> Option<LiveUpdate> {
+    /// Returns what has changed since the last updates, and the time at which more is due without further changes.
+    fn updates(&mut self, api: &Api) -> (Vec<LiveUpdate>, Option<Instant>) {
+        let mut updates = Vec::new();
+        let mut later = None;
+        if let Some(statistics) = &mut self.statistics {
+            match statistics.due <= Instant::now() {
+                true => updates.extend(statistics.renew(api)),
+                false => later = Some(statistics.due),
+            }
+        }
+        updates.extend(self.list(api));
+        (updates, later)
+    }
+
+    /// Returns what has changed in the list; `None` if nothing has.
+    fn list(&mut self, api: &Api) -> Option<LiveUpdate> {
         let since = Some(self.revision);
         let query = ListQuery { since, ..self.query.clone() };
         let known = self.order.iter().copied().collect();
-        let (list, order) = api.daemon().follow(&query, &known).ok()?;
+        let (mut list, order) = api.daemon().follow(&query, &known).ok()?;
         self.revision = list.revision;
         let has_new_order = order != self.order;
         let removed = list.removed.as_ref().is_none_or(|removed| !removed.is_empty());
-        if list.torrents.is_empty() && !removed && !has_new_order && list.total == self.total {
+        if list.counts == self.counts {
+            list.counts = None;
+        } else {
+            self.counts.clone_from(&list.counts);
+        }
+        let is_news = removed || has_new_order || list.total != self.total || list.counts.is_some();
+        if list.torrents.is_empty() && !is_news {
             return None;
         }
         self.total = list.total;
         self.order.clone_from(&order);
         let is_whole = list.removed.is_none();
-        Some(LiveUpdate::List { is_whole, order: has_new_order.then_some(order), list: Box::new(list) })
+        let order = has_new_order.then_some(order);
+        Some(LiveUpdate::List { id: self.id, is_whole, order, list: Box::new(list) })
+    }
+}
+
+impl FollowedStatistics {
+    fn update(&self) -> LiveUpdate {
+        LiveUpdate::Statistics { statistics: Box::new(self.sent.clone()) }
+    }
+
+    /// Returns the present statistics if they have changed.
+    fn renew(&mut self, api: &Api) -> Option<LiveUpdate> {
+        self.due = Instant::now() + STATISTICS_PACE;
+        let now = api.daemon().statistics();
+        // The time since the start, and the number of the revision, are no news.
+        let is_same =
+            now == Statistics { uptime_s: now.uptime_s, revision: now.revision, ..self.sent.clone() };
+        self.sent = now;
+        (!is_same).then(|| self.update())
     }
 }
 

@@ -27,8 +27,8 @@ struct Lines {
 }
 
 impl LogBuffer {
-    /// Adds a line. `level` is one of the names in [`LogLine`].
-    pub fn push(&self, level: &str, target: &str, mut message: String) {
+    /// Adds a line, about one torrent or none. `level` is one of the names in [`LogLine`].
+    pub fn push(&self, level: &str, target: &str, mut message: String, torrent: Option<u64>) {
         if message.len() > MAX_MESSAGE {
             message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         }
@@ -38,17 +38,20 @@ impl LogBuffer {
         lines.count += 1;
         let number = lines.count;
         let (level, target) = (level.to_owned(), target.to_owned());
-        lines.lines.push_back(LogLine { number, unix_ms, level, target, message });
+        lines.lines.push_back(LogLine { number, unix_ms, level, target, message, torrent });
         if lines.lines.len() > MAX_LINES {
             lines.lines.pop_front();
         }
     }
 
-    /// Returns the last `limit` lines after the line `since`, of `level` and more severe ones.
-    fn read(&self, since: u64, level: usize, limit: usize) -> Vec<LogLine> {
+    /// Returns the lines that a query selects.
+    fn read(&self, query: LogQuery) -> Vec<LogLine> {
+        let LogQuery { since, level, limit, torrent } = query;
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_wanted = |line: &&LogLine| {
-            line.number > since && LEVELS.iter().take(level + 1).any(|known| line.level == *known)
+            line.number > since
+                && torrent.is_none_or(|id| line.torrent == Some(id))
+                && LEVELS.iter().take(level + 1).any(|known| line.level == *known)
         };
         let mut found: Vec<LogLine> =
             lines.lines.iter().rev().filter(is_wanted).take(limit).cloned().collect();
@@ -57,31 +60,48 @@ impl LogBuffer {
     }
 }
 
-/// Returns lines of the log. Parameters: `since`, `level`, `limit`.
-pub(super) async fn read(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Vec<LogLine>> {
-    let (since, level, limit) = log_query(query.as_deref().unwrap_or_default())?;
-    Ok(Json(api.log().read(since, level, limit)))
+/// The last `limit` lines after the line `since`, of `level` (an index) and more severe ones, about one torrent or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogQuery {
+    since: u64,
+    level: usize,
+    limit: usize,
+    torrent: Option<u64>,
 }
 
-/// Parses the query of the log: the line before the first, the index of the level, and the number of lines.
-pub(crate) fn log_query(text: &str) -> Result<(u64, usize, usize), Refused> {
+impl Default for LogQuery {
+    /// All lines.
+    fn default() -> Self {
+        Self { since: 0, level: LEVELS.len() - 1, limit: MAX_LINES, torrent: None }
+    }
+}
+
+/// Returns lines of the log. Parameters: `since`, `level`, `limit`, `torrent`.
+pub(super) async fn read(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Vec<LogLine>> {
+    let query = log_query(query.as_deref().unwrap_or_default())?;
+    Ok(Json(api.log().read(query)))
+}
+
+/// Parses the query of the log.
+pub(crate) fn log_query(text: &str) -> Result<LogQuery, Refused> {
     let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
-    let (mut since, mut level, mut limit) = (0, LEVELS.len() - 1, MAX_LINES);
+    let mut query = LogQuery::default();
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
         let number =
             || value.parse::<u64>().map_err(|_| bad(format!("cannot use {name}: expected a number")));
         match &*name {
-            "since" => since = number()?,
-            "limit" => limit = usize::try_from(number()?).unwrap_or(usize::MAX),
+            "since" => query.since = number()?,
+            "torrent" => query.torrent = Some(number()?),
+            "limit" => query.limit = usize::try_from(number()?).unwrap_or(usize::MAX),
             "level" => {
                 let known = LEVELS.iter().position(|level| *level == value);
-                level = known
+                query.level = known
                     .ok_or_else(|| bad(format!("cannot use level: use one of {}", LEVELS.join(", "))))?;
             }
-            _ => return Err(bad("unknown parameter; use since, level or limit".into())),
+            _ => return Err(bad("unknown parameter; use since, level, limit or torrent".into())),
         }
     }
-    Ok((since, level, limit))
+    Ok(query)
 }
 
 #[cfg(test)]
@@ -91,13 +111,17 @@ mod tests {
     #[test]
     fn read_returns_the_last_lines_of_a_level_and_old_lines_leave() {
         let log = LogBuffer::default();
-        (0..MAX_LINES).for_each(|number| log.push("info", "x", number.to_string()));
-        log.push("error", "x", "é".repeat(MAX_MESSAGE));
-        log.push("debug", "x", "last".into());
-        assert_eq!(log.read(0, 4, usize::MAX).len(), MAX_LINES);
-        assert_eq!(log.read(0, 4, 1).first().map(|line| line.message.clone()), Some("last".into()));
-        let errors = log.read(0, 0, 10);
+        (0..MAX_LINES).for_each(|number| log.push("info", "x", number.to_string(), None));
+        log.push("error", "x", "é".repeat(MAX_MESSAGE), None);
+        log.push("debug", "x", "last".into(), Some(7));
+        let all = LogQuery { limit: usize::MAX, ..LogQuery::default() };
+        assert_eq!(log.read(all).len(), MAX_LINES);
+        let last = log.read(LogQuery { limit: 1, ..all });
+        assert_eq!(last.first().map(|line| line.message.clone()), Some("last".into()));
+        let errors = log.read(LogQuery { level: 0, ..all });
         assert_eq!((errors.len(), errors[0].message.len()), (1, MAX_MESSAGE));
-        assert_eq!(log.read(MAX_LINES as u64, 2, 10).len(), 1);
+        assert_eq!(log.read(LogQuery { since: MAX_LINES as u64, level: 2, ..all }).len(), 1);
+        let of_torrent = log.read(LogQuery { torrent: Some(7), ..all });
+        assert_eq!((of_torrent.len(), of_torrent[0].torrent), (1, Some(7)));
     }
 }

@@ -61,7 +61,10 @@ pub(super) async fn change_account(
     Extension(caller): Extension<Caller>,
     JsonBody(change): Body<AccountChange>,
 ) -> Result<Json<Account>, Denied> {
-    api.access().change_account(caller.client, &change).await.map_err(without_dialog)?;
+    api.access()
+        .change_account(caller.client, caller.pass.as_ref(), &change)
+        .await
+        .map_err(without_dialog)?;
     Ok(Json(api.access().account()))
 }
 

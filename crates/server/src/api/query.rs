@@ -49,12 +49,21 @@ impl<S: Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
+/// Returns the value of a parameter; `None` unless it is the only one.
+pub(super) fn only_parameter(text: &str, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(text.as_bytes());
+    match (pairs.next(), pairs.next()) {
+        (Some((found, value)), None) if found == name => Some(value.into_owned()),
+        _ => None,
+    }
+}
+
 fn unknown(name: &str, expected: &str) -> Refused {
     let shown: String = name.chars().take(40).collect();
     Refused::new(ProblemKind::BadRequest, format!("unknown parameter {shown:?}; use {expected}"))
 }
 
-/// Parses the query of a watched folder.
+/// Parses the query of a folder.
 pub(crate) fn dir_of(text: &str) -> Result<String, Refused> {
     let mut dir = None;
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
@@ -66,7 +75,7 @@ pub(crate) fn dir_of(text: &str) -> Result<String, Refused> {
             return Err(Refused::new(ProblemKind::BadRequest, detail));
         }
     }
-    let missing = "the parameter dir is missing; give the absolute path of a folder, as in ?dir=/srv/in";
+    let missing = "the parameter dir is missing; give the absolute path of a folder, as in ?dir=/srv";
     dir.ok_or_else(|| Refused::new(ProblemKind::BadRequest, missing))
 }
 
@@ -85,6 +94,10 @@ pub(crate) fn list_query(text: &str) -> Result<ListQuery, Refused> {
             "category" => query.category.push(value),
             "tag" => query.tag.push(value),
             "tracker" => query.tracker.push(value),
+            "dir" => query.dir.push(value),
+            "all_tags" => query.all_tags = flag_of(&name, &value)?,
+            "any" => query.any = flag_of(&name, &value)?,
+            "is_regex" => query.is_regex = flag_of(&name, &value)?,
             "search" => query.search = Some(value),
             "sort" => {
                 let keys = value.split(',').map(|key| Sort::try_from(key.to_owned()));
@@ -93,9 +106,10 @@ pub(crate) fn list_query(text: &str) -> Result<ListQuery, Refused> {
             "offset" => query.offset = number_of(&name, &value)?,
             "limit" => query.limit = Some(number_of(&name, &value)?),
             "since" => query.since = Some(number_of(&name, &value)?),
-            "counts" => query.counts = number_of(&name, &value)?,
+            "counts" => query.counts = flag_of(&name, &value)?,
             name => {
-                let known = "one of select, state, category, tag, tracker, search, sort, offset, limit, since, counts";
+                let known = "one of select, state, category, tag, tracker, dir, all_tags, any, search, is_regex, sort, offset, \
+                             limit, since, counts";
                 return Err(unknown(name, known));
             }
         }
@@ -104,9 +118,16 @@ pub(crate) fn list_query(text: &str) -> Result<ListQuery, Refused> {
 }
 
 fn number_of<T: FromStr>(name: &str, value: &str) -> Result<T, Refused> {
+    parsed(name, value, "a number")
+}
+
+fn flag_of(name: &str, value: &str) -> Result<bool, Refused> {
+    parsed(name, value, "true or false")
+}
+
+fn parsed<T: FromStr>(name: &str, value: &str, expected: &str) -> Result<T, Refused> {
     value.parse().map_err(|_| {
         let shown: String = value.chars().take(40).collect();
-        let expected = if name == "counts" { "true or false" } else { "a number" };
         Refused::new(ProblemKind::BadRequest, format!("cannot use {name}={shown}: expected {expected}"))
     })
 }

@@ -10,10 +10,11 @@ mod tls;
 use super::metrics::RequestCounts;
 use super::{LogBuffer, app, guard};
 use crate::access::{Access, AccessError, Rules};
+use crate::web::Web;
 use connection::{End, Server};
 use ipnet::IpNet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use ztor_daemon::Daemon;
 use ztor_daemon::settings::Settings;
 
+pub use crate::web::WebError;
 pub use tls::TlsFiles;
 
 use tls::Tls;
@@ -48,6 +50,8 @@ pub struct ServeConfig {
     pub allowed_hosts: Vec<String>,
     /// File with the password or its hash; `None` for the stored password.
     pub password_file: Option<PathBuf>,
+    /// Folder of the web UI; `None` for the built-in one.
+    pub web_dir: Option<PathBuf>,
     /// Lines of the log for front ends.
     pub log: LogBuffer,
 }
@@ -64,6 +68,7 @@ impl ServeConfig {
             trusted_proxies: settings.trusted_proxies.clone(),
             allowed_hosts: settings.allowed_hosts.clone(),
             password_file: settings.password_file.clone(),
+            web_dir: settings.web_dir.clone(),
             log,
         }
     }
@@ -109,6 +114,9 @@ pub enum ServeError {
         /// Reason.
         reason: String,
     },
+    /// The folder of the web UI cannot be used.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// The password or the tokens cannot be used.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -119,6 +127,7 @@ pub enum ServeError {
 pub struct Listening {
     addrs: Vec<SocketAddr>,
     socket: PathBuf,
+    web_url: Option<String>,
     access: Access,
     tls: Option<Tls>,
     ending: watch::Sender<bool>,
@@ -156,9 +165,13 @@ impl Listening {
         let local = local::bind(&config.socket)?;
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
+        let web_url = addrs.first().map(|addr| web_url(*addr, tls.is_some(), &config.base_path));
+        about.web_url.clone_from(&web_url);
         // Clients of the local socket do not know the path for the reverse proxy.
         let requests = RequestCounts::default();
-        let routes = |base_path: &str| app(daemon, &access, about.clone(), &config.log, &requests, base_path);
+        let web = Web::new(config.web_dir.clone())?;
+        let routes =
+            |base_path: &str| app(daemon, &access, about.clone(), &config.log, &requests, base_path, &web);
         let on_socket = guard::local(routes(""), &requests);
         let on_tcp = guard::remote(routes(&config.base_path), access.clone(), &requests);
         let (ending, is_ending) = watch::channel(false);
@@ -169,12 +182,33 @@ impl Listening {
         for (_, listener) in listeners {
             runtime.spawn(server.clone().serve(listener));
         }
-        Ok(Self { addrs, socket: config.socket.clone(), access, tls, ending, ended })
+        Ok(Self { addrs, socket: config.socket.clone(), web_url, access, tls, ending, ended })
     }
 
     /// Returns the TCP addresses.
     pub fn addrs(&self) -> &[SocketAddr] {
         &self.addrs
+    }
+
+    /// Returns the URL of the web UI; `None` if only the local socket is served.
+    pub fn web_url(&self) -> Option<&str> {
+        self.web_url.as_deref()
+    }
+
+    /// Makes a code for the hash of that URL, which begins one session without a password within five minutes.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn login_code(&self) -> Result<String, AccessError> {
+        self.access
+            .make_link()
+            .map(|link| link.code)
+            .map_err(|denied| AccessError::Code(denied.problem.detail))
+    }
+
+    /// Returns true if there is a password with which people can log in.
+    pub fn has_password(&self) -> bool {
+        self.access.account().has_password
     }
 
     /// Returns true if the TCP addresses speak TLS.
@@ -200,6 +234,17 @@ impl Listening {
             tracing::debug!("requests are under way at the end");
         }
     }
+}
+
+/// Returns the URL of the web UI at an address. One that stands for all addresses is reached on this machine.
+fn web_url(addr: SocketAddr, is_tls: bool, base_path: &str) -> String {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{}{base_path}/", SocketAddr::new(ip, addr.port()))
 }
 
 impl Drop for Listening {

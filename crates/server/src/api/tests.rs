@@ -1,5 +1,6 @@
 //! Tests of the routes behind access control.
 
-pub(super) mod fixture;
+pub(crate) mod fixture;
 mod login;
+mod previews;
 mod routes;

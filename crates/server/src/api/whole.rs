@@ -3,9 +3,11 @@
 use super::Api;
 use super::answer::{Answer, Json, Refused};
 use super::body::JsonBody;
-use axum::extract::State;
+use super::query::only_parameter;
+use axum::extract::{RawQuery, State};
 use serde::{Deserialize, Serialize};
-use ztor_api::{Daemon, ProblemKind, Statistics};
+use ztor_api::{Daemon, History, ProblemKind, Statistics};
+use ztor_daemon::SPANS_S;
 use ztor_daemon::policy::Alternative;
 
 /// Health of the daemon.
@@ -47,6 +49,17 @@ pub(super) async fn health(State(api): State<Api>) -> Answer<Health> {
 
 pub(super) async fn statistics(State(api): State<Api>) -> Answer<Statistics> {
     Ok(Json(api.daemon().statistics()))
+}
+
+/// Returns the rates over the span of time in the parameter `span_s`.
+pub(super) async fn history(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<History> {
+    let spans: Vec<String> = SPANS_S.iter().map(u64::to_string).collect();
+    let span = only_parameter(query.as_deref().unwrap_or_default(), "span_s");
+    let history = span.and_then(|span| api.daemon().history(span.parse().ok()?));
+    history.map(Json).ok_or_else(|| {
+        let detail = format!("cannot use the query: expected span_s, one of {}", spans.join(", "));
+        Refused::new(ProblemKind::BadRequest, detail)
+    })
 }
 
 pub(super) async fn alternative(State(api): State<Api>) -> Answer<Limits> {

@@ -79,6 +79,7 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
         version: String::new(),
         peer_addr: String::new(),
         api_addrs: Vec::new(),
+        web_url: None,
         state_dir: String::new(),
         pid: 0,
     };

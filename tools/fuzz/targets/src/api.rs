@@ -32,9 +32,7 @@ pub fn api(data: &[u8]) {
         let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair("dir", &dir).finish();
         assert_eq!(parse_dir_query(&pair), Ok(dir));
     }
-    if let Some((_, level, _)) = accepted(parse_log_query(text)) {
-        assert!(level < 5);
-    }
+    accepted(parse_log_query(text));
     let terms: Vec<String> = text.lines().map(str::to_owned).collect();
     let parsed =
         terms.iter().all(|term| ztor_daemon::testing::parse_terms(std::slice::from_ref(term)).is_ok());

@@ -1,14 +1,17 @@
 //! Descriptions of all operations, in the order of the route table.
 
 use super::operation::{Operation, operation};
-use super::parameters::{dir, file_index, in_path, of_list, of_log, setting};
+use super::parameters::{
+    creation, dir, file_index, folder, in_path, of_list, of_log, secrets, setting, span,
+};
 use crate::api::labels::{Done, Put};
 use crate::api::whole::{Health, Limits};
 use ztor_api::{
     Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit,
-    CategoryRename, Daemon, Detail, DownloadLink, DownloadLinkRequest, File, List, LogLine, Login, LoginLink,
-    LoginState, NewToken, Peer, Pieces, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename,
-    Token, TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
+    CategoryRename, Creation, CreationRequest, Daemon, Detail, DownloadLink, DownloadLinkRequest, File,
+    Folder, History, List, LogLine, Login, LoginLink, LoginState, NewCreation, NewToken, Peer, Pieces,
+    Preview, PreviewRequest, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename, Token,
+    TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
 };
 
 use ProblemKind::{BadTorrent, Conflict, Fetch, NotFound, NotSupported, Storage};
@@ -18,6 +21,7 @@ pub(super) fn all() -> Vec<Operation> {
     let mut all = of_daemon();
     all.extend(of_access());
     all.extend(of_torrents());
+    all.extend(of_previews());
     all.extend(of_labels());
     all.extend(of_settings());
     all
@@ -35,6 +39,9 @@ fn of_daemon() -> Vec<Operation> {
             .answers_other("text/plain"),
         operation("GET /statistics", "getStatistics", "Returns the statistics of the whole.")
             .answers::<Statistics>(),
+        operation("GET /statistics/history", "getHistory", "Returns the rates over a span of time.")
+            .parameters([span()])
+            .answers::<History>(),
         operation("GET /limits/alternative", "getAlternativeLimits", "Returns which limits are in force.")
             .answers::<Limits>(),
         operation("PUT /limits/alternative", "setAlternativeLimits", "Chooses the limits in force.")
@@ -128,10 +135,41 @@ fn of_torrents() -> Vec<Operation> {
         of_one("GET /torrents/{torrent}/peers", "listPeers", "Returns the connected peers of a torrent.")
             .answers_list::<Peer>(),
         of_one("GET /torrents/{torrent}/trackers", "listTrackers", "Returns the trackers of a torrent.")
+            .parameters([secrets()])
             .answers_list::<Tracker>(),
         of_one("GET /torrents/{torrent}/pieces", "getPieces", "Returns the pieces of a torrent.")
             .answers::<Pieces>(),
         of_one("GET /torrents/{torrent}/torrent-file", "getTorrentFile", "Returns the torrent file.")
+            .answers_other("application/x-bittorrent"),
+    ]
+}
+
+fn of_previews() -> Vec<Operation> {
+    let of_creation = |line, id, summary| {
+        operation(line, id, summary).parameters([creation()]).problems([NotFound, Conflict])
+    };
+    vec![
+        operation(
+            "POST /preview",
+            "preview",
+            "Looks into a torrent without adding it. Peers are asked for the metadata of a magnet link, for a minute.",
+        )
+        .takes::<PreviewRequest>()
+        .answers::<Preview>()
+        .problems([NotFound, Conflict, BadTorrent, Fetch, Storage]),
+        operation("GET /folders", "getFolder", "Describes a folder on the machine of the daemon.")
+            .parameters([folder()])
+            .answers::<Folder>()
+            .problems([NotFound, Conflict, Storage]),
+        operation("GET /creations", "listCreations", "Returns the torrents that are, or were, created.")
+            .answers_list::<Creation>(),
+        operation("POST /creations", "createTorrent", "Begins to create a torrent of files of the daemon's machine.")
+            .takes::<CreationRequest>()
+            .answers::<NewCreation>()
+            .problems([Conflict]),
+        of_creation("DELETE /creations/{id}", "removeCreation", "Cancels a creation, or forgets one that has ended.")
+            .answers::<Done>(),
+        of_creation("GET /creations/{id}/torrent-file", "getCreatedFile", "Returns the new torrent file.")
             .answers_other("application/x-bittorrent"),
     ]
 }

@@ -2,7 +2,8 @@
 
 use super::schemas::property_schemas;
 use serde_json::{Value, json};
-use ztor_api::{ListQuery, State};
+use ztor_api::{ListQuery, State, StateGroup};
+use ztor_daemon::SPANS_S;
 use ztor_daemon::settings::TABLE;
 
 /// Returns a parameter in the path, a text that is not empty.
@@ -42,14 +43,41 @@ pub(super) fn dir() -> Value {
     in_query("dir", true, "The folder, an absolute path.", &schema)
 }
 
+/// Returns the parameter `dir` of a folder.
+pub(super) fn folder() -> Value {
+    let schema = json!({ "type": "string", "pattern": "^/" });
+    in_query("dir", true, "The folder, an absolute path.", &schema)
+}
+
+/// Returns the parameter `span_s` of the history.
+pub(super) fn span() -> Value {
+    let schema = json!({ "type": "integer", "enum": SPANS_S });
+    in_query("span_s", true, "Span of time in seconds.", &schema)
+}
+
+/// Returns the parameter `secrets` of the trackers.
+pub(super) fn secrets() -> Value {
+    let description = "True for whole announce URLs, with the passkeys in them.";
+    in_query("secrets", false, description, &json!({ "type": "boolean" }))
+}
+
+/// Returns the parameter `id` of a creation.
+pub(super) fn creation() -> Value {
+    json!({
+        "name": "id", "in": "path", "required": true, "description": "Number of the creation.",
+        "schema": { "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX },
+    })
+}
+
 /// Returns the parameters of the log.
-pub(super) fn of_log() -> [Value; 3] {
+pub(super) fn of_log() -> [Value; 4] {
     let number = json!({ "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX });
     let levels = json!({ "type": "string", "enum": ["error", "warn", "info", "debug", "trace"] });
     [
         in_query("since", false, "Number of a line; only later lines are in the answer.", &number),
         in_query("level", false, "Least severe level.", &levels),
         in_query("limit", false, "Maximum number of lines, the last ones.", &number),
+        in_query("torrent", false, "Id of a torrent; only lines about it are in the answer.", &number),
     ]
 }
 
@@ -69,7 +97,11 @@ fn of_field(name: &str, mut schema: Value) -> Value {
         }
     }
     if name == "state" {
-        let names: Vec<&str> = State::ALL.iter().map(|state| state.name()).chain(["active"]).collect();
+        let names: Vec<&str> = State::ALL
+            .iter()
+            .map(|state| state.name())
+            .chain(StateGroup::ALL.map(StateGroup::name))
+            .collect();
         schema["items"]["enum"] = names.into();
     }
     let mut parameter = in_query(name, false, description.as_str().unwrap_or_default(), &schema);

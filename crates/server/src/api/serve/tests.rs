@@ -1,5 +1,7 @@
 //! The server over real connections.
 
+mod live;
+
 use super::*;
 use crate::api::LogBuffer;
 use crate::api::tests::fixture::{PASSWORD, about, daemon};

@@ -4,6 +4,7 @@ use crate::access::{Access, Connection, Rules};
 use crate::api::LogBuffer;
 use crate::api::metrics::RequestCounts;
 use crate::api::{app, guard};
+use crate::web::Web;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, header};
@@ -17,29 +18,29 @@ use ztor_api::{Problem, ProblemKind};
 use ztor_daemon::settings::Sources;
 use ztor_daemon::{Daemon, DaemonConfig, Store, StoreError};
 
-pub(in crate::api) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A daemon with its routes.
-pub(in crate::api) struct Fixture {
-    pub(in crate::api) folder: TempDir,
-    pub(in crate::api) runtime: tokio::runtime::Runtime,
-    pub(in crate::api) daemon: Daemon,
-    pub(in crate::api) access: Access,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) daemon: Daemon,
+    pub(crate) access: Access,
     remote: Router,
     local: Router,
 }
 
 /// A response.
 #[derive(Debug)]
-pub(in crate::api) struct Answer {
-    pub(in crate::api) status: u16,
-    pub(in crate::api) headers: HeaderMap,
-    pub(in crate::api) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 /// A request over TCP from a loopback address, unless it says otherwise.
 #[derive(Debug, Clone)]
-pub(in crate::api) struct Ask {
+pub(crate) struct Ask {
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
@@ -50,7 +51,7 @@ pub(in crate::api) struct Ask {
 
 impl Fixture {
     /// Starts a daemon with settings, and with the password if there is no other.
-    pub(in crate::api) fn with_password(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_password(settings: &[(&str, &str)]) -> Self {
         let fixture = Self::start(settings);
         let change = format!(r#"{{"password":"{PASSWORD}"}}"#);
         let base = settings.iter().find(|(key, _)| *key == "base_path").map_or("", |(_, path)| path);
@@ -60,7 +61,7 @@ impl Fixture {
     }
 
     /// Starts a daemon with settings.
-    pub(in crate::api) fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (runtime, daemon) = daemon(&folder, settings);
         Self::serve(folder, runtime, daemon)
@@ -75,14 +76,15 @@ impl Fixture {
         };
         let access = Access::start(&daemon, rules, settings.password_file.clone()).unwrap();
         let (log, requests) = (LogBuffer::default(), RequestCounts::default());
-        let app = app(&daemon, &access, about(), &log, &requests, &settings.base_path);
+        let web = Web::new(settings.web_dir.clone()).unwrap();
+        let app = app(&daemon, &access, about(), &log, &requests, &settings.base_path, &web);
         let remote = guard::remote(app.clone(), access.clone(), &requests);
         let local = guard::local(app, &requests);
         Self { folder, runtime, daemon, access, remote, local }
     }
 
     /// Ends the daemon, and starts it again with its state.
-    pub(in crate::api) fn restart(self, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn restart(self, settings: &[(&str, &str)]) -> Self {
         let Self { folder, runtime, daemon, access, remote, local } = self;
         assert!(daemon.end(Duration::ZERO, Duration::from_secs(60)));
         drop((access, remote, local, daemon, runtime));
@@ -90,11 +92,11 @@ impl Fixture {
         Self::serve(folder, runtime, daemon)
     }
 
-    pub(in crate::api) fn ask(&self, ask: Ask) -> Answer {
+    pub(crate) fn ask(&self, ask: Ask) -> Answer {
         self.runtime.block_on(self.answer(ask))
     }
 
-    pub(in crate::api) async fn answer(&self, ask: Ask) -> Answer {
+    pub(crate) async fn answer(&self, ask: Ask) -> Answer {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
         for (name, value) in &ask.headers {
             request = request.header(name.as_str(), value.as_bytes());
@@ -120,7 +122,7 @@ impl Fixture {
 impl Answer {
     /// Returns the kind of the problem, and checks its form.
     #[track_caller]
-    pub(in crate::api) fn problem(&self) -> ProblemKind {
+    pub(crate) fn problem(&self) -> ProblemKind {
         let problem: Problem = serde_json::from_str(&self.body).expect(&self.body);
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         assert_eq!(problem.status, self.status);
@@ -128,13 +130,13 @@ impl Answer {
         problem.kind
     }
 
-    pub(in crate::api) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         assert_eq!(self.status, 200, "{self:?}");
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// Returns the value of the session's cookie.
-    pub(in crate::api) fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let cookie = self.headers[header::SET_COOKIE].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
@@ -142,7 +144,7 @@ impl Answer {
 
 impl Ask {
     /// Returns a request without credentials; `line` has the method and the path below the API.
-    pub(in crate::api) fn to(line: &str) -> Self {
+    pub(crate) fn to(line: &str) -> Self {
         let (method, path) = line.split_once(' ').unwrap();
         Self {
             method: method.parse().unwrap(),
@@ -155,13 +157,13 @@ impl Ask {
     }
 
     /// Replaces the whole path.
-    pub(in crate::api) fn path(mut self, path: &str) -> Self {
+    pub(crate) fn path(mut self, path: &str) -> Self {
         self.path = path.to_owned();
         self
     }
 
     /// Adds a header; a host replaces the present one.
-    pub(in crate::api) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         if name == "host" {
             self.headers.retain(|(name, _)| name != "host");
         }
@@ -169,53 +171,51 @@ impl Ask {
         self
     }
 
-    pub(in crate::api) fn json(mut self, body: &str) -> Self {
+    pub(crate) fn json(mut self, body: &str) -> Self {
         self.body = body.as_bytes().to_owned();
         self.header("content-type", "application/json")
     }
 
-    pub(in crate::api) fn bearer(self, token: &str) -> Self {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    pub(in crate::api) fn basic(self, username: &str, password: &str) -> Self {
+    pub(crate) fn basic(self, username: &str, password: &str) -> Self {
         let text = data_encoding::BASE64.encode(format!("{username}:{password}").as_bytes());
         self.header("authorization", &format!("Basic {text}"))
     }
 
-    pub(in crate::api) fn from(mut self, peer: &str) -> Self {
+    pub(crate) fn from(mut self, peer: &str) -> Self {
         self.peer = Some(peer.parse().unwrap());
         self
     }
 
-    pub(in crate::api) fn tls(mut self) -> Self {
+    pub(crate) fn tls(mut self) -> Self {
         self.is_tls = true;
         self
     }
 
     /// Sends it to the local socket.
-    pub(in crate::api) fn local(mut self) -> Self {
+    pub(crate) fn local(mut self) -> Self {
         self.peer = None;
         self
     }
 }
 
-pub(in crate::api) fn about() -> ztor_api::Daemon {
+pub(crate) fn about() -> ztor_api::Daemon {
     ztor_api::Daemon {
         name: "test".into(),
         version: String::new(),
         peer_addr: String::new(),
         api_addrs: Vec::new(),
+        web_url: None,
         state_dir: String::new(),
         pid: 0,
     }
 }
 
 /// Starts a daemon with its state in a folder.
-pub(in crate::api) fn daemon(
-    folder: &TempDir,
-    settings: &[(&str, &str)],
-) -> (tokio::runtime::Runtime, Daemon) {
+pub(crate) fn daemon(folder: &TempDir, settings: &[(&str, &str)]) -> (tokio::runtime::Runtime, Daemon) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let state_dir: PathBuf = folder.path().join("state");
     // Threads of the daemon before a restart may hold its lock for a moment longer.

@@ -106,6 +106,27 @@ fn session_lives_from_login_to_logout() {
 }
 
 #[test]
+fn session_outlives_a_restart_unless_it_was_ended_or_the_password_is_another() {
+    let fixture = Fixture::with_password(&[]);
+    let [open, ended] = [(); 2].map(|()| fixture.ask(login(PASSWORD)).cookie());
+    fixture.ask(Ask::to("DELETE /session").header("cookie", &ended));
+    let fixture = fixture.restart(&[]);
+    let status = |fixture: &Fixture, cookie: &str| fixture.ask(get().header("cookie", cookie)).status;
+    assert_eq!((status(&fixture, &open), status(&fixture, &ended)), (200, 401));
+    let path = fixture.folder.path().join("password");
+    std::fs::write(&path, "from the file\n").unwrap();
+    let settings = [("password_file", path.to_str().unwrap())];
+    let fixture = fixture.restart(&settings);
+    assert_eq!(status(&fixture, &open), 401, "the password is another one");
+    let of_file = fixture.ask(login("from the file")).cookie();
+    let fixture = fixture.restart(&settings);
+    assert_eq!(status(&fixture, &of_file), 200, "the password in the file is the same");
+    std::fs::write(&path, "changed").unwrap();
+    let fixture = fixture.restart(&settings);
+    assert_eq!(status(&fixture, &of_file), 401);
+}
+
+#[test]
 fn cookie_is_secure_over_tls_and_behind_a_proxy_with_tls() {
     let fixture = Fixture::with_password(&[("trusted_proxies", "10.0.0.1"), ("base_path", "/ztor")]);
     let login = || login(PASSWORD).path("/ztor/api/v1/session");
@@ -119,9 +140,9 @@ fn cookie_is_secure_over_tls_and_behind_a_proxy_with_tls() {
 }
 
 #[test]
-fn password_change_ends_all_sessions_and_codes_and_survives_a_restart() {
+fn password_change_ends_other_sessions_and_codes_and_survives_a_restart() {
     let fixture = Fixture::with_password(&[]);
-    let cookie = fixture.ask(login(PASSWORD)).cookie();
+    let [cookie, other] = [(); 2].map(|()| fixture.ask(login(PASSWORD)).cookie());
     let token = fixture.ask(Ask::to("POST /tokens").local().json(r#"{"name":"a"}"#)).json()["token"].clone();
     let link = fixture.ask(Ask::to("POST /session/link").local()).json()["code"].clone();
     let change = |body: &str| fixture.ask(Ask::to("PUT /account").header("cookie", &cookie).json(body));
@@ -133,11 +154,13 @@ fn password_change_ends_all_sessions_and_codes_and_survives_a_restart() {
     assert_eq!(change(r#"{"password":"long enough","username":"a:b"}"#).problem(), ProblemKind::BadRequest);
     let body = format!(r#"{{"password":"new password","current_password":"{PASSWORD}"}}"#);
     assert_eq!(change(&body).status, 200);
-    assert_eq!(fixture.ask(get().header("cookie", &cookie)).status, 401);
+    assert_eq!(fixture.ask(get().header("cookie", &cookie)).status, 200);
+    assert_eq!(fixture.ask(get().header("cookie", &other)).status, 401);
     assert_eq!(fixture.ask(Ask::to("POST /session").json(&format!(r#"{{"code":{link}}}"#))).status, 401);
     let token = token.as_str().unwrap();
     assert_eq!(fixture.ask(get().bearer(token)).status, 200);
     let fixture = fixture.restart(&[]);
+    assert_eq!(fixture.ask(get().header("cookie", &cookie)).status, 200);
     assert_eq!(fixture.ask(get().basic("ztor", PASSWORD)).status, 401);
     assert_eq!(fixture.ask(get().basic("ztor", "new password")).status, 200);
     assert_eq!(fixture.ask(get().bearer(token)).status, 200);

@@ -56,7 +56,9 @@ fn every_route_without_credentials_is_unauthorized() {
             }
         }
     }
-    for path in ["/", "/api", "/api/v1x", "/api/v2/torrents", "//api/v1/torrents", "/api/v1/%68ealth"] {
+    for path in
+        ["/x", "/assets", "/api", "/api/v1x", "/api/v2/torrents", "//api/v1/torrents", "/api/v1/%68ealth"]
+    {
         assert_eq!(fixture.ask(Ask::to("GET /").path(path)).status, 401, "{path}");
     }
 }

@@ -6,6 +6,7 @@ use crate::api::LogBuffer;
 use crate::api::metrics::RequestCounts;
 use crate::api::tests::fixture::{about, daemon};
 use crate::api::{app, guard};
+use crate::web::Web;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -35,7 +36,8 @@ fn watch_folders_are_added_listed_scanned_and_removed() {
     let addr = listener.local_addr().unwrap();
     let access = Access::start(&daemon, Rules::default(), None).unwrap();
     let (log, requests) = (LogBuffer::default(), RequestCounts::default());
-    let app = guard::local(app(&daemon, &access, about(), &log, &requests, ""), &requests);
+    let web = Web::new(None).unwrap();
+    let app = guard::local(app(&daemon, &access, about(), &log, &requests, "", &web), &requests);
     runtime.spawn(async move { axum::serve(listener, app).await });
 
     let path = format!("/watch-folders?dir={}", tmp.path().display());

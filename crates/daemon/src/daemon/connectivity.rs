@@ -1,0 +1,76 @@
+//! How peers are connected, and the nodes of the DHT.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use ztor_api::Connectivity;
+use ztor_session::Session;
+
+/// Time for which an answer of the session is used.
+const FRESH: Duration = Duration::from_secs(5);
+/// Time after the first connection within which peers usually call, if they can.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// The last answer of the session.
+#[derive(Debug, Default)]
+pub(super) struct Reachability(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    callers: u64,
+    dht_nodes: Option<u64>,
+    /// `None` before the first question.
+    asked: Option<Instant>,
+    /// Time since when there are connections without a call; `None` while there are none.
+    lonely_since: Option<Instant>,
+}
+
+impl Reachability {
+    /// Returns the way of the connections, what to do if peers cannot call, and the number of DHT nodes. Asks the session
+    /// again if its answer is old.
+    pub(super) fn get(
+        &self,
+        runtime: &Handle,
+        session: &Session,
+        peers: u64,
+    ) -> (Connectivity, Option<String>, Option<u64>) {
+        let now = Instant::now();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.asked.is_none_or(|asked| now.duration_since(asked) > FRESH) {
+            state.asked = Some(now);
+            self.ask(runtime, session);
+        }
+        let way = match (state.callers, peers) {
+            (1.., _) => Connectivity::Incoming,
+            (0, 1..) => Connectivity::Outgoing,
+            (0, 0) => Connectivity::None,
+        };
+        match way {
+            Connectivity::Outgoing => drop(state.lonely_since.get_or_insert(now)),
+            _ => state.lonely_since = None,
+        }
+        let is_long = state.lonely_since.is_some_and(|since| now.duration_since(since) > PATIENCE);
+        let port = session.local_addr().port();
+        let hint = is_long.then(|| {
+            format!(
+                "No peer has connected to this machine yet, so that it reaches fewer of them: forward TCP and UDP port \
+                 {port} to it in the router, and allow the port in its firewall."
+            )
+        });
+        (way, hint, state.dht_nodes)
+    }
+
+    fn ask(&self, runtime: &Handle, session: &Session) {
+        let (callers, dht) = (session.callers(), session.dht_stats());
+        let shared = Arc::clone(&self.0);
+        runtime.spawn(async move {
+            // A session that has ended does not answer, and nobody asks any more.
+            let (Ok(callers), Ok(dht)) = (callers.await, dht.await) else { return };
+            let nodes = dht.map(|dht| {
+                [dht.families.v4, dht.families.v6].iter().flatten().map(|family| family.good as u64).sum()
+            });
+            let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.callers, state.dht_nodes) = (callers, nodes);
+        });
+    }
+}

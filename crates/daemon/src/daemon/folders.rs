@@ -1,0 +1,97 @@
+//! Folders of the machine, for front ends that choose one.
+
+use super::Daemon;
+use super::act::absolute;
+use crate::error::DaemonError;
+use std::io;
+use std::path::Path;
+use ztor_api::Folder;
+
+/// Maximum number of names in an answer.
+const MAX_NAMES: usize = 10_000;
+/// Maximum number of entries that are read, of which most may be files.
+const MAX_ENTRIES: usize = 200_000;
+
+impl Daemon {
+    /// Describes a folder.
+    ///
+    /// # Errors
+    /// The path is not absolute, there is no such folder, or the daemon may not read it.
+    pub async fn folder(&self, dir: &str) -> Result<Folder, DaemonError> {
+        let dir = absolute(dir)?;
+        let read = tokio::task::spawn_blocking(move || read(&dir)).await;
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request has not ended");
+            Err(DaemonError::NotLoaded)
+        })
+    }
+}
+
+fn read(dir: &Path) -> Result<Folder, DaemonError> {
+    let failed = |error: io::Error| {
+        let message = format!("cannot read the folder {}: {error}", dir.display());
+        match error.kind() {
+            io::ErrorKind::NotFound => DaemonError::NotFound(message),
+            io::ErrorKind::NotADirectory => DaemonError::Conflict(message),
+            _ => DaemonError::Folder(message),
+        }
+    };
+    let entries = std::fs::read_dir(dir).map_err(failed)?;
+    let is_folder = |entry: &std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        Ok(kind) => kind.is_dir(),
+        Err(_) => false,
+    };
+    let mut folders: Vec<String> = entries
+        .take(MAX_ENTRIES)
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))?;
+            is_folder(&entry).then_some(name)
+        })
+        .take(MAX_NAMES)
+        .collect();
+    folders.sort_unstable();
+    let space = rustix::fs::statvfs(dir).ok();
+    Ok(Folder {
+        dir: dir.display().to_string(),
+        parent: dir.parent().map(|parent| parent.display().to_string()),
+        folders,
+        free_bytes: space.as_ref().and_then(|space| space.f_bavail.checked_mul(space.f_frsize)),
+        total_bytes: space.as_ref().and_then(|space| space.f_blocks.checked_mul(space.f_frsize)),
+        is_writable: rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use ztor_api::ProblemKind;
+
+    #[test]
+    fn folder_lists_visible_folders_sorted() {
+        let tmp = tempfile::tempdir().unwrap();
+        for name in ["b", "a", ".hidden"] {
+            std::fs::create_dir(tmp.path().join(name)).unwrap();
+        }
+        std::fs::write(tmp.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink("a", tmp.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", tmp.path().join("broken")).unwrap();
+        let folder = read(tmp.path()).unwrap();
+        assert_eq!(folder.folders, ["a", "b", "link"]);
+        assert_eq!(folder.parent.as_deref(), tmp.path().parent().unwrap().to_str());
+        assert!(
+            folder.is_writable && folder.free_bytes <= folder.total_bytes && folder.total_bytes > Some(0)
+        );
+        assert_eq!(read(Path::new("/")).unwrap().parent, None);
+    }
+
+    #[test]
+    fn folder_that_cannot_be_read_is_an_error_with_its_reason() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("file"), "").unwrap();
+        let kind = |name: &str| read(&tmp.path().join(name)).unwrap_err().kind();
+        assert_eq!((kind("nothing"), kind("file")), (ProblemKind::NotFound, ProblemKind::Conflict));
+    }
+}

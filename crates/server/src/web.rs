@@ -1,0 +1,181 @@
+//! The web UI: a page, and files that it loads from below `assets/`, with the hash of all files in their path.
+//!
+//! The page is public, as it shows nothing without the API. Its policy allows scripts and styles of this server only.
+
+#[expect(clippy::allow_attributes_without_reason, reason = "the build script uses all of it")]
+#[allow(dead_code)]
+mod bundle;
+mod encoding;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use thiserror::Error;
+
+include!(concat!(env!("OUT_DIR"), "/web.rs"));
+
+/// What the page may do. Trusted Types make a browser refuse texts that would become scripts.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+/// Headers of the page besides its policy.
+const PAGE_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    (header::CACHE_CONTROL, "no-cache"),
+];
+/// A file never changes under its URL.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// A web UI that is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Web(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Folder that is read again for each request of the page; `None` for the built-in files.
+    dir: Option<PathBuf>,
+    assets: RwLock<Arc<Assets>>,
+}
+
+/// The folder of a web UI cannot be used.
+#[derive(Debug, Error)]
+#[error("cannot serve the web UI in {}: {error}; choose another web_dir", dir.display())]
+pub struct WebError {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Cause.
+    pub error: io::Error,
+}
+
+/// A page with its files, compressed.
+#[derive(Debug)]
+struct Assets {
+    hash: String,
+    page: Bytes,
+    files: BTreeMap<String, Bytes>,
+}
+
+impl Assets {
+    fn built_in() -> Self {
+        let files = FILES.iter().map(|(path, bytes)| ((*path).to_owned(), Bytes::from_static(bytes)));
+        Self { hash: HASH.to_owned(), page: Bytes::from_static(PAGE_GZ), files: files.collect() }
+    }
+
+    fn read(dir: &FilePath) -> io::Result<Self> {
+        let mut files = bundle::read(dir)?;
+        let hash = bundle::hash(&files);
+        let page = bundle::page(&files, &hash)?;
+        files.remove(bundle::PAGE);
+        let compressed = |(path, bytes): (String, Vec<u8>)| Ok((path, bundle::compress(&bytes, 1)?.into()));
+        let files = files.into_iter().map(compressed).collect::<io::Result<_>>()?;
+        Ok(Self { hash, page: bundle::compress(page.as_bytes(), 1)?.into(), files })
+    }
+}
+
+impl Web {
+    /// Returns the web UI in a folder, or the built-in one.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or has no page.
+    pub(crate) fn new(dir: Option<PathBuf>) -> Result<Self, WebError> {
+        let assets = match &dir {
+            Some(dir) => Assets::read(dir).map_err(|error| WebError { dir: dir.clone(), error })?,
+            None => Assets::built_in(),
+        };
+        Ok(Self(Arc::new(Inner { dir, assets: RwLock::new(Arc::new(assets)) })))
+    }
+
+    /// Returns the routes, all below `base_path`.
+    pub(crate) fn routes(&self, base_path: &str) -> Router {
+        let routes = Router::new()
+            .route(&format!("{base_path}/"), get(page))
+            .route(&format!("{base_path}/assets/{{hash}}/{{*path}}"), get(asset))
+            .with_state(self.clone());
+        if base_path.is_empty() {
+            return routes;
+        }
+        let target = format!("{base_path}/");
+        routes.route(base_path, get(move || async move { Redirect::permanent(&target) }))
+    }
+
+    fn assets(&self) -> Arc<Assets> {
+        Arc::clone(&self.0.assets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the folder again, if there is one.
+    fn refresh(&self) -> Arc<Assets> {
+        let Some(dir) = &self.0.dir else { return self.assets() };
+        match Assets::read(dir) {
+            Ok(assets) => {
+                let assets = Arc::new(assets);
+                *self.0.assets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&assets);
+                assets
+            }
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), %error, "cannot read the web UI again; the one before is served");
+                self.assets()
+            }
+        }
+    }
+}
+
+async fn page(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let is_dynamic = web.0.dir.is_some();
+    let read = if is_dynamic {
+        tokio::task::spawn_blocking(move || web.refresh()).await.ok()
+    } else {
+        Some(web.assets())
+    };
+    let Some(assets) = read else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let tag = format!("\"{}\"", assets.hash);
+    let is_known =
+        headers.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = match is_known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => encoding::respond(&assets.page, "text/html; charset=utf-8", &headers),
+    };
+    for (name, value) in PAGE_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+async fn asset(
+    State(web): State<Web>,
+    Path((hash, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let assets = web.assets();
+    let found = (hash == assets.hash).then(|| assets.files.get(&path)).flatten();
+    let Some((bytes, media_type)) = found.zip(bundle::media_type(&path)) else {
+        // A page of a version before asks for its files. It says so, and loads the page again.
+        let mut response =
+            (StatusCode::NOT_FOUND, "no such file in this version of the web UI\n").into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    };
+    let mut response = encoding::respond(bytes, media_type, &headers);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
+    response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
