@@ -98,7 +98,9 @@ impl<S: Subscriber> Layer<S> for Kept {
         event.record(&mut text);
         let metadata = event.metadata();
         let level = metadata.level().as_str().to_ascii_lowercase();
-        self.0.push(&level, metadata.target(), text.message + &text.fields, text.torrent);
+        // Other crates have ids of their own.
+        let torrent = text.id.filter(|_| metadata.target().starts_with("ztor_daemon"));
+        self.0.push(&level, metadata.target(), text.message + &text.fields, torrent);
     }
 }
 
@@ -107,14 +109,13 @@ impl<S: Subscriber> Layer<S> for Kept {
 struct Text {
     message: String,
     fields: String,
-    /// Id of the torrent that the event is about.
-    torrent: Option<u64>,
+    id: Option<u64>,
 }
 
 impl Visit for Text {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "id" {
-            self.torrent = Some(value);
+            self.id = Some(value);
         }
         self.record_debug(field, &value);
     }

@@ -42,6 +42,8 @@ pub struct ListQuery {
     pub since: Option<u64>,
     /// True to count the torrents of each state, category, tag and tracker.
     pub counts: bool,
+    /// True for the ids of the torrents instead of the torrents.
+    pub ids_only: bool,
 }
 
 impl ListQuery {
@@ -71,6 +73,7 @@ impl ListQuery {
             ("any", self.any),
             ("is_regex", self.is_regex),
             ("counts", self.counts),
+            ("ids_only", self.ids_only),
         ];
         pairs.extend(
             flags.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| (name, "true".to_owned())),
@@ -215,6 +218,8 @@ pub struct List {
     pub removed: Option<Vec<Removed>>,
     /// Counts of all torrents; `null` unless requested.
     pub counts: Option<Counts>,
+    /// Ids of the window, in order; `null` unless requested. `torrents` is empty then.
+    pub ids: Option<Vec<u64>>,
 }
 
 /// A torrent that was removed.

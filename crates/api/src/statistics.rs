@@ -32,8 +32,9 @@ pub struct Statistics {
     pub uptime_s: u64,
     /// Way in which peers are connected.
     pub connectivity: Connectivity,
-    /// Reason and next step in plain words if peers cannot connect to the daemon; `null` otherwise.
-    pub connectivity_hint: Option<String>,
+    /// True if no peer has connected to the daemon for long, although there are connections: most likely a router or a
+    /// firewall does not let them reach `peer_port`.
+    pub is_unreachable: bool,
     /// Number of responsive nodes in the DHT's table; `null` if it is off, or not known yet.
     pub dht_nodes: Option<u64>,
     /// Port on which peers are accepted.

@@ -35,12 +35,19 @@ impl Client {
         self.get("/statistics").await
     }
 
-    /// Returns the last lines of the log after the line `since`, of `level` and more severe ones.
+    /// Returns the last lines of the log after the line `since`, of `level` and more severe ones, about one torrent or all.
     ///
     /// # Errors
     /// The daemon cannot be reached, or refuses the request.
-    pub async fn log(&self, since: u64, level: &str, limit: usize) -> Result<Vec<LogLine>, ClientError> {
-        self.get(&format!("/log?since={since}&level={}&limit={limit}", escape(level))).await
+    pub async fn log(
+        &self,
+        since: u64,
+        level: &str,
+        limit: usize,
+        torrent: Option<u64>,
+    ) -> Result<Vec<LogLine>, ClientError> {
+        let torrent = torrent.map_or_else(String::new, |id| format!("&torrent={id}"));
+        self.get(&format!("/log?since={since}&level={}&limit={limit}{torrent}", escape(level))).await
     }
 
     /// Returns a list of torrents.
@@ -91,12 +98,12 @@ impl Client {
         self.get(&format!("/torrents/{}/peers", escape(torrent))).await
     }
 
-    /// Returns the trackers of a torrent.
+    /// Returns the trackers of a torrent, with the passkeys in their URLs only if `has_secrets` is true.
     ///
     /// # Errors
     /// The daemon cannot be reached, or refuses the request.
-    pub async fn trackers(&self, torrent: &str) -> Result<Vec<Tracker>, ClientError> {
-        self.get(&format!("/torrents/{}/trackers", escape(torrent))).await
+    pub async fn trackers(&self, torrent: &str, has_secrets: bool) -> Result<Vec<Tracker>, ClientError> {
+        self.get(&format!("/torrents/{}/trackers?secrets={has_secrets}", escape(torrent))).await
     }
 
     /// Makes a link to a complete file, which is valid for a number of seconds and needs no credentials.

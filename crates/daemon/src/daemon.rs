@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use ztor_api::{History, List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
 use ztor_session::{AskError, End, Session, TorrentHandle};
@@ -95,6 +95,7 @@ struct Shared {
     reachability: Reachability,
     history: Mutex<Rated>,
     creations: Creations,
+    folder_turns: Arc<Semaphore>,
     previews: Previews,
     is_ending: AtomicBool,
     turns: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -163,7 +164,7 @@ impl Daemon {
         statistics.uptime_s = self.0.started.elapsed().as_secs();
         statistics.save_error = self.0.store.error();
         let session = &self.0.session;
-        (statistics.connectivity, statistics.connectivity_hint, statistics.dht_nodes) =
+        (statistics.connectivity, statistics.is_unreachable, statistics.dht_nodes) =
             self.0.reachability.get(&self.0.runtime, session, statistics.peers);
         statistics.peer_port = session.local_addr().port();
         statistics
@@ -260,6 +261,16 @@ impl Daemon {
             None => DaemonError::NoTorrent,
         })
     }
+}
+
+/// Runs what takes long on a thread that may wait.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DaemonError> + Send + 'static,
+) -> Result<T, DaemonError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request has not ended");
+        Err(DaemonError::NotLoaded)
+    })
 }
 
 fn bad_query(error: crate::core::ListError) -> DaemonError {

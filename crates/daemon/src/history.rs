@@ -11,6 +11,8 @@ use ztor_api::History;
 const SERIES: [(u64, usize); 5] = [(1, 300), (10, 360), (300, 288), (1800, 336), (7200, 360)];
 /// Time between two samples above which there is a gap.
 const MAX_LATE_S: u64 = 5;
+/// Number of slots by which the clock may be behind, as after a small correction.
+const MAX_BACK: u64 = 5;
 /// Length of a slot from which a series is saved.
 const SAVED_FROM_S: u64 = 300;
 
@@ -112,10 +114,14 @@ impl Rated {
 }
 
 impl Series {
-    /// Closes the slots before the one of this time. Slots without a sample are gaps. Does nothing if the clock was set
-    /// back, until it has caught up.
+    /// Closes the slots before the one of this time. Slots without a sample are gaps. If the clock was set back, the series
+    /// begins again.
     fn close_until(&mut self, now_unix_s: u64) {
         let complete = (now_unix_s / self.step_s).saturating_sub(1);
+        if complete + MAX_BACK < self.last {
+            (self.last, self.open) = (complete, Open::default());
+            self.slots.clear();
+        }
         let Some(new) = complete.checked_sub(self.last).filter(|new| *new > 0) else { return };
         let open = std::mem::take(&mut self.open);
         // A mean of numbers of 64 bits has 64 bits.
@@ -171,8 +177,11 @@ mod tests {
         let start = 1_000_000_000;
         let mut rated = Rated::new(Vec::new(), start);
         rated.add(start, 1, 1);
-        rated.add(start - 5000, 3, 3);
+        rated.add(start - 2, 3, 3);
         assert_eq!(rated.of(300).unwrap().end_unix_ms, start * 1000);
+        rated.add(start - 5000, 3, 3);
+        assert_eq!(rated.of(300).unwrap().end_unix_ms, (start - 5000) * 1000);
+        assert_eq!(rated.of(86_400).unwrap().end_unix_ms / 1000, (start - 5000) / 300 * 300);
         rated.add(u64::MAX / 2000, u64::MAX, u64::MAX);
         for span in SPANS_S {
             let history = rated.of(span).unwrap();

@@ -16,12 +16,13 @@ use axum::routing::get;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
-/// What the page may do. Trusted Types make a browser refuse texts that would become scripts.
+/// Policy of the page. Trusted Types make a browser refuse texts that would become scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
     manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
@@ -37,6 +38,10 @@ const PAGE_HEADERS: [(HeaderName, &str); 6] = [
     ),
     (header::CACHE_CONTROL, "no-cache"),
 ];
+/// Policy of a file that is opened as a page.
+const ASSET_POLICY: &str = "default-src 'none'; sandbox";
+/// Shortest time between two readings of a folder: anyone can ask for the page.
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// A file never changes under its URL.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
@@ -46,9 +51,11 @@ pub(crate) struct Web(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Folder that is read again for each request of the page; `None` for the built-in files.
+    /// Folder that is read again with requests of the page; `None` for the built-in files.
     dir: Option<PathBuf>,
     assets: RwLock<Arc<Assets>>,
+    /// Time of the last reading, and its failure. Locked while the folder is read.
+    read: Mutex<(Instant, Option<String>)>,
 }
 
 /// The folder of a web UI cannot be used.
@@ -96,7 +103,8 @@ impl Web {
             Some(dir) => Assets::read(dir).map_err(|error| WebError { dir: dir.clone(), error })?,
             None => Assets::built_in(),
         };
-        Ok(Self(Arc::new(Inner { dir, assets: RwLock::new(Arc::new(assets)) })))
+        let read = Mutex::new((Instant::now(), None));
+        Ok(Self(Arc::new(Inner { dir, assets: RwLock::new(Arc::new(assets)), read })))
     }
 
     /// Returns the routes, all below `base_path`.
@@ -116,20 +124,24 @@ impl Web {
         Arc::clone(&self.0.assets.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the folder again, if there is one.
+    /// Reads the folder again, if there is one. Blocks.
     fn refresh(&self) -> Arc<Assets> {
         let Some(dir) = &self.0.dir else { return self.assets() };
-        match Assets::read(dir) {
-            Ok(assets) => {
-                let assets = Arc::new(assets);
-                *self.0.assets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&assets);
-                assets
+        let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.0.elapsed() >= READ_EVERY {
+            let failure = match Assets::read(dir) {
+                Ok(assets) => {
+                    *self.0.assets.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(assets);
+                    None
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(error) = failure.as_ref().filter(|error| read.1.as_ref() != Some(error)) {
+                tracing::warn!(dir = %dir.display(), error, "cannot read the web UI again; the one before is served");
             }
-            Err(error) => {
-                tracing::warn!(dir = %dir.display(), %error, "cannot read the web UI again; the one before is served");
-                self.assets()
-            }
+            *read = (Instant::now(), failure);
         }
+        self.assets()
     }
 }
 
@@ -141,9 +153,10 @@ async fn page(State(web): State<Web>, headers: HeaderMap) -> Response {
         Some(web.assets())
     };
     let Some(assets) = read else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    let tag = format!("\"{}\"", assets.hash);
-    let is_known =
-        headers.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
+    // Weak, as it is that of the compressed and of the plain form.
+    let tag = format!("W/\"{}\"", assets.hash);
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known.flat_map(|value| value.split(',')).any(|known| known.trim() == tag);
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => encoding::respond(&assets.page, "text/html; charset=utf-8", &headers),
@@ -151,6 +164,7 @@ async fn page(State(web): State<Web>, headers: HeaderMap) -> Response {
     for (name, value) in PAGE_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -172,7 +186,9 @@ async fn asset(
         return response;
     };
     let mut response = encoding::respond(bytes, media_type, &headers);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ASSET_POLICY));
     response
 }
 

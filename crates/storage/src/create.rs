@@ -167,7 +167,7 @@ pub fn create(
         None => name_of(path)?,
     };
     let (plan, sources, warnings) = if metadata.is_dir() {
-        let found = walk::walk(path, options)?;
+        let found = walk::walk(path, options, stop)?;
         if found.inputs.is_empty() {
             return Err(CreateError::NoFiles { path: path.to_owned() });
         }

@@ -241,6 +241,9 @@ pub(crate) struct TrackersArgs {
     /// Replace an announce URL, as listed, by another; may be repeated
     #[arg(long, value_names = ["OLD", "NEW"], num_args = 2)]
     pub(crate) replace: Vec<String>,
+    /// Show whole announce URLs, with the passkeys in them
+    #[arg(long)]
+    pub(crate) secrets: bool,
 }
 
 #[derive(Debug, Args)]
@@ -531,6 +534,9 @@ pub(crate) struct LogArgs {
     /// Only lines of this level and more severe ones
     #[arg(long, value_name = "LEVEL", default_value = "trace", hide_default_value = true)]
     pub(crate) level: String,
+    /// Only lines about this torrent
+    #[arg(long, value_name = "TORRENT", add = complete::torrents())]
+    pub(crate) torrent: Option<String>,
     /// Show the last N lines
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     pub(crate) lines: usize,

@@ -264,7 +264,7 @@ pub(super) fn trackers(args: &TrackersArgs, connection: &Connection) -> anyhow::
         let change = TrackerChange { set: None, remove: args.remove.clone(), add: args.add.clone(), replace };
         return connection.act(std::slice::from_ref(torrent), Action::EditTrackers(change));
     }
-    let trackers = connection.ask(connection.client.trackers(torrent))?;
+    let trackers = connection.ask(connection.client.trackers(torrent, args.secrets))?;
     if connection.console.is_json() {
         trackers.iter().for_each(|tracker| connection.console.json(tracker));
         return Ok(Exit::Ok);

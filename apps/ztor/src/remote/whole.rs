@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ztor_api::LogLine;
+use ztor_api::{Connectivity, LogLine};
 
 use super::args::LogArgs;
 use super::connection::Connection;
 use crate::exit::Exit;
 use crate::text::Escaped;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Count, Rate, Size, Span};
 
 pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
     let statistics = connection.ask(connection.client.statistics())?;
@@ -22,7 +22,23 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
     line("Version", about.version);
     line("Running for", Span(statistics.uptime_s).to_string());
     line("Torrents", format!("{}, {} active", statistics.torrents, statistics.active));
-    line("Peers", format!("{}, listening on {}", statistics.peers, about.peer_addr));
+    let way = match statistics.connectivity {
+        Connectivity::Incoming => ", and peers can connect to it",
+        _ => "",
+    };
+    line("Peers", format!("{}, listening on {}{way}", statistics.peers, about.peer_addr));
+    if statistics.is_unreachable {
+        line(
+            "",
+            format!(
+                "none of them has connected to this machine: forward port {} in the router",
+                statistics.peer_port
+            ),
+        );
+    }
+    if let Some(nodes) = statistics.dht_nodes {
+        line("DHT", Count(usize::try_from(nodes).unwrap_or(usize::MAX), "node").to_string());
+    }
     let down = (Rate(statistics.down_per_s), Size(statistics.session_downloaded_bytes));
     line(
         "Down",
@@ -46,8 +62,12 @@ const MOST: usize = 2000;
 
 pub(super) fn log(args: &LogArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let (mut since, mut limit) = (0, args.lines);
+    let torrent = match &args.torrent {
+        Some(torrent) => Some(connection.ask(connection.client.detail(torrent))?.torrent.id),
+        None => None,
+    };
     loop {
-        let lines = match connection.ask(connection.client.log(since, &args.level, limit)) {
+        let lines = match connection.ask(connection.client.log(since, &args.level, limit, torrent)) {
             Err(_) if args.follow && connection.stop.is_set() => return Ok(Exit::Ok),
             result => result?,
         };

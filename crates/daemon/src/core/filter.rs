@@ -3,13 +3,19 @@
 use super::View;
 use crate::select::{SelectError, StateTerm, Terms};
 use regex::{Regex, RegexBuilder};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use ztor_api::ListQuery;
 
-/// Maximum size of a compiled regular expression in bytes. Matching takes a time that is linear in the length of the name.
-const MAX_REGEX: usize = 1 << 20;
+/// Maximum size of a compiled regular expression in bytes. Matching takes a time that is linear in the length of the name,
+/// and in this size.
+const MAX_REGEX: usize = 256 << 10;
 /// Maximum length of a search in bytes.
-const MAX_SEARCH: usize = 4096;
+const MAX_SEARCH: usize = 1024;
+/// Maximum time for matching all names, during which nothing else uses the list.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Number of names between two looks at the clock.
+const LOOK_EVERY: usize = 16;
 
 /// Reason why a query cannot be answered.
 #[derive(Debug, Error)]
@@ -28,6 +34,9 @@ pub(crate) enum ListError {
     /// The search is not a regular expression.
     #[error("cannot use the regular expression: {0}")]
     Regex(String),
+    /// The search takes too long.
+    #[error("the regular expression takes too long: use a simpler one, without large repetitions")]
+    Slow,
     /// A term of the selection cannot be used.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -41,7 +50,7 @@ pub(super) struct Filter<'q> {
     query: &'q ListQuery,
 }
 
-/// What the name must contain.
+/// Condition on the name.
 enum Search {
     Words(Vec<String>),
     Regex(Regex),
@@ -61,7 +70,26 @@ impl<'q> Filter<'q> {
         Ok(Self { terms, states, search: Search::of(query)?, query })
     }
 
-    pub(super) fn matches(&self, view: &View<'_>) -> bool {
+    /// Returns the torrents that match.
+    pub(super) fn select<'a>(
+        &self,
+        views: impl Iterator<Item = View<'a>>,
+    ) -> Result<Vec<View<'a>>, ListError> {
+        let is_regex = matches!(self.search, Search::Regex(_));
+        let began = Instant::now();
+        let mut found = Vec::new();
+        for (n, view) in views.enumerate() {
+            if is_regex && n % LOOK_EVERY == 0 && began.elapsed() > PATIENCE {
+                return Err(ListError::Slow);
+            }
+            if self.matches(&view) {
+                found.push(view);
+            }
+        }
+        Ok(found)
+    }
+
+    fn matches(&self, view: &View<'_>) -> bool {
         self.terms.as_ref().is_none_or(|terms| terms.matches(view))
             && self.search.matches(view.name())
             && self.has_fields(view)

@@ -86,10 +86,10 @@ impl Core {
         let removed = query.since.and_then(|since| self.removed_after(since));
         // A revision that is too old, or of another run, gets everything.
         let since = removed.is_some().then_some(query.since).flatten();
-        let matching: Vec<View<'_>> = self.views().filter(|view| filter.matches(view)).collect();
+        let matching = filter.select(self.views())?;
         let total = matching.len();
         let window = window_of(matching, query);
-        let order = window.iter().map(|view| view.key().as_u64()).collect();
+        let order: Vec<u64> = window.iter().map(|view| view.key().as_u64()).collect();
         let is_news = |view: &View<'_>| {
             let has_changed = since.is_none_or(|since| view.entry().revision() > since);
             has_changed || !is_known(view.key().as_u64())
@@ -97,9 +97,13 @@ impl Core {
         let list = List {
             revision: self.revision,
             total,
-            torrents: window.into_iter().filter(is_news).map(View::to_row).collect(),
+            torrents: match query.ids_only {
+                true => Vec::new(),
+                false => window.into_iter().filter(is_news).map(View::to_row).collect(),
+            },
             removed,
             counts: query.counts.then(|| self.counts()),
+            ids: query.ids_only.then(|| order.clone()),
         };
         Ok((list, order))
     }

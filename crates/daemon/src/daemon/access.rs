@@ -32,6 +32,8 @@ pub struct StoredToken {
 pub struct StoredSessions {
     /// Hash of the account's password; `None` if there was none. Sessions end with it.
     pub account: Option<String>,
+    /// User name of that account. Sessions end with it, too.
+    pub username: String,
     /// The sessions.
     pub sessions: Vec<StoredSession>,
 }
@@ -43,6 +45,9 @@ pub struct StoredSession {
     pub sha256: String,
     /// Time of its last request, accurate to about an hour.
     pub used_unix_s: u64,
+    /// Name of the token that has made its code, and with which it ends; `None` for others.
+    #[serde(default)]
+    pub token: Option<String>,
 }
 
 impl Daemon {
@@ -58,6 +63,14 @@ impl Daemon {
     pub fn update_sessions(&self, sessions: &StoredSessions) {
         self.0.store.put_json(Table::Fact, fact::SESSIONS, sessions);
         self.0.saver.wake();
+    }
+
+    /// Returns when the sessions of the last update are durable.
+    ///
+    /// # Errors
+    /// The state cannot be saved.
+    pub async fn commit_sessions(&self) -> Result<(), DaemonError> {
+        self.commit().await
     }
 
     /// Returns the account that was set while the daemon ran; `None` if none was.

@@ -1,9 +1,9 @@
 //! Torrents that are added.
 
-use super::Daemon;
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
 use super::trackers::{changed, check_url};
+use super::{Daemon, in_background};
 use crate::bulk::Saved;
 use crate::clock::now_unix_s;
 use crate::core::Load;
@@ -92,27 +92,24 @@ impl Daemon {
     pub(super) async fn open(&self, source: &AddSource) -> Result<NewContent, DaemonError> {
         match source {
             AddSource::Torrent(text) => {
-                let bytes = BASE64.decode(text.as_bytes()).map_err(|error| {
-                    DaemonError::BadTorrent(format!(
-                        "cannot use the torrent file: it is not in base64: {error}"
-                    ))
-                })?;
-                parse(&bytes)
+                let text = text.clone();
+                in_background(move || {
+                    let bytes = BASE64.decode(text.as_bytes()).map_err(|error| {
+                        let reason = format!("cannot use the torrent file: it is not in base64: {error}");
+                        DaemonError::BadTorrent(reason)
+                    })?;
+                    parse(&bytes)
+                })
+                .await
             }
             AddSource::Magnet(link) => magnet(link),
             AddSource::Url(url) => {
                 let (asked, bind) = (url.clone(), self.options().bind);
-                let fetched =
-                    tokio::task::spawn_blocking(move || fetch_url(&asked, &bind, MAX_TORRENT)).await;
-                let shown = redact_url(url);
-                match fetched {
-                    Ok(Ok(bytes)) => parse(&bytes),
-                    Ok(Err(error)) => Err(DaemonError::Fetch { url: shown, error }),
-                    Err(error) => {
-                        tracing::error!(%error, "a request has not ended");
-                        Err(DaemonError::NotLoaded)
-                    }
-                }
+                in_background(move || match fetch_url(&asked, &bind, MAX_TORRENT) {
+                    Ok(bytes) => parse(&bytes),
+                    Err(error) => Err(DaemonError::Fetch { url: redact_url(&asked), error }),
+                })
+                .await
             }
         }
     }
@@ -159,10 +156,6 @@ impl Daemon {
             NewContent::Metainfo(meta) => meta.info_hashes,
             NewContent::Magnet(magnet) => magnet.info_hashes,
         };
-        if let Some(preview) = self.0.previews.take(&hashes) {
-            // An error means that it is gone already.
-            let _ = preview.remove().await;
-        }
         let mut record = self.new_record(&choices);
         match &content {
             NewContent::Metainfo(meta) => {
@@ -199,6 +192,7 @@ impl Daemon {
             Ok(key) => key,
             Err(known) => return self.merge(known, &content, parsed).await,
         };
+        self.0.previews.end(&hashes).await;
         // In the session, the metadata has its source in the database from the beginning.
         let (content, saved) = match content {
             NewContent::Metainfo(meta) => match Saved::pin(&self.0.store, &self.0.bulks, key, &meta) {
@@ -334,7 +328,7 @@ impl Daemon {
         };
         let tiers = match content {
             NewContent::Metainfo(meta) => meta.trackers.clone(),
-            NewContent::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
+            NewContent::Magnet(magnet) => tiers_of(magnet),
         };
         // The peers of a private torrent are the business of its own tracker (BEP 27).
         if !is_private && self.handle(key).is_ok() {
@@ -401,6 +395,11 @@ impl<'o> Parsed<'o> {
             options,
         })
     }
+}
+
+/// Returns the trackers of a link, each as a tier of its own.
+pub(super) fn tiers_of(magnet: &Magnet) -> Vec<Vec<String>> {
+    magnet.trackers.iter().map(|url| vec![url.clone()]).collect()
 }
 
 /// Parses a torrent file, or a magnet link in a file.

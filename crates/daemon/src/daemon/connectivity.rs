@@ -1,4 +1,4 @@
-//! How peers are connected, and the nodes of the DHT.
+//! The way in which peers are connected, and the nodes of the DHT.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,38 +26,22 @@ struct State {
 }
 
 impl Reachability {
-    /// Returns the way of the connections, what to do if peers cannot call, and the number of DHT nodes. Asks the session
-    /// again if its answer is old.
+    /// Returns the way of the connections, whether peers most likely cannot call, and the number of DHT nodes. Asks the
+    /// session again if its answer is old.
     pub(super) fn get(
         &self,
         runtime: &Handle,
         session: &Session,
         peers: u64,
-    ) -> (Connectivity, Option<String>, Option<u64>) {
+    ) -> (Connectivity, bool, Option<u64>) {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.asked.is_none_or(|asked| now.duration_since(asked) > FRESH) {
             state.asked = Some(now);
             self.ask(runtime, session);
         }
-        let way = match (state.callers, peers) {
-            (1.., _) => Connectivity::Incoming,
-            (0, 1..) => Connectivity::Outgoing,
-            (0, 0) => Connectivity::None,
-        };
-        match way {
-            Connectivity::Outgoing => drop(state.lonely_since.get_or_insert(now)),
-            _ => state.lonely_since = None,
-        }
-        let is_long = state.lonely_since.is_some_and(|since| now.duration_since(since) > PATIENCE);
-        let port = session.local_addr().port();
-        let hint = is_long.then(|| {
-            format!(
-                "No peer has connected to this machine yet, so that it reaches fewer of them: forward TCP and UDP port \
-                 {port} to it in the router, and allow the port in its firewall."
-            )
-        });
-        (way, hint, state.dht_nodes)
+        let (way, is_unreachable) = state.judge(now, peers);
+        (way, is_unreachable, state.dht_nodes)
     }
 
     fn ask(&self, runtime: &Handle, session: &Session) {
@@ -72,5 +56,41 @@ impl Reachability {
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
             (state.callers, state.dht_nodes) = (callers, nodes);
         });
+    }
+}
+
+impl State {
+    fn judge(&mut self, now: Instant, peers: u64) -> (Connectivity, bool) {
+        let way = match (self.callers, peers) {
+            (1.., _) => Connectivity::Incoming,
+            (0, 1..) => Connectivity::Outgoing,
+            (0, 0) => Connectivity::None,
+        };
+        match way {
+            Connectivity::Outgoing => drop(self.lonely_since.get_or_insert(now)),
+            _ => self.lonely_since = None,
+        }
+        (way, self.lonely_since.is_some_and(|since| now.duration_since(since) > PATIENCE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemon_is_unreachable_after_a_time_with_connections_but_without_a_call() {
+        let (mut state, start) = (State::default(), Instant::now());
+        let late = start + PATIENCE + Duration::from_secs(1);
+        assert_eq!(state.judge(start, 0), (Connectivity::None, false));
+        assert_eq!(state.judge(start, 3), (Connectivity::Outgoing, false));
+        assert_eq!(state.judge(late, 3), (Connectivity::Outgoing, true));
+        assert_eq!(
+            state.judge(late, 0),
+            (Connectivity::None, false),
+            "without connections there is no evidence"
+        );
+        state.callers = 1;
+        assert_eq!(state.judge(late + PATIENCE, 3), (Connectivity::Incoming, false));
     }
 }

@@ -1,19 +1,22 @@
 //! Torrents that are created from files of the machine, one at a time.
 
-use super::Daemon;
 use super::act::absolute;
 use super::add::{NewContent, Parsed};
 use super::trackers::check_url;
+use super::{Daemon, in_background};
 use crate::clock::now_unix_s;
 use crate::error::DaemonError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use ztor_api::{AddOptions, Added, Creation, CreationFormat, CreationRequest, CreationState, Problem};
-use ztor_session::create::{CreateError, CreateOptions, Created, Options, Symlinks, Version, create};
+use ztor_policy::check_category_path;
+use ztor_session::create::{CreateError, CreateOptions, Options, Symlinks, Version, create};
 use ztor_session::{Magnet, Metainfo};
 
+/// Maximum number of files that are named as left out.
+const MAX_WARNINGS: usize = 100;
 /// Maximum number of creations that have not ended.
 const MAX_OPEN: usize = 20;
 /// Maximum number of creations that are kept. The oldest that have ended leave.
@@ -42,6 +45,8 @@ struct Job {
     done_bytes: AtomicU64,
     total_bytes: AtomicU64,
     is_canceled: AtomicBool,
+    /// Notified when it is canceled.
+    canceled: Notify,
     stage: Mutex<Stage>,
 }
 
@@ -66,6 +71,11 @@ struct Finished {
 impl Job {
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self) {
+        self.is_canceled.store(true, Ordering::Relaxed);
+        self.canceled.notify_one();
     }
 
     fn has_ended(&self) -> bool {
@@ -125,6 +135,7 @@ impl Creations {
             done_bytes: AtomicU64::new(0),
             total_bytes: AtomicU64::new(0),
             is_canceled: AtomicBool::new(false),
+            canceled: Notify::new(),
             stage: Mutex::new(Stage::Waiting),
         });
         list.push(Arc::clone(&job));
@@ -145,7 +156,7 @@ impl Creations {
 
     /// Cancels all, at the end of the daemon.
     pub(super) fn cancel_all(&self) {
-        self.list().iter().for_each(|job| job.is_canceled.store(true, Ordering::Relaxed));
+        self.list().iter().for_each(|job| job.cancel());
     }
 }
 
@@ -158,9 +169,10 @@ impl Daemon {
         let path = absolute(&request.path)?;
         request.trackers.iter().flatten().try_for_each(|url| check_url(url))?;
         request.web_seeds.iter().try_for_each(|url| check_web_seed(url))?;
-        if request.add && path.parent().is_none() {
-            return Err(DaemonError::BadValue("cannot seed the root folder: choose a folder in it".into()));
+        if path.parent().is_none() {
+            return Err(DaemonError::BadValue("cannot take the root folder: choose a folder in it".into()));
         }
+        request.category.as_deref().filter(|path| !path.is_empty()).map(check_category_path).transpose()?;
         let job = self.0.creations.open(path)?;
         let id = job.id;
         let (daemon, request) = (self.clone(), request.clone());
@@ -173,13 +185,18 @@ impl Daemon {
                     Stage::Failed(error.into())
                 }
             };
+            if job.is_canceled.load(Ordering::Relaxed) {
+                daemon.0.creations.list().retain(|known| known.id != job.id);
+            }
         });
         Ok(id)
     }
 
     /// Returns all creations since the start, the oldest first.
     pub fn creations(&self) -> Vec<Creation> {
-        self.0.creations.list().iter().map(|job| job.to_api()).collect()
+        let list = self.0.creations.list();
+        let is_shown = |job: &&Arc<Job>| !job.is_canceled.load(Ordering::Relaxed);
+        list.iter().filter(is_shown).map(|job| job.to_api()).collect()
     }
 
     /// Cancels a creation, or forgets one that has ended. A torrent that was added stays.
@@ -188,8 +205,9 @@ impl Daemon {
     /// There is no such creation.
     pub fn remove_creation(&self, id: u64) -> Result<(), DaemonError> {
         let job = self.0.creations.find(id)?;
-        job.is_canceled.store(true, Ordering::Relaxed);
-        self.0.creations.list().retain(|job| job.id != id);
+        job.cancel();
+        // One under way counts until its thread has ended.
+        self.0.creations.list().retain(|job| job.id != id || !job.has_ended());
         Ok(())
     }
 
@@ -207,24 +225,15 @@ impl Daemon {
     }
 
     async fn run_creation(&self, job: &Arc<Job>, request: &CreationRequest) -> Result<Finished, DaemonError> {
-        let turn = Arc::clone(&self.0.creations.turn).acquire_owned().await;
+        let turn = tokio::select! {
+            turn = Arc::clone(&self.0.creations.turn).acquire_owned() => turn,
+            () = job.canceled.notified() => return Err(canceled()),
+        };
         *job.stage() = Stage::Hashing;
         let (of_thread, options) = (Arc::clone(job), options_of(request));
-        let created = tokio::task::spawn_blocking(move || hash(&of_thread, &options)).await;
+        let created = in_background(move || hash(&of_thread, &options)).await;
         drop(turn);
-        let created = created.unwrap_or_else(|error| {
-            tracing::error!(%error, "a creation has not ended");
-            Err(DaemonError::NotLoaded)
-        })?;
-        let meta = Metainfo::from_bytes(&created.torrent)
-            .map_err(|error| DaemonError::BadTorrent(format!("cannot use the new torrent: {error}")))?;
-        let mut finished = Finished {
-            torrent: created.torrent.into(),
-            meta: Arc::new(meta),
-            warnings: created.warnings.iter().map(ToString::to_string).collect(),
-            added: None,
-            problem: None,
-        };
+        let mut finished = created?;
         if request.add && !job.is_canceled.load(Ordering::Relaxed) {
             match self.seed(&job.path, &finished.meta, request).await {
                 Ok(Added::Added { id, .. } | Added::Duplicate { id, .. }) => finished.added = Some(id),
@@ -252,17 +261,31 @@ impl Daemon {
     }
 }
 
-fn hash(job: &Job, options: &CreateOptions) -> Result<Created, DaemonError> {
+fn canceled() -> DaemonError {
+    DaemonError::Conflict("the creation was canceled".into())
+}
+
+fn hash(job: &Job, options: &CreateOptions) -> Result<Finished, DaemonError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let progress = |done, total| {
         job.done_bytes.store(done, Ordering::Relaxed);
         job.total_bytes.store(total, Ordering::Relaxed);
     };
-    create(&job.path, options, threads, progress, &job.is_canceled).map_err(|error| match error {
-        CreateError::Storage(error) => DaemonError::Folder(error.to_string()),
-        CreateError::Stopped => DaemonError::Conflict("the creation was canceled".into()),
-        error => DaemonError::BadValue(error.to_string()),
-    })
+    let created =
+        create(&job.path, options, threads, progress, &job.is_canceled).map_err(|error| match error {
+            CreateError::Storage(error) => DaemonError::Folder(error.to_string()),
+            CreateError::Stopped => canceled(),
+            error => DaemonError::BadValue(error.to_string()),
+        })?;
+    let meta = Metainfo::from_bytes(&created.torrent)
+        .map_err(|error| DaemonError::BadTorrent(format!("cannot use the new torrent: {error}")))?;
+    let mut warnings: Vec<String> =
+        created.warnings.iter().take(MAX_WARNINGS).map(ToString::to_string).collect();
+    if created.warnings.len() > MAX_WARNINGS {
+        warnings.push(format!("{} more files were left out", created.warnings.len() - MAX_WARNINGS));
+    }
+    let (torrent, meta) = (created.torrent.into(), Arc::new(meta));
+    Ok(Finished { torrent, meta, warnings, added: None, problem: None })
 }
 
 fn options_of(request: &CreationRequest) -> CreateOptions {

@@ -1,12 +1,18 @@
 //! Folders of the machine, for front ends that choose one.
 
-use super::Daemon;
 use super::act::absolute;
+use super::{Daemon, in_background};
 use crate::error::DaemonError;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 use ztor_api::Folder;
 
+/// Maximum number of folders that are read at a time: a disk that hangs keeps the threads of some, not of all requests.
+pub(super) const TURNS: usize = 4;
+/// Time for a folder.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Maximum number of names in an answer.
 const MAX_NAMES: usize = 10_000;
 /// Maximum number of entries that are read, of which most may be files.
@@ -19,11 +25,19 @@ impl Daemon {
     /// The path is not absolute, there is no such folder, or the daemon may not read it.
     pub async fn folder(&self, dir: &str) -> Result<Folder, DaemonError> {
         let dir = absolute(dir)?;
-        let read = tokio::task::spawn_blocking(move || read(&dir)).await;
-        read.unwrap_or_else(|error| {
-            tracing::error!(%error, "a request has not ended");
-            Err(DaemonError::NotLoaded)
-        })
+        let shown = dir.display().to_string();
+        let turn = Arc::clone(&self.0.folder_turns);
+        let work = async move {
+            // Held until the thread ends, also if nobody waits any more.
+            let turn = turn.acquire_owned().await;
+            in_background(move || {
+                let _turn = turn;
+                read(&dir)
+            })
+            .await
+        };
+        let read = tokio::time::timeout(PATIENCE, work).await;
+        read.unwrap_or_else(|_| Err(DaemonError::Folder(format!("the disk of {shown} does not respond"))))
     }
 }
 

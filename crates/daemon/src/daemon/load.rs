@@ -247,7 +247,7 @@ impl Daemon {
         }
         let mut core = self.core();
         let Some(entry) = core.entry_mut(key).filter(|entry| !entry.load().is_leaving()) else { return };
-        tracing::warn!(torrent = entry.record().shown_name(), reason = %fault.message, "cannot load a torrent");
+        tracing::warn!(id = key.as_u64(), torrent = entry.record().shown_name(), reason = %fault.message, "cannot load a torrent");
         let pause = (entry.load().pause() * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
         let retry_at = can_retry.then(|| Instant::now() + pause);
         entry.set_load(Load::Failed { fault, retry_at, pause });

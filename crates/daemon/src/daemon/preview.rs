@@ -1,20 +1,27 @@
-//! Looks into torrents that are not added.
+//! Torrents that are looked into, but not added.
+//!
+//! For a magnet link, a task of its own puts the torrent into the session, waits for the metadata, and takes the torrent out
+//! again. Front ends wait for the task. It ends early when the last of them has left, or when the torrent is added: a
+//! session has each swarm only once.
 
 use super::Daemon;
-use super::add::NewContent;
+use super::add::{NewContent, tiers_of};
 use crate::error::DaemonError;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use ztor_api::{AddSource, Known, Preview, PreviewFile};
-use ztor_session::{AddMagnet, InfoHashes, Magnet, Metainfo, TorrentHandle, redact_url};
+use ztor_session::{AddMagnet, InfoHashes, Magnet, Metainfo, redact_url};
 
 /// Time for the metadata of a magnet link.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Maximum number of magnet links that are looked into at a time, and of metadata that is kept.
-const MAX_PREVIEWS: usize = 32;
-/// Maximum size of an info dictionary that is kept, in bytes.
-const MAX_KEPT_BYTES: u32 = 8 << 20;
+/// Maximum number of magnet links that are looked into at a time.
+const MAX_OPEN: usize = 32;
+/// Maximum size of all metadata that is kept for adds, by the info dictionaries in bytes, and the time for which it is kept.
+const MAX_KEPT_BYTES: u64 = 16 << 20;
+const KEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Magnet links that are looked into, and their metadata for when they are added.
 #[derive(Debug, Default)]
@@ -22,64 +29,114 @@ pub(super) struct Previews(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    open: Vec<(InfoHashes, TorrentHandle)>,
-    /// Metadata that has arrived, the oldest first.
-    known: VecDeque<Arc<Metainfo>>,
+    open: Vec<Arc<Look>>,
+    /// Metadata with the time of its arrival, the oldest first.
+    kept: VecDeque<(Instant, Arc<Metainfo>)>,
 }
 
-impl State {
-    fn known(&self, hashes: &InfoHashes) -> Option<Arc<Metainfo>> {
-        self.known.iter().find(|meta| is_same(&meta.info_hashes, hashes)).cloned()
-    }
+/// A magnet link that is looked into.
+#[derive(Debug)]
+struct Look {
+    hashes: InfoHashes,
+    waiters: AtomicUsize,
+    is_canceled: watch::Sender<bool>,
+    outcome: watch::Sender<Option<Outcome>>,
 }
 
-/// Returns true if both are of one torrent.
-fn is_same(one: &InfoHashes, other: &InfoHashes) -> bool {
-    one.swarm_ids().any(|id| other.swarm_ids().any(|known| known == id))
+/// End of a look.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Metadata(Arc<Metainfo>),
+    TimedOut,
+    Canceled,
+    Failed(String),
 }
 
-/// The torrent of a magnet link in the session, until its metadata has arrived or the front end has left.
-struct Open<'d> {
-    daemon: &'d Daemon,
-    torrent: TorrentHandle,
-}
+/// A front end that waits for a look. The last one that leaves ends it.
+struct Waiter(Arc<Look>);
 
-impl Drop for Open<'_> {
+impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut state = self.daemon.0.previews.state();
-        let before = state.open.len();
-        state.open.retain(|(_, torrent)| torrent.id() != self.torrent.id());
-        // If it is not there, the torrent is being added, and was removed for that.
-        if state.open.len() < before {
-            drop(self.torrent.remove());
+        if self.0.waiters.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.is_canceled.send_replace(true);
         }
     }
 }
 
+impl Look {
+    async fn ended(&self) -> Outcome {
+        let mut outcome = self.outcome.subscribe();
+        // The sender lives as long as the look.
+        match outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
+            Ok(Some(outcome)) => outcome,
+            _ => Outcome::Canceled,
+        }
+    }
+
+    async fn canceled(&self) {
+        let mut is_canceled = self.is_canceled.subscribe();
+        // The sender lives as long as the look.
+        let _ = is_canceled.wait_for(|is_canceled| *is_canceled).await;
+    }
+}
+
 impl Previews {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns metadata that was looked into, with the trackers of the link.
     pub(super) fn metadata_of(&self, magnet: &Magnet) -> Option<Arc<Metainfo>> {
-        let meta = self.state().known(&magnet.info_hashes)?;
-        let mut meta = (*meta).clone();
-        meta.trackers = magnet.trackers.iter().map(|url| vec![url.clone()]).collect();
-        Some(Arc::new(meta))
+        let mut state = self.state();
+        state.drop_old();
+        let found = state.kept.iter().find(|(_, meta)| meta.info_hashes.matches(&magnet.info_hashes));
+        found.map(|(_, meta)| with_trackers(meta, magnet))
     }
 
-    /// Takes away the preview of a torrent that is being added, whose swarm the session can have only once.
-    pub(super) fn take(&self, hashes: &InfoHashes) -> Option<TorrentHandle> {
-        let mut state = self.state();
-        let at = state.open.iter().position(|(open, _)| is_same(open, hashes))?;
-        Some(state.open.swap_remove(at).1)
+    /// Ends the look into a torrent that is being added, and forgets its metadata.
+    pub(super) async fn end(&self, hashes: &InfoHashes) {
+        let look = {
+            let mut state = self.state();
+            state.kept.retain(|(_, meta)| !meta.info_hashes.matches(hashes));
+            state.open.iter().find(|look| is_same(&look.hashes, hashes)).cloned()
+        };
+        if let Some(look) = look {
+            look.is_canceled.send_replace(true);
+            look.ended().await;
+        }
     }
 }
 
+impl State {
+    fn drop_old(&mut self) {
+        self.kept.retain(|(arrived, _)| arrived.elapsed() < KEEP);
+    }
+
+    fn keep(&mut self, meta: &Arc<Metainfo>) {
+        self.drop_old();
+        self.kept.push_back((Instant::now(), Arc::clone(meta)));
+        let bytes = |state: &Self| state.kept.iter().map(|(_, meta)| u64::from(meta.info_len())).sum::<u64>();
+        while bytes(self) > MAX_KEPT_BYTES {
+            self.kept.pop_front();
+        }
+    }
+}
+
+/// Returns true if both have a swarm in common.
+fn is_same(one: &InfoHashes, other: &InfoHashes) -> bool {
+    one.swarm_ids().any(|id| other.swarm_ids().any(|known| known == id))
+}
+
+/// Returns metadata that peers have sent, with the trackers of its link.
+fn with_trackers(meta: &Metainfo, magnet: &Magnet) -> Arc<Metainfo> {
+    let mut meta = meta.clone();
+    meta.trackers = tiers_of(magnet);
+    Arc::new(meta)
+}
+
 impl Daemon {
-    /// Looks into a torrent without adding it. Peers are asked for the metadata of a magnet link; it ends when the future
-    /// is dropped.
+    /// Looks into a torrent without adding it. Peers are asked for the metadata of a magnet link, until the future is
+    /// dropped.
     ///
     /// # Errors
     /// The source cannot be used or fetched, too many links are looked into, or no peer has sent the metadata in time.
@@ -107,42 +164,89 @@ impl Daemon {
         if let Some(known) = self.0.previews.metadata_of(magnet) {
             return Ok(known);
         }
-        if self.with(|core| core.find(&hashes).is_some()) {
-            return Err(DaemonError::Conflict(
-                "the torrent is added already, and fetches its metadata".into(),
-            ));
-        }
-        let open = self.open_preview(magnet).await?;
-        let arrived = tokio::time::timeout(PATIENCE, open.torrent.metadata()).await;
-        let Ok(arrived) = arrived else {
-            let message = format!(
+        let waiter = self.wait_for_look(magnet).await?;
+        match waiter.0.ended().await {
+            Outcome::Metadata(meta) => Ok(with_trackers(&meta, magnet)),
+            Outcome::Canceled => Err(added()),
+            Outcome::Failed(reason) => Err(DaemonError::Conflict(reason)),
+            Outcome::TimedOut => Err(DaemonError::NoMetadata(format!(
                 "no peer has sent the metadata within {} seconds; the torrent can be added, and goes on asking",
                 PATIENCE.as_secs()
-            );
-            return Err(DaemonError::NoMetadata(message));
-        };
-        let mut meta = (*arrived?).clone();
-        meta.trackers = magnet.trackers.iter().map(|url| vec![url.clone()]).collect();
-        let meta = Arc::new(meta);
-        if meta.info_len() <= MAX_KEPT_BYTES {
-            let mut state = self.0.previews.state();
-            state.known.push_back(Arc::clone(&meta));
-            let surplus = state.known.len().saturating_sub(MAX_PREVIEWS);
-            state.known.drain(..surplus);
+            ))),
         }
-        Ok(meta)
     }
 
-    async fn open_preview(&self, magnet: &Magnet) -> Result<Open<'_>, DaemonError> {
-        if self.0.previews.state().open.len() >= MAX_PREVIEWS {
-            let message =
-                format!("{MAX_PREVIEWS} magnet links are looked into already; try again in a moment");
+    /// Joins the look into a link, or begins one.
+    async fn wait_for_look(&self, magnet: &Magnet) -> Result<Waiter, DaemonError> {
+        loop {
+            let ending = {
+                let mut state = self.0.previews.state();
+                let found =
+                    state.open.iter().find(|look| is_same(&look.hashes, &magnet.info_hashes)).cloned();
+                match found {
+                    // The last waiter may leave at this moment, which is seen below the lock of the next one.
+                    Some(look) if !*look.is_canceled.borrow() => {
+                        look.waiters.fetch_add(1, Ordering::AcqRel);
+                        return Ok(Waiter(look));
+                    }
+                    Some(look) => look,
+                    // An add takes its place in the core before it ends a look.
+                    None if self.with(|core| core.find(&magnet.info_hashes).is_some()) => return Err(added()),
+                    None => return self.begin_look(&mut state, magnet),
+                }
+            };
+            ending.ended().await;
+        }
+    }
+
+    fn begin_look(&self, state: &mut State, magnet: &Magnet) -> Result<Waiter, DaemonError> {
+        if state.open.len() >= MAX_OPEN {
+            let message = format!("{MAX_OPEN} magnet links are looked into already; try again in a moment");
             return Err(DaemonError::Conflict(message));
         }
-        let torrent = self.0.session.add_magnet(AddMagnet::new(magnet.clone())).await?;
-        self.0.previews.state().open.push((magnet.info_hashes, torrent.clone()));
-        Ok(Open { daemon: self, torrent })
+        let look = Arc::new(Look {
+            hashes: magnet.info_hashes,
+            waiters: AtomicUsize::new(1),
+            is_canceled: watch::Sender::new(false),
+            outcome: watch::Sender::new(None),
+        });
+        state.open.push(Arc::clone(&look));
+        let (daemon, of_task, magnet) = (self.clone(), Arc::clone(&look), magnet.clone());
+        self.0.runtime.spawn(async move {
+            let outcome = daemon.look(&of_task, magnet).await;
+            let mut state = daemon.0.previews.state();
+            state.open.retain(|look| !Arc::ptr_eq(look, &of_task));
+            if let Outcome::Metadata(meta) = &outcome {
+                state.keep(meta);
+            }
+            drop(state);
+            of_task.outcome.send_replace(Some(outcome));
+        });
+        Ok(Waiter(look))
     }
+
+    async fn look(&self, look: &Look, magnet: Magnet) -> Outcome {
+        // Not cut short: a torrent that the session has just added must be taken out again.
+        let torrent = match self.0.session.add_magnet(AddMagnet::new(magnet)).await {
+            Ok(torrent) => torrent,
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        let outcome = tokio::select! {
+            arrived = tokio::time::timeout(PATIENCE, torrent.metadata()) => match arrived {
+                Ok(Ok(meta)) => Outcome::Metadata(meta),
+                Ok(Err(error)) => Outcome::Failed(error.to_string()),
+                Err(_) => Outcome::TimedOut,
+            },
+            () = look.canceled() => Outcome::Canceled,
+        };
+        // An error means that the session has ended.
+        let _ = torrent.remove().await;
+        outcome
+    }
+}
+
+fn added() -> DaemonError {
+    DaemonError::Conflict("the torrent is added already, and fetches its metadata".into())
 }
 
 fn to_api(meta: &Metainfo, duplicate: Option<Known>) -> Preview {

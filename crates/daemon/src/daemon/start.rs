@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use ztor_policy::{Saved, SavedTorrent, TorrentKey};
 use ztor_session::{InfoHashes, Magnet, Session, StartError};
 
@@ -97,6 +97,7 @@ impl Daemon {
             reachability: Reachability::default(),
             history: Mutex::new(history),
             creations: Creations::default(),
+            folder_turns: Arc::new(Semaphore::new(super::folders::TURNS)),
             previews: Previews::default(),
             changing: Mutex::new(()),
             is_ending: AtomicBool::new(false),

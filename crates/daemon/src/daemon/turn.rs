@@ -128,7 +128,7 @@ impl Daemon {
                 }
                 Event::NotSupported(key, what) => {
                     let torrent = core.entry(key).map_or("", |entry| entry.record().shown_name());
-                    tracing::warn!(torrent, what, "not supported");
+                    tracing::warn!(id = key.as_u64(), torrent, what, "not supported");
                 }
                 Event::Removed { torrent, with_data } => {
                     let has_trash = self.options().trash_dir.is_some();

@@ -152,7 +152,10 @@ impl Router<'_> {
         let (addr, is_incoming) = (peer.conn().addr(), peer.conn().is_incoming());
         if is_incoming {
             torrent.add_peer(key);
-            cx.network.called();
+            // A program of this machine proves nothing.
+            if !addr.ip().to_canonical().is_loopback() {
+                cx.network.called();
+            }
         }
         if let Some(plan) = peer.attempt_mut().take_plan() {
             torrent.known_mut().worked_with(addr, plan.capabilities());

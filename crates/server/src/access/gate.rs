@@ -101,17 +101,16 @@ impl Access {
                 if state.generation != generation {
                     return Err(Denied::unauthorized("the password has changed: log in again"));
                 }
-                state.sessions.begin(&secret, Instant::now(), lifetime);
+                state.sessions.begin(&secret, Instant::now(), lifetime, None);
             }
             Login::Code { code } => {
                 let mut state = self.state();
-                if state.sessions.take_code(code, Instant::now()) {
-                    state.sessions.begin(&secret, Instant::now(), lifetime);
-                } else {
+                let Some(token) = state.sessions.take_code(code, Instant::now()) else {
                     drop(state);
                     let detail = "the code is unknown, was used, or has expired: make a new one";
                     return Err(self.on_failure(client, detail));
-                }
+                };
+                state.sessions.begin(&secret, Instant::now(), lifetime, token);
             }
         }
         self.save_sessions();
@@ -119,17 +118,29 @@ impl Access {
         Ok((secret, pass))
     }
 
-    /// Ends the session of a cookie.
-    pub(crate) fn log_out(&self, secret: &str) {
-        self.state().sessions.end(&Digest::of(secret));
+    /// Ends the sessions of cookies. Returns when that is durable.
+    pub(crate) async fn log_out(&self, secrets: &[&str]) -> Result<(), Denied> {
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        {
+            let mut state = self.state();
+            secrets.iter().for_each(|secret| state.sessions.end(&Digest::of(secret)));
+        }
         self.save_sessions();
         self.0.revoked.send_replace(());
+        Ok(self.0.daemon.commit_sessions().await?)
     }
 
-    /// Makes a code that begins one session.
-    pub(crate) fn make_link(&self) -> Result<LoginLink, Denied> {
+    /// Makes a code that begins one session. If a token makes it, the session ends with the token.
+    pub(crate) fn make_link(&self, pass: Option<&Pass>) -> Result<LoginLink, Denied> {
         let code = random()?;
-        self.state().sessions.add_code(&code, Instant::now());
+        let token = match pass {
+            Some(Pass::Token(name)) => Some(name.clone()),
+            Some(Pass::Session(session)) => self.state().sessions.token_of(session),
+            _ => None,
+        };
+        self.state().sessions.add_code(&code, Instant::now(), token);
         Ok(LoginLink { code, valid_s: CODE_TIME.as_secs() })
     }
 

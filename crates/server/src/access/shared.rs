@@ -75,9 +75,9 @@ impl Access {
             daemon: daemon.clone(),
             rules,
             settings,
+            state: Mutex::new(State::load(daemon, password_file.as_deref(), &default_username)?),
             default_username,
             passwords: Passwords::new()?,
-            state: Mutex::new(State::load(daemon, password_file.as_deref())?),
             password_file,
             changing: tokio::sync::Mutex::default(),
             revoked: watch::Sender::new(()),
@@ -121,9 +121,9 @@ impl Access {
     }
 
     /// Saves the sessions, which outlive the process.
-    pub(super) fn save_sessions(&self) {
+    pub(crate) fn save_sessions(&self) {
         let mut state = self.state();
-        let stored = state.to_stored();
+        let stored = state.to_stored(&self.0.default_username);
         // Under the lock, so that the last change is saved last.
         self.0.daemon.update_sessions(&stored);
     }

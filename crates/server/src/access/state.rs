@@ -58,7 +58,11 @@ pub(super) struct Account {
 }
 
 impl State {
-    pub(super) fn load(daemon: &Daemon, password_file: Option<&Path>) -> Result<Self, AccessError> {
+    pub(super) fn load(
+        daemon: &Daemon,
+        password_file: Option<&Path>,
+        default_username: &str,
+    ) -> Result<Self, AccessError> {
         let saved = daemon.stored_sessions()?;
         // The hash of a password in a file is another one after each start, unless it is taken from the last run.
         let present = saved.account.as_deref().and_then(|text| Hash::parse(text).ok());
@@ -66,7 +70,10 @@ impl State {
             Some(path) => Some(Account { username: None, hash: Arc::new(hash_in(path, present.as_ref())?) }),
             None => stored(daemon)?,
         };
-        let is_same = account.as_ref().map(|account| account.hash.as_str()) == saved.account.as_deref();
+        let name =
+            account.as_ref().and_then(|account| account.username.as_deref()).unwrap_or(default_username);
+        let is_same = account.as_ref().map(|account| account.hash.as_str()) == saved.account.as_deref()
+            && name == saved.username;
         let lifetime = daemon.settings_changes().borrow().session_time;
         let rows = if is_same { saved.sessions.as_slice() } else { &[] };
         let sessions = Sessions::from_stored(rows, Instant::now(), now_unix_s(), lifetime);
@@ -91,9 +98,11 @@ impl State {
     }
 
     /// Returns the sessions and their account for the next run.
-    pub(super) fn to_stored(&mut self) -> StoredSessions {
+    pub(super) fn to_stored(&mut self, default_username: &str) -> StoredSessions {
         let account = self.account.as_ref().map(|account| account.hash.as_str().to_owned());
-        StoredSessions { account, sessions: self.sessions.to_stored(Instant::now(), now_unix_s()) }
+        let name = self.account.as_ref().and_then(|account| account.username.clone());
+        let username = name.unwrap_or_else(|| default_username.to_owned());
+        StoredSessions { account, username, sessions: self.sessions.to_stored(Instant::now(), now_unix_s()) }
     }
 
     /// Replaces the account. All sessions but one, and verified credentials, end.

@@ -44,13 +44,15 @@ impl Access {
         Ok(NewToken { name: name.to_owned(), token })
     }
 
-    /// Removes a token.
+    /// Removes a token. Logins by its links end too.
     pub(crate) async fn remove_token(&self, name: &str) -> Result<(), Denied> {
         let _changing = self.0.changing.lock().await;
         if !self.state().tokens.remove(name) {
             let shown: String = name.chars().take(MAX_NAME).collect();
             return Err(Denied::new(ProblemKind::NotFound, format!("there is no token {shown:?}")));
         }
+        self.state().sessions.end_of_token(name);
+        self.save_sessions();
         self.0.revoked.send_replace(());
         Ok(self.0.daemon.store_token(name, None).await?)
     }

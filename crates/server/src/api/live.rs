@@ -1,6 +1,6 @@
 //! Updates over a WebSocket: a list, and then what changes in it.
 //!
-//! Nothing is sent while nothing changes, and nothing is computed either: the task sleeps until the revision grows. A slow
+//! Nothing is sent while nothing changes, and no list is computed either: the task sleeps until the revision grows. A slow
 //! reader gets fewer, larger updates, never a queue of them.
 
 use super::Api;
@@ -20,6 +20,8 @@ use ztor_api::{Counts, ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind,
 const PACE: Duration = Duration::from_millis(500);
 /// Shortest time between two updates of the statistics.
 const STATISTICS_PACE: Duration = Duration::from_secs(1);
+/// Time between two looks at the statistics while no torrent changes.
+const STATISTICS_REST: Duration = Duration::from_secs(5);
 /// Longest message of a front end, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
 /// Time between two looks at the credentials.
@@ -39,6 +41,10 @@ struct Followed {
     counts: Option<Counts>,
     /// Revision of the last update.
     revision: u64,
+    /// True if something may have changed since.
+    has_news: bool,
+    /// Earliest time of the next update.
+    list_due: Instant,
     statistics: Option<FollowedStatistics>,
 }
 
@@ -46,8 +52,8 @@ struct Followed {
 #[derive(Debug)]
 struct FollowedStatistics {
     sent: Statistics,
-    /// Earliest time of the next update.
-    due: Instant,
+    /// Time of the last look at them.
+    looked: Instant,
 }
 
 pub(super) async fn events(
@@ -78,10 +84,8 @@ async fn follow(api: &Api, mut socket: WebSocket, pass: Option<Pass>) {
     let mut revisions = api.daemon().revisions();
     let mut revoked = pin!(revoked(api, pass));
     let mut followed: Option<Followed> = None;
-    // Set while there is news to send, to the time at which it is due.
-    let mut due: Option<Instant> = None;
-    let mut sent_at = Instant::now();
     loop {
+        let due = followed.as_ref().and_then(Followed::due);
         let updates = tokio::select! {
             message = socket.recv() => match message {
                 Some(Ok(Message::Text(text))) => on_request(api, &text, &mut followed),
@@ -92,17 +96,13 @@ async fn follow(api: &Api, mut socket: WebSocket, pass: Option<Pass>) {
                 if changed.is_err() {
                     return;
                 }
-                let next = sent_at + PACE;
-                due = Some(due.map_or(next, |due| due.min(next)));
+                if let Some(followed) = &mut followed {
+                    followed.has_news = true;
+                }
                 continue;
             }
-            () = sleep_until(due.unwrap_or(sent_at)), if due.is_some() => {
-                sent_at = Instant::now();
-                // What changes from here on is news again.
-                revisions.mark_unchanged();
-                let (updates, later) = followed.as_mut().map_or_else(Default::default, |list| list.updates(api));
-                due = later;
-                updates
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                followed.as_mut().map_or_else(Vec::new, |followed| followed.updates(api))
             }
             () = &mut revoked => {
                 let problem = Problem::new(ProblemKind::Unauthorized, "the login has ended: log in again");
@@ -111,7 +111,12 @@ async fn follow(api: &Api, mut socket: WebSocket, pass: Option<Pass>) {
             }
         };
         for update in updates {
-            if !send(&mut socket, &update).await {
+            // A reader that takes nothing must not delay the end of its login.
+            let is_sent = tokio::select! {
+                is_sent = send(&mut socket, &update) => is_sent,
+                () = &mut revoked => false,
+            };
+            if !is_sent {
                 return;
             }
         }
@@ -137,10 +142,8 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> Vec<Liv
         Ok(found) => found,
         Err(error) => return refused(id, error.into()),
     };
-    let statistics = statistics.then(|| FollowedStatistics {
-        sent: api.daemon().statistics(),
-        due: Instant::now() + STATISTICS_PACE,
-    });
+    let statistics =
+        statistics.then(|| FollowedStatistics { sent: api.daemon().statistics(), looked: Instant::now() });
     let mut updates: Vec<LiveUpdate> = statistics.iter().map(FollowedStatistics::update).collect();
     *followed = Some(Followed {
         id,
@@ -149,6 +152,8 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> Vec<Liv
         total: list.total,
         counts: list.counts.clone(),
         revision: list.revision,
+        has_news: false,
+        list_due: Instant::now() + PACE,
         statistics,
     });
     updates.push(LiveUpdate::List { id, is_whole: true, order: Some(order), list: Box::new(list) });
@@ -156,18 +161,29 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> Vec<Liv
 }
 
 impl Followed {
-    /// Returns what has changed since the last updates, and the time at which more is due without further changes.
-    fn updates(&mut self, api: &Api) -> (Vec<LiveUpdate>, Option<Instant>) {
+    /// Returns the time of the next updates; `None` if nothing is to come.
+    fn due(&self) -> Option<Instant> {
+        let list = self.has_news.then_some(self.list_due);
+        let statistics = self.statistics.as_ref().map(|statistics| statistics.due(self.has_news));
+        list.into_iter().chain(statistics).min()
+    }
+
+    /// Returns what is due and has changed since the last updates.
+    fn updates(&mut self, api: &Api) -> Vec<LiveUpdate> {
+        let now = Instant::now();
         let mut updates = Vec::new();
-        let mut later = None;
-        if let Some(statistics) = &mut self.statistics {
-            match statistics.due <= Instant::now() {
-                true => updates.extend(statistics.renew(api)),
-                false => later = Some(statistics.due),
-            }
+        if let Some(statistics) = &mut self.statistics
+            && statistics.due(self.has_news) <= now
+        {
+            updates.extend(statistics.renew(api));
         }
-        updates.extend(self.list(api));
-        (updates, later)
+        if self.has_news && self.list_due <= now {
+            // What changes from here on is news again.
+            self.has_news = false;
+            self.list_due = now + PACE;
+            updates.extend(self.list(api));
+        }
+        updates
     }
 
     /// Returns what has changed in the list; `None` if nothing has.
@@ -201,9 +217,14 @@ impl FollowedStatistics {
         LiveUpdate::Statistics { statistics: Box::new(self.sent.clone()) }
     }
 
+    /// Returns the time of the next look. Some figures, such as the free space, change without a change of a torrent.
+    fn due(&self, has_news: bool) -> Instant {
+        self.looked + if has_news { STATISTICS_PACE } else { STATISTICS_REST }
+    }
+
     /// Returns the present statistics if they have changed.
     fn renew(&mut self, api: &Api) -> Option<LiveUpdate> {
-        self.due = Instant::now() + STATISTICS_PACE;
+        self.looked = Instant::now();
         let now = api.daemon().statistics();
         // The time since the start, and the number of the revision, are no news.
         let is_same =

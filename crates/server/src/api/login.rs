@@ -26,7 +26,7 @@ pub(super) async fn begin_session(
     JsonBody(login): Body<Login>,
 ) -> Result<Response, Denied> {
     let (secret, pass) = api.access().log_in(caller.client, &login).await.map_err(without_dialog)?;
-    cookies(&headers).into_iter().for_each(|secret| api.access().log_out(secret));
+    api.access().log_out(&cookies(&headers)).await?;
     let state = api.access().describe(&pass);
     with_cookie(Json(state), set_cookie(Some(&secret), api.base_path(), caller.is_secure))
 }
@@ -44,12 +44,15 @@ pub(super) async fn end_session(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Denied> {
-    cookies(&headers).into_iter().for_each(|secret| api.access().log_out(secret));
+    api.access().log_out(&cookies(&headers)).await?;
     with_cookie(Json(Done {}), set_cookie(None, api.base_path(), caller.is_secure))
 }
 
-pub(super) async fn make_link(State(api): State<Api>) -> Result<Json<LoginLink>, Denied> {
-    Ok(Json(api.access().make_link()?))
+pub(super) async fn make_link(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<LoginLink>, Denied> {
+    Ok(Json(api.access().make_link(caller.pass.as_ref())?))
 }
 
 pub(super) async fn account(State(api): State<Api>) -> Answer<Account> {

@@ -107,9 +107,10 @@ pub(crate) fn list_query(text: &str) -> Result<ListQuery, Refused> {
             "limit" => query.limit = Some(number_of(&name, &value)?),
             "since" => query.since = Some(number_of(&name, &value)?),
             "counts" => query.counts = flag_of(&name, &value)?,
+            "ids_only" => query.ids_only = flag_of(&name, &value)?,
             name => {
                 let known = "one of select, state, category, tag, tracker, dir, all_tags, any, search, is_regex, sort, offset, \
-                             limit, since, counts";
+                             limit, since, counts, ids_only";
                 return Err(unknown(name, known));
             }
         }
@@ -139,12 +140,15 @@ mod tests {
 
     #[test]
     fn list_query_takes_repeated_parameters_and_sort_keys() {
-        let query =
-            list_query("state=paused&state=done&tag=&sort=name,-size&offset=5&limit=10&counts=true").unwrap();
+        let query = list_query(
+            "state=paused&state=done&tag=&sort=name,-size&offset=5&limit=10&counts=true&dir=%2Fa&any=true",
+        )
+        .unwrap();
         assert_eq!(query.state, ["paused", "done"]);
         assert_eq!(query.tag, [""]);
         assert_eq!(query.sort.iter().map(|sort| String::from(*sort)).collect::<Vec<_>>(), ["name", "-size"]);
         assert_eq!((query.offset, query.limit, query.counts), (5, Some(10), true));
+        assert_eq!((query.dir, query.any, query.all_tags), (vec!["/a".to_owned()], true, false));
     }
 
     #[test]
@@ -157,7 +161,9 @@ mod tests {
 
     #[test]
     fn list_query_with_unknown_names_or_bad_values_is_a_bad_request() {
-        for text in ["color=red", "offset=-1", "limit=99999999999999999999", "sort=colour", "counts=1"] {
+        for text in
+            ["color=red", "offset=-1", "limit=99999999999999999999", "sort=colour", "counts=1", "any=yes"]
+        {
             let refused = list_query(text).unwrap_err();
             assert_eq!(refused.0.kind, ProblemKind::BadRequest, "{text}");
         }

@@ -152,6 +152,7 @@ impl Listening {
             allowed_hosts: config.allowed_hosts.clone(),
             base_path: config.base_path.clone(),
         };
+        let web = Web::new(config.web_dir.clone())?;
         let access = Access::start(daemon, rules, config.password_file.clone())?;
         let tls = config.tls.clone().map(Tls::read).transpose()?;
         let mut listeners = Vec::new();
@@ -169,7 +170,6 @@ impl Listening {
         about.web_url.clone_from(&web_url);
         // Clients of the local socket do not know the path for the reverse proxy.
         let requests = RequestCounts::default();
-        let web = Web::new(config.web_dir.clone())?;
         let routes =
             |base_path: &str| app(daemon, &access, about.clone(), &config.log, &requests, base_path, &web);
         let on_socket = guard::local(routes(""), &requests);
@@ -201,7 +201,7 @@ impl Listening {
     /// The system has no random numbers.
     pub fn login_code(&self) -> Result<String, AccessError> {
         self.access
-            .make_link()
+            .make_link(None)
             .map(|link| link.code)
             .map_err(|denied| AccessError::Code(denied.problem.detail))
     }
@@ -226,8 +226,9 @@ impl Listening {
         tls
     }
 
-    /// Ends the API. Waits at most a second for requests that are under way.
+    /// Ends the API. Waits at most a second for requests that are under way. Logins go on with the next start.
     pub fn end(self) {
+        self.access.save_sessions();
         self.ending.send_replace(true);
         // An error means that all connections have ended; a time-out, that the others are cut.
         if self.ended.recv_timeout(GOODBYE) == Err(mpsc::RecvTimeoutError::Timeout) {

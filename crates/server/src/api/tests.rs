@@ -1,6 +1,7 @@
 //! Tests of the routes behind access control.
 
 pub(crate) mod fixture;
+mod lists;
 mod login;
 mod previews;
 mod routes;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Name of the page, which stands for the whole.
+/// Name of the page.
 pub(crate) const PAGE: &str = "index.html";
 /// Module with which the page begins.
 const ENTRY: &str = "main.js";
@@ -17,9 +17,8 @@ const PREFIX: &str = "assets/";
 /// Place in the page for the links to the modules that the entry imports.
 const PRELOADS: &str = "<!-- preload -->";
 /// Media types by extension. Other files are left out.
-const TYPES: [(&str, &str); 7] = [
+const TYPES: [(&str, &str); 6] = [
     ("css", "text/css; charset=utf-8"),
-    ("html", "text/html; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
     ("json", "application/json"),
     ("png", "image/png"),
@@ -30,6 +29,8 @@ const TYPES: [(&str, &str); 7] = [
 const FOR_TESTS: [&str; 5] = [".test.js", ".helpers.js", ".test.html", "package.json", "tsconfig.json"];
 /// Names of folders that serve development.
 const FOLDERS_FOR_TESTS: [&str; 2] = ["browser", "node_modules"];
+/// Maximum depth of folders.
+const MAX_DEPTH: usize = 16;
 /// Maximum number of bytes of all files, and of files.
 const MAX_BYTES: u64 = 64 << 20;
 const MAX_FILES: usize = 4096;
@@ -52,6 +53,9 @@ pub(crate) fn read(dir: &Path) -> io::Result<Files> {
 }
 
 fn read_into(dir: &Path, prefix: &str, left: &mut u64, files: &mut Files) -> io::Result<()> {
+    if prefix.matches('/').count() > MAX_DEPTH {
+        return Err(too_large());
+    }
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
@@ -60,7 +64,8 @@ fn read_into(dir: &Path, prefix: &str, left: &mut u64, files: &mut Files) -> io:
         if kind.is_dir() && !FOLDERS_FOR_TESTS.contains(&name.as_str()) {
             read_into(&entry.path(), &format!("{path}/"), left, files)?;
         }
-        let is_served = media_type(&name).is_some() && !FOR_TESTS.iter().any(|end| name.ends_with(end));
+        let is_served =
+            (path == PAGE || media_type(&name).is_some()) && !FOR_TESTS.iter().any(|end| name.ends_with(end));
         if !kind.is_file() || !is_served {
             continue;
         }
@@ -74,10 +79,13 @@ fn read_into(dir: &Path, prefix: &str, left: &mut u64, files: &mut Files) -> io:
 }
 
 fn too_large() -> io::Error {
-    io::Error::other(format!("the folder has more than {MAX_FILES} files or {} MiB", MAX_BYTES >> 20))
+    io::Error::other(format!(
+        "the folder has more than {MAX_FILES} files, {} MiB, or {MAX_DEPTH} levels",
+        MAX_BYTES >> 20
+    ))
 }
 
-/// Returns a hash of all files, which stands in their URLs.
+/// Returns a hash of all files, for their URLs.
 pub(crate) fn hash(files: &Files) -> String {
     let mut hasher = Sha256::new();
     for (path, bytes) in files {

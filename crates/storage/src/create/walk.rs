@@ -1,5 +1,6 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
@@ -16,7 +17,7 @@ pub(super) struct Found {
     pub warnings: Vec<Warning>,
 }
 
-pub(super) fn walk(root: &Path, options: &CreateOptions) -> Result<Found, CreateError> {
+pub(super) fn walk(root: &Path, options: &CreateOptions, stop: &AtomicBool) -> Result<Found, CreateError> {
     let ignore = compile(&options.ignore)?;
     let keep = |entry: &DirEntry| {
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
@@ -31,6 +32,9 @@ pub(super) fn walk(root: &Path, options: &CreateOptions) -> Result<Found, Create
         .filter_entry(keep);
     let mut found = Found::default();
     for entry in entries {
+        if stop.load(Ordering::Relaxed) {
+            return Err(CreateError::Stopped);
+        }
         let entry = entry.map_err(|error| walk_error(root, error))?;
         if !entry.file_type().is_dir() {
             found.take(root, &entry, options)?;

@@ -87,7 +87,7 @@ fn parameters_of_a_list_are_the_fields_of_its_query() {
     let document = document("", "1");
     let parameters = document["paths"]["/torrents"]["get"]["parameters"].as_array().unwrap().clone();
     let find = |name: &str| parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
-    assert_eq!(parameters.len(), 15);
+    assert_eq!(parameters.len(), 16);
     assert_eq!(find("limit")["schema"]["type"], "integer");
     assert_eq!(find("since")["schema"]["maximum"], u64::MAX);
     assert_eq!(find("state")["schema"]["items"]["enum"].as_array().unwrap().len(), 15);

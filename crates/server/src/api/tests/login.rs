@@ -204,6 +204,25 @@ fn login_link_works_once() {
 }
 
 #[test]
+fn login_by_the_link_of_a_token_ends_with_the_token() {
+    let fixture = Fixture::with_password(&[]);
+    let token = fixture.ask(Ask::to("POST /tokens").local().json(r#"{"name":"a"}"#)).json()["token"].clone();
+    let code = |ask: Ask| fixture.ask(ask).json()["code"].as_str().unwrap().to_owned();
+    let redeem = |code: &str| fixture.ask(Ask::to("POST /session").json(&format!(r#"{{"code":"{code}"}}"#)));
+    let status = |cookie: &str| fixture.ask(get().header("cookie", cookie)).status;
+    let link = || Ask::to("POST /session/link");
+    let of_token = redeem(&code(link().bearer(token.as_str().unwrap()))).cookie();
+    // A session cannot make one that outlives it.
+    let of_session = redeem(&code(link().header("cookie", &of_token))).cookie();
+    let unused = code(link().bearer(token.as_str().unwrap()));
+    let own = redeem(&code(link().local())).cookie();
+    assert_eq!([status(&of_token), status(&of_session), status(&own)], [200; 3]);
+    assert_eq!(fixture.ask(Ask::to("DELETE /tokens/a").local()).status, 200);
+    assert_eq!([status(&of_token), status(&of_session), status(&own)], [401, 401, 200]);
+    assert_eq!(redeem(&unused).status, 401);
+}
+
+#[test]
 fn token_is_shown_once_listed_without_its_secret_and_removed() {
     let fixture = Fixture::start(&[]);
     let made = fixture.ask(Ask::to("POST /tokens").local().json(r#"{"name":"home assistant"}"#)).json();
