@@ -50,7 +50,7 @@ export function listPairs(query) {
   if (query.offset) pairs.push(['offset', String(query.offset)]);
   if (typeof query.limit === 'number') pairs.push(['limit', String(query.limit)]);
   if (typeof query.since === 'number') pairs.push(['since', String(query.since)]);
-  for (const name of /** @type {const} */ (['all_tags', 'any', 'is_regex', 'counts'])) {
+  for (const name of /** @type {const} */ (['all_tags', 'any', 'is_regex', 'counts', 'ids_only'])) {
     if (query[name]) pairs.push([name, 'true']);
   }
   return pairs;
@@ -110,14 +110,13 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
      *  @param {number} spanS @param {Options} [options] @returns {Promise<Api.History>} */
     history: (spanS, options) =>
       call('GET', ['statistics', 'history'], options, { query: [['span_s', String(spanS)]] }),
-    /** @param {Options} [options] @returns {Promise<{ limits: Api.AlternativeLimits }>} */
+    /** @param {Options} [options] @returns {Promise<Api.LimitsChange>} */
     alternativeLimits: (options) => call('GET', ['limits', 'alternative'], options),
-    /** @param {Api.AlternativeLimits} limits @param {Options} [options]
-     *  @returns {Promise<{ limits: Api.AlternativeLimits }>} */
+    /** @param {Api.LimitsChoice} limits @param {Options} [options] @returns {Promise<Api.LimitsChange>} */
     setAlternativeLimits: (limits, options) => call('PUT', ['limits', 'alternative'], options, { body: { limits } }),
     /** Lines after the line `since`, of `level` and more severe ones, about one torrent or all.
-     *  @param {{ since?: number, level?: Api.LogLine['level'], limit?: number, torrent?: number }} [query] @param {Options} [options]
-     *  @returns {Promise<Api.LogLine[]>} */
+     *  @param {{ since?: number, level?: string, limit?: number, torrent?: number }} [query]
+     *  @param {Options} [options] @returns {Promise<Api.LogLine[]>} */
     log: (query = {}, options) => {
       const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
       return call('GET', ['log'], options, { query: pairs.map(([name, value]) => [name, String(value)]) });
@@ -127,9 +126,9 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     session: (options) => call('GET', ['session'], options),
     /** @param {Api.Login} login @param {Options} [options] @returns {Promise<Api.LoginState>} */
     beginSession: (login, options) => call('POST', ['session'], options, { body: login, isLogin: true }),
-    /** @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {Options} [options] @returns {Promise<Api.Done>} */
     endSession: (options) => call('DELETE', ['session'], options),
-    /** @param {Options} [options] @returns {Promise<{ code: string, valid_s: number }>} */
+    /** @param {Options} [options] @returns {Promise<Api.LoginLink>} */
     createLoginLink: (options) => call('POST', ['session', 'link'], options),
     /** @param {Options} [options] @returns {Promise<Api.Account>} */
     account: (options) => call('GET', ['account'], options),
@@ -137,14 +136,21 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     changeAccount: (change, options) => call('PUT', ['account'], options, { body: change, isLogin: true }),
     /** @param {Options} [options] @returns {Promise<Api.Token[]>} */
     tokens: (options) => call('GET', ['tokens'], options),
-    /** @param {string} name @param {Options} [options] @returns {Promise<{ name: string, token: string }>} */
+    /** @param {string} name @param {Options} [options] @returns {Promise<Api.NewToken>} */
     addToken: (name, options) => call('POST', ['tokens'], options, { body: { name } }),
-    /** @param {string} name @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} name @param {Options} [options] @returns {Promise<Api.Done>} */
     removeToken: (name, options) => call('DELETE', ['tokens', name], options),
 
     /** @param {Api.ListQuery} [query] @param {Options} [options] @returns {Promise<Api.List>} */
     list: (query = {}, options) => call('GET', ['torrents'], options, { query: listPairs(query) }),
-    /** @param {Api.AddRequest} request @param {Options} [options] @returns {Promise<{ results: Api.Added[] }>} */
+    /** Ids of the torrents of a list, in order.
+     *  @param {Api.ListQuery} query @param {Options} [options] @returns {Promise<number[]>} */
+    ids: async (query, options) => {
+      /** @type {Api.List} */
+      const { ids } = await call('GET', ['torrents'], options, { query: listPairs({ ...query, ids_only: true }) });
+      return ids ?? [];
+    },
+    /** @param {Api.AddRequest} request @param {Options} [options] @returns {Promise<Api.AddResult>} */
     add: (request, options) => call('POST', ['torrents'], options, { body: request }),
     /** @param {Api.ActionRequest} request @param {Options} [options] @returns {Promise<Api.ActionResult>} */
     act: (request, options) => call('POST', ['torrents', 'actions'], options, { body: request }),
@@ -162,7 +168,7 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.Pieces>} */
     pieces: (torrent, options) => call('GET', ['torrents', torrent, 'pieces'], options),
     /** Creates a link to a file that needs no credentials. Its path follows the address of the daemon.
-     *  @param {TorrentKey} torrent @param {number} index @param {{ valid_s?: number }} [request]
+     *  @param {TorrentKey} torrent @param {number} index @param {Api.DownloadLinkRequest} [request]
      *  @param {Options} [options] @returns {Promise<Api.DownloadLink>} */
     link: (torrent, index, request = {}, options) =>
       call('POST', ['torrents', torrent, 'files', index, 'link'], options, { body: request }),
@@ -180,10 +186,10 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {Options} [options] @returns {Promise<Api.Creation[]>} */
     creations: (options) => call('GET', ['creations'], options),
     /** Begins to create a torrent of files on the machine of the daemon.
-     *  @param {Api.CreationRequest} request @param {Options} [options] @returns {Promise<{ id: number }>} */
+     *  @param {Api.CreationRequest} request @param {Options} [options] @returns {Promise<Api.NewCreation>} */
     create: (request, options) => call('POST', ['creations'], options, { body: request }),
     /** Cancels a creation, or forgets one that has ended.
-     *  @param {number} id @param {Options} [options] @returns {Promise<{}>} */
+     *  @param {number} id @param {Options} [options] @returns {Promise<Api.Done>} */
     removeCreation: (id, options) => call('DELETE', ['creations', id], options),
     /** URL of the torrent file of a creation, for a download. @param {number} id */
     creationFileUrl: (id) => urlOf(pathOf('creations', id, 'torrent-file')),
@@ -191,20 +197,20 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {Options} [options] @returns {Promise<Api.Category[]>} */
     categories: (options) => call('GET', ['categories'], options),
     /** @param {string} path @param {Api.CategoryEdit} edit @param {Options} [options]
-     *  @returns {Promise<{ is_new: boolean }>} */
+     *  @returns {Promise<Api.Put>} */
     putCategory: (path, edit, options) =>
       call('PUT', ['categories', 'by-path', ...path.split('/')], options, { body: edit }),
-    /** @param {string} from @param {string} to @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} from @param {string} to @param {Options} [options] @returns {Promise<Api.Done>} */
     renameCategory: (from, to, options) => call('POST', ['categories', 'rename'], options, { body: { from, to } }),
-    /** @param {string} path @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} path @param {Options} [options] @returns {Promise<Api.Done>} */
     removeCategory: (path, options) => call('DELETE', ['categories', 'by-path', ...path.split('/')], options),
     /** @param {Options} [options] @returns {Promise<Api.Tag[]>} */
     tags: (options) => call('GET', ['tags'], options),
-    /** @param {string} name @param {Options} [options] @returns {Promise<{ is_new: boolean }>} */
+    /** @param {string} name @param {Options} [options] @returns {Promise<Api.Put>} */
     createTag: (name, options) => call('PUT', ['tags', 'by-name', name], options),
-    /** @param {string} from @param {string} to @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} from @param {string} to @param {Options} [options] @returns {Promise<Api.Done>} */
     renameTag: (from, to, options) => call('POST', ['tags', 'rename'], options, { body: { from, to } }),
-    /** @param {string} name @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} name @param {Options} [options] @returns {Promise<Api.Done>} */
     removeTag: (name, options) => call('DELETE', ['tags', 'by-name', name], options),
 
     /** @param {Options} [options] @returns {Promise<Api.Setting[]>} */
@@ -221,12 +227,12 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {Options} [options] @returns {Promise<Api.WatchFolder[]>} */
     watchFolders: (options) => call('GET', ['watch-folders'], options),
     /** @param {string} dir @param {Api.WatchFolderEdit} edit @param {Options} [options]
-     *  @returns {Promise<{ is_new: boolean }>} */
+     *  @returns {Promise<Api.Put>} */
     putWatchFolder: (dir, edit, options) =>
       call('PUT', ['watch-folders'], options, { body: edit, query: [['dir', dir]] }),
-    /** @param {string} dir @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {string} dir @param {Options} [options] @returns {Promise<Api.Done>} */
     removeWatchFolder: (dir, options) => call('DELETE', ['watch-folders'], options, { query: [['dir', dir]] }),
-    /** @param {Options} [options] @returns {Promise<{}>} */
+    /** @param {Options} [options] @returns {Promise<Api.Done>} */
     scanWatchFolders: (options) => call('POST', ['watch-folders', 'scan'], options),
   };
 }

@@ -37,6 +37,7 @@ test('each_method_uses_its_route', async () => {
     [() => api.tokens(), 'GET', '/tokens'],
     [() => api.addToken('a b'), 'POST', '/tokens', { name: 'a b' }],
     [() => api.removeToken('a b'), 'DELETE', '/tokens/a%20b'],
+    [() => api.ids({ tag: ['a'] }), 'GET', '/torrents?tag=a&ids_only=true'],
     [() => api.list({ state: ['paused', 'done'], sort: ['-down'], limit: 5 }), 'GET',
       '/torrents?state=paused&state=done&sort=-down&limit=5'],
     [() => api.add({ sources: [{ magnet: 'm' }] }), 'POST', '/torrents', { sources: [{ magnet: 'm' }] }],

@@ -24,6 +24,9 @@ import { createToasts } from './ui/toast.js';
  *    | { kind: 'in', state: LoginState }} Session Unknown with an error, if the server does not answer as it should. */
 /** @typedef {{ quiet?: boolean, undo?: { action: Action, label?: string } }} ActOptions */
 
+/** Rows of a list that are requested at first. */
+const FIRST_WINDOW = { offset: 0, limit: 120 };
+
 /** Creates the app in the current scope, for the life of the page.
  *  @param {{ base?: string }} [options] path of the app, without a slash at its end */
 export function createApp({ base = basePath() } = {}) {
@@ -54,10 +57,16 @@ export function createApp({ base = basePath() } = {}) {
   };
 
   /** Rows that the list needs; the table sets it as it scrolls, and the app follows them with the filters. */
-  const window = signal({ offset: 0, limit: 120 });
+  const window = signal(FIRST_WINDOW);
+  let list = '';
   effect(() => {
     if (!isIn.value) return live.follow(null);
-    live.follow(toQuery(router.view.value, { ...window.value, counts: true }));
+    const view = router.view.value;
+    const before = list;
+    list = JSON.stringify(toQuery(view));
+    // Another list is followed from its start.
+    if (list !== before) window.value = FIRST_WINDOW;
+    live.follow(toQuery(view, { ...window.value, counts: true }));
   });
 
   /** Finds out whether the user is logged in. */
@@ -68,10 +77,12 @@ export function createApp({ base = basePath() } = {}) {
       session.value = isOut ? { kind: 'out' } : { kind: 'unknown', error };
     }
   };
+  let hasLabels = false;
   const refreshLabels = async () => {
     try {
       const [newCategories, newTags] = await Promise.all([api.categories(), api.tags()]);
       batch(() => { categories.value = newCategories; tags.value = newTags; });
+      hasLabels = true;
     } catch (error) { fail(error); }
   };
   const refreshDaemon = async () => {
@@ -90,7 +101,7 @@ export function createApp({ base = basePath() } = {}) {
     untracked(() => {
       const names = new Set([...categories.peek().map(({ path }) => path), ...tags.peek().map(({ name }) => name), '']);
       const used = [...Object.keys(counts.categories), ...Object.keys(counts.tags)];
-      if (names.size > 1 && used.some((name) => !names.has(name))) refreshLabels();
+      if (hasLabels && used.some((name) => !names.has(name))) refreshLabels();
     });
   });
 
@@ -151,6 +162,7 @@ export function createApp({ base = basePath() } = {}) {
     /** @param {Login} login */
     logIn: async (login) => {
       const state = await api.beginSession(login);
+      if ('username' in login) prefs.username.value = login.username;
       session.value = { kind: 'in', state };
     },
     logOut: async () => {

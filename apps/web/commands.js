@@ -35,7 +35,7 @@ import { copyDetails, copyText, saveTorrentFiles } from './views/table/copy.js';
  *  @property {'torrents' | 'list' | 'app'} scope `list` works on the page of torrents, `app` everywhere
  *  @property {(summary: Summary) => boolean} [isEnabled] always, if left out, with a torrent
  *  @property {(summary: Summary) => boolean} [isChecked] makes it a switch
- *  @property {(app: App, ids: readonly number[], key?: string) => unknown} run with the key that was pressed */
+ *  @property {(app: App, ids: readonly number[]) => unknown} run */
 
 /** Most torrents of which links are copied or files saved: each is a request. */
 export const MOST_REQUESTS = 100;
@@ -70,15 +70,20 @@ export function summaryOfIds(app, ids) {
   return summaryOf(app.live.snapshot.value.rows.filter(({ id }) => wanted.has(id)), ids.length);
 }
 
+/** Returns the summary of the selected torrents. It records the reads of the selection and of the rows.
+ *  @param {App} app */
+export const selectionSummary = ({ live, selection }) =>
+  summaryOf(live.snapshot.value.rows.filter(({ id }) => selection.has(id)), selection.count.value);
+
 /** Selects all torrents that match the filters. @param {App} app */
 export async function selectAll(app) {
   const loaded = loadedIds(app.live.snapshot.peek(), 0, Infinity);
   if (loaded) return app.selection.set(loaded);
   const view = app.view.peek();
   try {
-    const { torrents } = await app.api.list(toQuery(view));
+    const ids = await app.api.ids(toQuery(view));
     // The filters may have changed in the meantime.
-    if (view === app.view.peek()) app.selection.set(torrents.map(({ id }) => id));
+    if (view === app.view.peek()) app.selection.set(ids);
   } catch (error) { app.fail(error); }
 }
 
@@ -157,8 +162,10 @@ const GROUPS = [
     { id: 'export', label: 'action.export', icon: 'save', keys: [], isEnabled: isFew, run: saveTorrentFiles },
   ]],
   ['remove', 'torrents', [
-    { id: 'remove', label: 'action.remove', icon: 'remove', keys: ['Delete', 'Shift+Delete'],
+    { id: 'remove', label: 'action.remove', icon: 'remove', keys: ['Delete'],
       run: (app, ids) => app.dialogs.remove(ids) },
+    { id: 'remove_data', label: 'command.remove_data', icon: 'remove', keys: ['Shift+Delete'],
+      run: (app, ids) => app.dialogs.remove(ids, { withData: true }) },
   ]],
   ['list', 'list', [
     { id: 'open', label: 'command.open', icon: 'info', keys: ['Enter'], isEnabled: isOne,
@@ -195,9 +202,9 @@ export const canRun = ({ scope, isEnabled }, summary) =>
   (scope !== 'torrents' || summary.count > 0) && (isEnabled?.(summary) ?? true);
 
 /** Runs a command if it can. Returns false if it cannot.
- *  @param {App} app @param {Command} command @param {readonly number[]} ids @param {string} [key] */
-export function runCommand(app, command, ids, key) {
+ *  @param {App} app @param {Command} command @param {readonly number[]} ids */
+export function runCommand(app, command, ids) {
   if (!canRun(command, summaryOfIds(app, ids))) return false;
-  command.run(app, ids, key);
+  command.run(app, ids);
   return true;
 }

@@ -21,9 +21,9 @@ function setup(rows, total = rows.length) {
     view: signal(DEFAULT_VIEW), selection: createSelection(),
     act: async (ids, action) => void actions.push([ids, action]),
     api: {
-      list: async (query) => {
+      ids: async (query) => {
         app.requests.push(query);
-        return { torrents: [{ id: 1 }, { id: 2 }, { id: 3 }] };
+        return [1, 2, 3];
       },
     },
     fail: (error) => { throw error; },

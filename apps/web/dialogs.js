@@ -2,16 +2,20 @@
 
 /** @import { App } from './app.js' */
 
+import { withMore } from './more.js';
 import { t } from './ui/texts.js';
 
-/** @typedef {{ files?: File[], text?: string }} AddInit */
+/** @typedef {{ files?: readonly File[], text?: string, isPreviewed?: boolean }} AddInit `isPreviewed` is false for a
+ *    text that a page may have sent, for which nothing is fetched. */
 /** @typedef {readonly number[]} Ids */
+/** @typedef {{ withData?: boolean }} RemoveInit `withData` proposes to delete the files. */
 /** @typedef {(ids: Ids) => Promise<void>} OpenForIds */
 /** @typedef {() => Promise<void>} Open */
-/** @typedef {{ add: (init?: AddInit) => Promise<void>, create: Open, remove: OpenForIds, move: OpenForIds,
+/** @typedef {{ add: (init?: AddInit) => Promise<void>, create: Open,
+ *    remove: (ids: Ids, init?: RemoveInit) => Promise<void>, move: OpenForIds,
  *    rename: (id: number) => Promise<void>, limits: OpenForIds, goals: OpenForIds, category: OpenForIds,
  *    tags: OpenForIds, trackers: OpenForIds, peers: OpenForIds, categories: Open, help: Open, columns: Open,
- *    password: Open, saveView: Open }} Dialogs */
+ *    handlers: Open, password: Open, offerPassword: Open, saveView: Open }} Dialogs */
 
 /** Loads a module; a failure is a note with a way out, and resolves to null.
  *  @template T @param {Pick<App, 'toasts'>} app @param {() => Promise<T>} load @returns {Promise<T | null>} */
@@ -30,15 +34,15 @@ export function createDialogs(appOf) {
    *  @param {(module: T, app: App, ...args: A) => unknown} open @returns {(...args: A) => Promise<void>} */
   const lazy = (load, open) => async (...args) => {
     const app = appOf();
-    const module = await loadPart(app, load);
+    const module = await loadPart(app, () => withMore(app, load));
     if (module) await open(module, app, ...args);
   };
   return {
     add: lazy(() => import('./views/add/add.js'), (module, app, /** @type {AddInit | undefined} */ init) =>
       module.openAdd(app, init ?? {})),
     create: lazy(() => import('./views/create/create.js'), (module, app) => module.openCreate(app)),
-    remove: lazy(() => import('./views/dialogs/remove.js'), (module, app, /** @type {Ids} */ ids) =>
-      module.openRemove(app, ids)),
+    remove: lazy(() => import('./views/dialogs/remove.js'), (module, app, /** @type {Ids} */ ids,
+      /** @type {RemoveInit | undefined} */ init) => module.openRemove(app, ids, init)),
     move: lazy(() => import('./views/dialogs/move.js'), (module, app, /** @type {Ids} */ ids) =>
       module.openMove(app, ids)),
     rename: lazy(() => import('./views/dialogs/rename.js'), (module, app, /** @type {number} */ id) =>
@@ -58,8 +62,20 @@ export function createDialogs(appOf) {
     categories: async () => appOf().goTo('settings', 'categories'),
     help: lazy(() => import('./views/help.js'), (module, app) => module.openHelp(app)),
     columns: lazy(() => import('./views/table/columns_dialog.js'), (module, app) => module.openColumns(app)),
+    /** Opens magnet links and torrent files of the system with the app. */
+    handlers: lazy(() => import('./views/add/handlers.js'), (module, app) => module.registerHandlers(app)),
     /** Asks for a password, for a user who has none. */
     password: lazy(() => import('./views/password.js'), (module, app) => module.openPassword(app)),
+    /** Offers to set a password, if there is none. */
+    offerPassword: async () => {
+      const app = appOf();
+      try {
+        const { has_password: hasPassword, is_from_file: isFromFile } = await app.api.account();
+        if (!hasPassword && !isFromFile) await app.dialogs.password();
+      } catch {
+        // It is an offer; the settings have the same.
+      }
+    },
     saveView: lazy(() => import('./views/save_view.js'), (module, app) => module.openSaveView(app)),
   };
 }

@@ -7,11 +7,9 @@
 
 import { html, mount, when } from './base/html.js';
 import { inScope, onCleanup, signal } from './base/signal.js';
-import { linksOfMarkup, splitSources } from './sources.js';
+import { loadPart } from './dialogs.js';
 import { icon } from './ui/icons.js';
 
-/** Limits of what is read from folders that are dropped. */
-const MAX_FILES = 1000, MAX_DEPTH = 8;
 const USABLE = new Set(['Files', 'text/plain', 'text/uri-list', 'text/html']);
 
 /** URL with which the page was loaded. */
@@ -27,49 +25,12 @@ globalThis.addEventListener?.('beforeinstallprompt', (event) => {
 });
 globalThis.addEventListener?.('appinstalled', () => { installPrompt.value = null; });
 
-/** Returns the texts of a transfer that can have links: its text, and the links of its markup.
- *  @param {DataTransfer} data */
-export function textsOf(data) {
-  const [plain, list] = [data.getData('text/plain'), data.getData('text/uri-list')];
-  const markup = linksOfMarkup(data.getData('text/html'));
-  return [...new Set([plain || list, markup])].filter(Boolean).join('\n');
-}
+/** Texts of a transfer. @typedef {{ plain: string, list: string, markup: string }} Texts */
 
-/** Returns the files of a transfer, with those in folders. Items are read before the first wait, as they are gone then.
- *  @param {DataTransfer} data @returns {Promise<File[]>} */
-export async function filesOf(data) {
-  const items = [...data.items].filter(({ kind }) => kind === 'file');
-  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
-  const files = [...data.files];
-  if (!entries.some((entry) => entry?.isDirectory)) return files;
-  /** @type {File[]} */
-  const found = [];
-  for (const [i, entry] of entries.entries()) {
-    if (entry?.isDirectory) await readFolder(/** @type {FileSystemDirectoryEntry} */ (entry), found, MAX_DEPTH);
-    else if (files[i]) found.push(files[i]);
-  }
-  return found.slice(0, MAX_FILES);
-}
-
-/** Collects the torrent files in a folder. @param {FileSystemDirectoryEntry} folder @param {File[]} found
- *  @param {number} depth */
-async function readFolder(folder, found, depth) {
-  const reader = folder.createReader();
-  while (found.length < MAX_FILES) {
-    /** @type {FileSystemEntry[]} */
-    const entries = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (entries.length === 0) return;
-    for (const entry of entries) {
-      if (entry.isDirectory && depth > 0) {
-        await readFolder(/** @type {FileSystemDirectoryEntry} */ (entry), found, depth - 1);
-      } else if (/\.torrent$/i.test(entry.name) && found.length < MAX_FILES) {
-        const file = await new Promise((resolve) =>
-          /** @type {FileSystemFileEntry} */ (entry).file(resolve, () => resolve(null)));
-        if (file) found.push(file);
-      }
-    }
-  }
-}
+/** Reads the texts of a transfer, which are gone after its event. @param {DataTransfer} data @returns {Texts} */
+export const textsIn = (data) => ({
+  plain: data.getData('text/plain'), list: data.getData('text/uri-list'), markup: data.getData('text/html'),
+});
 
 /** Opens the add dialog for what is dropped on the page, pasted outside of text fields, or opened with the app.
  *  @param {App} app @returns {() => void} stops it, as the end of the current scope does */
@@ -92,25 +53,23 @@ export function watchDrops(app) {
     isOver.value = true;
   };
   /** @param {DragEvent} event */
-  const onDrop = async (event) => {
+  const onDrop = (event) => {
     isOver.value = false;
     const data = event.dataTransfer;
     if (!data || !isOurs(event) || event.defaultPrevented) return;
     if (isTextField(event.target) && data.files.length === 0) return;
     event.preventDefault();
-    const text = textsOf(data);
-    const files = await filesOf(data);
-    offer(app, files, files.length > 0 ? '' : text);
+    const items = [...data.items].filter(({ kind }) => kind === 'file');
+    offer(app, textsIn(data), [...data.files], items.map((item) => item.webkitGetAsEntry?.() ?? null));
   };
   /** @param {ClipboardEvent} event */
   const onPaste = (event) => {
     const data = event.clipboardData;
     if (!data || event.defaultPrevented || isTextField(event.target)) return;
-    const files = [...data.files];
-    const text = files.length > 0 ? '' : textsOf(data);
-    if (files.length === 0 && text.trim() === '') return;
+    const texts = textsIn(data);
+    if (data.files.length === 0 && Object.values(texts).every((text) => text.trim() === '')) return;
     event.preventDefault();
-    offer(app, files, text);
+    offer(app, texts, [...data.files]);
   };
   const options = { signal: end.signal };
   addEventListener('dragstart', () => { isInner = true; }, options);
@@ -128,11 +87,14 @@ export function watchDrops(app) {
 }
 
 /** Opens the dialog if there is something to add, or says that there is nothing.
- *  @param {App} app @param {File[]} files @param {string} text */
-function offer(app, files, text) {
+ *  @param {App} app @param {Texts} texts @param {readonly File[]} files
+ *  @param {readonly (FileSystemEntry | null)[]} [entries] files and folders of a drop */
+async function offer(app, texts, files, entries = []) {
   if (!app.isIn.peek()) return;
-  if (files.length > 0 || splitSources(text).links.length > 0) return void app.dialogs.add({ files, text });
-  app.toasts.show({ text: app.t('add.nothing_found'), kind: 'info' });
+  const module = await loadPart(app, () => import('./transfer.js'));
+  const found = await module?.sourcesIn(texts, files, entries);
+  if (found) app.dialogs.add(found);
+  else if (module) app.toasts.show({ text: app.t('drop.nothing_found'), kind: 'info' });
 }
 
 /** @typedef {{ files?: readonly FileSystemFileHandle[], targetURL?: string }} LaunchParams */
@@ -159,10 +121,10 @@ export function takeLaunch(app) {
   });
 }
 
-/** @param {App} app @param {string} text */
-function addUnasked(app, text) {
-  const init = { text, isPreviewed: false };
-  if (text !== '') app.dialogs.add(init);
+/** Opens the dialog for a text that a page may have sent: it shows the text, and fetches nothing for it.
+ *  @param {App} app @param {string} text */
+export function addUnasked(app, text) {
+  if (text !== '') app.dialogs.add({ text, isPreviewed: false });
 }
 
 /** Returns the sources in the URL of a launch. @param {string} url @param {boolean} hasHash true to read the hash too,
@@ -185,8 +147,8 @@ function overlay(app, isOver) {
   return when(() => isOver.value, () => {
     const node = /** @type {HTMLElement} */ (html`<div class="a-drop" popover="manual"><div class="a-drop-card">
       <span class="a-drop-icon">${icon('download', { size: 40 })}</span>
-      <p class="a-drop-title">${() => app.t('add.drop_here')}</p>
-      <p>${() => app.t('add.drop_kinds')}</p></div></div>`);
+      <p class="a-drop-title">${() => app.t('drop.here')}</p>
+      <p>${() => app.t('drop.kinds')}</p></div></div>`);
     queueMicrotask(() => { if (node.isConnected) node.showPopover(); });
     return node;
   });

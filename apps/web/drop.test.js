@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { launchText, textsOf } from './drop.js';
+import { launchText, textsIn } from './drop.js';
+import { sourcesIn, textOf } from './transfer.js';
 
 const HASH = 'a'.repeat(40);
 
@@ -15,10 +16,20 @@ test('launch_has_the_links_of_its_url', () => {
   ]) assert.equal(launchText(url, hasHash), text, url);
 });
 
+/** Texts of a transfer with this data. */
+const textsOf = (data) => textsIn({ getData: (type) => data[type] ?? '' });
+
 test('texts_of_a_transfer_have_the_links_of_its_markup_too', () => {
-  const transfer = (data) => ({ getData: (type) => data[type] ?? '' });
   const markup = `<a href="magnet:?xt=urn:btih:${HASH}">name</a>`;
-  assert.equal(textsOf(transfer({ 'text/plain': 'name', 'text/html': markup })), `name\nmagnet:?xt=urn:btih:${HASH}`);
-  assert.equal(textsOf(transfer({ 'text/uri-list': 'https://a.example/' })), 'https://a.example/');
-  assert.equal(textsOf(transfer({})), '');
+  const both = textsOf({ 'text/plain': 'name', 'text/html': markup });
+  assert.equal(textOf(both), `name\nmagnet:?xt=urn:btih:${HASH}`);
+  assert.equal(textOf(textsOf({ 'text/uri-list': 'https://a.example/' })), 'https://a.example/');
+  assert.equal(textOf(textsOf({})), '');
+});
+
+test('transfer_has_its_files_or_its_links_or_nothing', async () => {
+  const file = new File(['x'], 'x.torrent');
+  assert.deepEqual(await sourcesIn(textsOf({ 'text/plain': HASH }), [file], [null]), { files: [file], text: '' });
+  assert.deepEqual(await sourcesIn(textsOf({ 'text/plain': HASH }), [], []), { files: [], text: HASH });
+  assert.equal(await sourcesIn(textsOf({ 'text/plain': 'no link' }), [], []), null);
 });

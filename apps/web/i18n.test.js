@@ -7,7 +7,7 @@ import { LOCALES, chooseLocale, createI18n } from './i18n.js';
 
 const names = Object.keys(LOCALES);
 const catalogues = Object.fromEntries(await Promise.all(names.map(async (name) =>
-  [name, (await import(`./locales/${name}.js`)).default])));
+  [name, { ...(await import(`./locales/${name}.js`)).default, ...(await import(`./locales/${name}.more.js`)).default }])));
 const NUMBERS = new Set(['count', 'seconds']);
 const COUNTS = [0, 1, 2, 3, 11, 100, 10_000, 1_000_000];
 
@@ -131,6 +131,19 @@ test('catalogue_that_cannot_be_loaded_leaves_the_language', async () => {
   const i18n = createI18n({ languages: ['de'], storage: store(), load: () => Promise.reject(new Error('offline')) });
   assert.equal(await i18n.ready, false);
   assert.deepEqual([i18n.locale.value, i18n.t('dialog.close')], ['en', 'Close']);
+});
+
+test('messages_of_later_parts_come_on_demand_and_with_each_language', async () => {
+  const i18n = createI18n({ languages: ['de'], storage: store() });
+  await i18n.ready;
+  assert.equal(i18n.t('add.sources'), 'add.sources');
+  assert.ok(await i18n.loadMore());
+  const german = i18n.t('add.sources');
+  assert.equal(german, catalogues.de['add.sources']);
+  await i18n.choose('es');
+  assert.equal(i18n.t('add.sources'), catalogues.es['add.sources']);
+  await i18n.choose('en');
+  assert.equal(i18n.t('add.sources'), catalogues.en['add.sources']);
 });
 
 test('last_of_several_choices_is_shown', async () => {

@@ -84,7 +84,7 @@ export function watchKeys(app) {
     if (key === 'Enter' && event.target !== document.body) return;
     if (key === 'Mod+C' && getSelection()?.toString()) return;
     if (event.repeat && command.scope !== 'list') return event.preventDefault();
-    if (runCommand(app, command, app.selection.list(), key)) event.preventDefault();
+    if (runCommand(app, command, app.selection.list())) event.preventDefault();
   };
   document.addEventListener('keydown', onKey);
   onCleanup(() => document.removeEventListener('keydown', onKey));

@@ -296,9 +296,11 @@ function parse(data) {
   if (typeof message?.kind !== 'string') return 'malformed';
   const { kind, id = null } = message;
   if (kind === 'problem') {
-    const { type, detail, status } = message;
-    const isGood = (id === null || isNatural(id)) && typeof type === 'string' && typeof detail === 'string';
-    return isGood ? { kind, id, problem: { type, detail, status } } : 'malformed';
+    /** @type {Problem} */
+    const problem = { type: message.type, detail: message.detail, status: message.status };
+    const isGood = (id === null || isNatural(id)) && [problem.type, problem.detail].every((text) =>
+      typeof text === 'string');
+    return isGood ? { kind, id, problem } : 'malformed';
   }
   if (kind === 'statistics') {
     const { statistics } = message;

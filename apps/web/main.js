@@ -3,11 +3,11 @@
 import { createApp } from './app.js';
 import { mount } from './base/html.js';
 import { effect, untracked } from './base/signal.js';
-import { watchDrops } from './drop.js';
+import { addUnasked, watchDrops } from './drop.js';
 import { watchKeys } from './keyboard.js';
 import { watchFinished } from './notices.js';
 import { takeFromHash } from './router.js';
-import { askForPassword, loginPage } from './views/login.js';
+import { part } from './views/part.js';
 import { shell, startPage } from './views/shell.js';
 
 /** @import { App } from './app.js' */
@@ -23,7 +23,7 @@ mount(document.body, () => {
   addEventListener('hashchange', () => {
     const next = takeFromHash();
     if (next.add === null) return;
-    if (app.isIn.peek()) app.dialogs.add({ text: next.add });
+    if (app.isIn.peek()) addUnasked(app, next.add);
     else pending = next.add;
   }, true);
 
@@ -31,7 +31,7 @@ mount(document.body, () => {
     if (code !== null) {
       try {
         await app.logIn({ code });
-        return askForPassword(app);
+        return app.dialogs.offerPassword();
       } catch { hasLinkFailed = true; }
     }
     await app.check();
@@ -42,13 +42,16 @@ mount(document.body, () => {
   const page = () => {
     const session = app.session.peek();
     if (session.kind === 'unknown') return startPage(app, session.error);
-    if (session.kind === 'out') return loginPage(app, { notice: hasLinkFailed ? 'link' : session.reason });
+    if (session.kind === 'out') {
+      const notice = hasLinkFailed ? 'link' : session.reason;
+      return part(app, () => import('./views/login.js'), (module) => module.loginPage(app, { notice }), { isFirst: true });
+    }
     hasLinkFailed = false;
     watchDrops(app);
     watchKeys(app);
     watchFinished(app);
     queueMicrotask(() => {
-      if (pending !== null) app.dialogs.add({ text: pending });
+      if (pending !== null) addUnasked(app, pending);
       pending = null;
     });
     return shell(app);

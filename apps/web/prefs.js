@@ -16,7 +16,7 @@ import { effect, scope, signal, untracked } from './base/signal.js';
 /** @type {readonly Theme[]} */
 export const THEMES = ['auto', 'light', 'dark', 'contrast'];
 const PREFIX = 'ztor.';
-const MAX_VIEWS = 50, MAX_NAME = 80;
+const MAX_VIEWS = 50, MAX_NAME = 80, MAX_USERNAME = 255;
 
 /** Creates the preferences. @param {{ storage?: Store, target?: EventTarget }} [options] `target` has the events of
  *  other tabs */
@@ -76,6 +76,9 @@ export function createPrefs({ storage, target = globalThis } = {}) {
     sidebarWidthPx: size('sidebarWidthPx', 248, 180, 480),
     detailsHeightPx: size('detailsHeightPx', 320, 120, 2000),
     isSidebarOpen: flag('isSidebarOpen', true),
+    /** User who has logged in last; empty for none. */
+    username: define('username', /** @type {string} */ (''), (value) =>
+      typeof value === 'string' && value.length <= MAX_USERNAME),
     /** Desktop notifications for finished torrents. */
     notify: flag('notify', false),
     savedViews: define('savedViews', /** @type {readonly SavedView[]} */ ([]), validViews),

@@ -6,10 +6,9 @@
  * begins with `#/`, which is the default view here; the router reads those.
  */
 
-/** @import { ListQuery, State } from './types.js' */
+/** @import { ListQuery, Sort as SortText, State } from './types.js' */
 
-/** @typedef {'id' | 'name' | 'state' | 'progress' | 'size' | 'down' | 'up' | 'downloaded' | 'uploaded' | 'ratio'
- *    | 'eta' | 'peers' | 'seeds' | 'queue' | 'category' | 'added' | 'finished' | 'tracker' | 'dir'} SortKey */
+/** @typedef {Exclude<SortText, `-${string}`>} SortKey */
 /** @typedef {SortKey | 'total' | 'left' | 'tags' | 'active_time' | 'seeding_time' | 'down_limit' | 'up_limit'
  *    | 'private' | 'hash'} ColumnKey */
 /** @typedef {{ key: SortKey, isDescending: boolean }} Sort */
@@ -201,7 +200,7 @@ function unique(items, keyOf) {
 }
 
 /** @param {Sort} sort */
-const sortKeyText = ({ key, isDescending }) => `${isDescending ? '-' : ''}${key}`;
+const sortKeyText = ({ key, isDescending }) => (isDescending ? /** @type {const} */ (`-${key}`) : key);
 /** @param {readonly Sort[]} sort */
 const sortText = (sort) => sort.map(sortKeyText).join(',');
 /** @param {readonly Column[]} columns */

@@ -18,13 +18,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hash = bundle::hash(&files);
     let page = bundle::page(&files, &hash)?;
     files.remove(bundle::PAGE);
-    std::fs::write(out.join("page.gz"), bundle::compress(page.as_bytes(), 9)?)?;
-    let mut source =
-        format!("const HASH: &str = {hash:?};\nconst PAGE_GZ: &[u8] = include_bytes!(\"page.gz\");\n");
-    source.push_str("const FILES: &[(&str, &[u8])] = &[\n");
+    let write = |name: &str, bytes: &[u8]| -> Result<String, Box<dyn Error>> {
+        std::fs::write(out.join(format!("{name}.gz")), bundle::compress(bytes, 9)?)?;
+        let mut shorter = Vec::new();
+        brotli::BrotliCompress(&mut &*bytes, &mut shorter, &Default::default())?;
+        std::fs::write(out.join(format!("{name}.br")), shorter)?;
+        Ok(format!("Packed::built_in(include_bytes!(\"{name}.gz\"), include_bytes!(\"{name}.br\"))"))
+    };
+    let mut source = format!("const HASH: &str = {hash:?};\n");
+    writeln!(source, "static PAGE: Packed = {};", write("page", page.as_bytes())?)?;
+    writeln!(source, "static FILES: [(&str, Packed); {}] = [", files.len())?;
     for (i, (path, bytes)) in files.iter().enumerate() {
-        std::fs::write(out.join(format!("{i}.gz")), bundle::compress(bytes, 9)?)?;
-        writeln!(source, "    ({path:?}, include_bytes!(\"{i}.gz\")),")?;
+        writeln!(source, "    ({path:?}, {}),", write(&i.to_string(), bytes)?)?;
     }
     source.push_str("];\n");
     std::fs::write(out.join("web.rs"), source)?;

@@ -3,7 +3,8 @@
  *
  * A chart is drawn when its data, its size or its theme changes. It is never animated, so that reduced motion needs no
  * second mode. The style sheet base.css places its parts. The colours are custom properties: `--chart-down`,
- * `--chart-up`, `--chart-grid`, `--chart-text`, `--piece-have`, `--piece-active` and `--piece-availability`.
+ * `--chart-up`, `--chart-grid`, `--chart-text`, `--surface` (behind texts), `--piece-have`, `--piece-active` and
+ * `--piece-availability`.
  */
 
 /** @import { ReadonlySignal } from './signal.js' */
@@ -31,14 +32,15 @@ const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 const AXIS_PX = 18;
 
 /** Returns the smallest step of 1, 2 or 5 times a power of ten with which at most `maxTicks` steps reach `max`. The
- *  powers start again at each power of `base`, so that 1024 gives round numbers of KiB and MiB.
+ *  powers start again at each power of `base`. Steps that come near the next one are parts of it, so that 1024 gives
+ *  round numbers of KiB and MiB.
  *  @param {number} max above 0 @param {number} maxTicks @param {number} base 1000 or 1024 */
 export function niceStep(max, maxTicks, base) {
   const rough = max / maxTicks;
   const unit = base ** Math.floor(Math.log(rough) / Math.log(base));
   const decade = 10 ** Math.floor(Math.log10(rough / unit));
-  const multiple = decade * ([1, 2, 5].find((factor) => factor * decade * unit >= rough) ?? 10);
-  return unit * (multiple > 500 ? base : multiple);
+  const multiples = max > (base * unit) / 2 ? [base / 8, base / 4, base / 2] : [1, 2, 5, 10].map((n) => n * decade);
+  return unit * (multiples.find((multiple) => multiple * unit >= rough && multiple <= base / 2) ?? base);
 }
 
 /** Returns round times of the local clock, at most `maxTicks` + 1 of them.
@@ -85,25 +87,26 @@ export function lineChart({ formatRate, formatTime, base = 1024, ...options }) {
     const bottom = height - AXIS_PX;
     const peak = Math.max(base, maxOf(down), maxOf(up));
     const step = niceStep(peak, Math.max(1, bottom / 40), base);
-    const max = Math.ceil(peak / step) * step;
+    const ticks = Math.ceil(peak / step), max = ticks * step;
     const x = (/** @type {number} */ i) => (width * i) / last;
     const y = (/** @type {number} */ rate) => bottom * (1 - rate / max);
 
-    context.font = '11px system-ui, sans-serif';
-    for (let rate = 0; rate <= max; rate += step) {
-      context.fillStyle = color('--chart-grid');
-      context.fillRect(0, y(rate), width, 1);
-      context.fillStyle = color('--chart-text');
-      if (rate > 0) context.fillText(formatRate(rate), 4, y(rate) + 12);
-    }
+    /** Draws a text that can be read above curves. @param {[text: string, x: number, y: number]} args */
+    const label = (...args) => { context.strokeText(...args); context.fillText(...args); };
+
+    context.fillStyle = color('--chart-grid');
+    for (let i = 0; i <= ticks; i += 1) context.fillRect(0, y(i * step), width, 1);
+    drawSeries(context, down, color('--chart-down'), x, y);
+    drawSeries(context, up, color('--chart-up'), x, y);
+    [context.fillStyle, context.strokeStyle] = [color('--chart-text'), color('--surface')];
+    [context.font, context.lineWidth, context.lineJoin] = ['11px system-ui, sans-serif', 3, 'round'];
+    for (let i = 1; i <= ticks; i += 1) label(formatRate(i * step), 4, y(i * step) + 12);
     context.textAlign = 'center';
     const zoneMs = new Date(endMs).getTimezoneOffset() * -60_000;
     for (const ms of timeTicks(endMs - last * stepMs, endMs, Math.max(1, width / 90), zoneMs)) {
       const text = formatTime(ms), half = context.measureText(text).width / 2, at = x(last - (endMs - ms) / stepMs);
-      context.fillText(text, Math.min(Math.max(at, half), width - half), height - 5);
+      label(text, Math.min(Math.max(at, half), width - half), height - 5);
     }
-    drawSeries(context, down, color('--chart-down'), x, y);
-    drawSeries(context, up, color('--chart-up'), x, y);
   });
 }
 

@@ -17,13 +17,15 @@ test('nice_step_of_decimal_units_is_1_2_or_5', () => {
 
 test('nice_step_of_binary_units_is_round_in_kib_and_mib', () => {
   assert.equal(niceStep(10 * KIB, 5, 1024), 2 * KIB);
-  assert.equal(niceStep(900 * KIB, 5, 1024), 200 * KIB);
+  assert.equal(niceStep(400 * KIB, 5, 1024), 100 * KIB);
+  assert.equal(niceStep(900 * KIB, 5, 1024), 256 * KIB);
+  assert.equal(niceStep(1.1 * KIB ** 2, 6, 1024), 256 * KIB);
   assert.equal(niceStep(3 * KIB ** 2, 5, 1024), KIB ** 2);
   assert.equal(niceStep(3 * KIB ** 2, 4, 1024), KIB ** 2);
   assert.equal(niceStep(600 * KIB, 1, 1024), KIB ** 2);
   assert.equal(niceStep(1010 * KIB, 1, 1024), KIB ** 2);
   assert.equal(niceStep(1023, 1, 1024), KIB);
-  assert.equal(niceStep(1500, 3, 1024), 500);
+  assert.equal(niceStep(1500, 3, 1024), 512);
 });
 
 test('nice_step_of_any_range_reaches_the_maximum_with_few_steps', () => {

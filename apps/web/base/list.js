@@ -12,6 +12,8 @@ import { batch, computed, effect, onCleanup, scope, signal } from './signal.js';
 
 /** Height above which the scroll space is scaled, in CSS pixels. Browsers have limits from 10,000,000 on. */
 const MAX_SPACE_PX = 8_000_000;
+/** Time without a change after which the list is at rest, in milliseconds. */
+const REST_MS = 120;
 
 /** @template T @typedef {{ total: number, first: number, rows: readonly T[] }} Snapshot
  *    Number of all rows, and the loaded rows from the index `first` on. */
@@ -76,8 +78,7 @@ export function virtualList({ scroller, source, rowHeight, keyOf, render, onWind
   let rows = new Map();
   /** @type {Row<T>[]} */
   const spare = [];
-  let requested = { first: 0, count: 0 };
-  let shown = source.peek(), frame = 0;
+  let requested = { first: 0, count: 0 }, shown = source.peek(), frame = 0, rest = 0;
   /** @type {number | null} Index of the row to scroll to. */
   let target = null;
 
@@ -88,14 +89,15 @@ export function virtualList({ scroller, source, rowHeight, keyOf, render, onWind
   scroller.append(space);
   effect(() => scroller.setAttribute('aria-rowcount', String(layout.value.total + headerRows)));
 
-  const schedule = () => void (frame ||= requestAnimationFrame(draw));
+  const order = () => arrange(space, [...rows.values()].map((row) => row.node));
+  const schedule = () => { clearTimeout(rest); frame ||= requestAnimationFrame(draw); };
   // Layout is clean when an observer runs. A header in the scroller covers the upper part of the view.
   const observer = new ResizeObserver(() => (viewHeight.value = scroller.clientHeight - space.offsetTop));
   observer.observe(scroller);
   scroller.addEventListener('scroll', schedule, { passive: true });
   effect(() => { [source.value, measured.value]; schedule(); });
   onCleanup(() => {
-    cancelAnimationFrame(frame);
+    cancelAnimationFrame(frame), clearTimeout(rest);
     observer.disconnect();
     scroller.removeEventListener('scroll', schedule);
     for (const row of [...rows.values(), ...spare]) row.dispose();
@@ -125,13 +127,13 @@ export function virtualList({ scroller, source, rowHeight, keyOf, render, onWind
       origin.value = topPx - top * next.rowHeight;
       fill(snapshot, window);
     });
-    // Rows in the order of the document are recycled in that order, so that few of them move.
     rows = new Map([...rows].sort(([a], [b]) => a - b));
-    arrange(space, [...rows.values()].map((row) => row.node));
+    // The order of the nodes matters to screen readers only: they are put in order when the list is at rest.
+    if (space.childElementCount !== rows.size) order();
+    rest = setTimeout(order, REST_MS);
     if (Math.abs(topPx - oldTop * old.scrollPxPerRow) >= 1) scroller.scrollTop = topPx;
     if (window.first === requested.first && window.count === requested.count) return;
-    requested = window;
-    onWindow(window.first, window.count);
+    onWindow((requested = window).first, window.count);
   }
 
   /** Gives each index of the window a row, and each row its item.

@@ -1,10 +1,7 @@
-/** Messages in German. */
+/** German messages that the page needs at first. */
 
 import core from './de/core.js';
 import shell from './de/shell.js';
 import table from './de/table.js';
-import details from './de/details.js';
-import add from './de/add.js';
-import settings from './de/settings.js';
 
-export default { ...core, ...shell, ...table, ...details, ...add, ...settings };
+export default { ...core, ...shell, ...table };

@@ -1,15 +1,16 @@
 /** Text field with a list of suggestions: the combobox of the ARIA pattern. */
 
 /** @import { Signal } from '../base/signal.js' */
-/** @import { FieldOptions } from './fields.js' */
+/** @import { FieldOptions } from './field.js' */
+/** @import { Text } from './values.js' */
 
 import { each, html } from '../base/html.js';
 import { effect, onCleanup, signal } from '../base/signal.js';
-import { field } from './fields.js';
-import { read, uid } from './values.js';
+import { field } from './field.js';
+import { uid } from './values.js';
 
 /** @typedef {{ value: string, label?: string, hint?: string }} Suggestion */
-/** @typedef {FieldOptions & { value: Signal<string>, placeholder?: string, autofocus?: boolean, dir?: string,
+/** @typedef {FieldOptions & { value: Signal<string>, placeholder?: Text, autofocus?: boolean, dir?: string,
  *    suggestions: (text: string, signal: AbortSignal) => Promise<readonly Suggestion[]>,
  *    onChoose?: (suggestion: Suggestion) => void, required?: boolean }} ComboOptions
  *    After `onChoose` the list is asked for again, as for the next folder of a path. */
@@ -78,13 +79,12 @@ export function comboField(options) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const isInvalid = () => (read(options.error ?? null) !== null ? 'true' : null);
 
   return field(options, ({ id, describedBy }) => {
     input = /** @type {HTMLInputElement} */ (html`<input class="k-input" id=${id} type="text" role="combobox"
       autocomplete="off" spellcheck="false" autocapitalize="off" dir=${dir} placeholder=${placeholder}
       ?autofocus=${autofocus} ?required=${required} .value=${value} aria-autocomplete="list" aria-controls=${listId}
-      aria-expanded=${() => String(isOpen.value)} aria-describedby=${describedBy} aria-invalid=${isInvalid}
+      aria-expanded=${() => String(isOpen.value)} aria-describedby=${describedBy}
       aria-activedescendant=${() => (at.value < 0 ? null : `${listId}-${at.value}`)}
       @input=${() => { value.value = input.value; load(); }} @keydown=${onKey} @click=${load} @blur=${close}/>`);
     list = /** @type {HTMLElement} */ (html`<ul class="k-combo-list" id=${listId} role="listbox" popover="manual"

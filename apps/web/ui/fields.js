@@ -1,22 +1,20 @@
-/**
- * Fields of forms: label above, help and error below.
- *
- * A field with invalid text is invalid for its form too, so that a form dialog does not submit it.
- */
+/** Fields of forms: texts, check boxes and choices. */
 
 /** @import { Signal } from '../base/signal.js' */
+/** @import { FieldOptions } from './field.js' */
 /** @import { Maybe, Text } from './values.js' */
 
 import { each, html, when } from '../base/html.js';
 import { computed, effect, signal, untracked } from '../base/signal.js';
 import { button } from './button.js';
+import { field } from './field.js';
 import { t } from './texts.js';
 import { read, uid } from './values.js';
 
 export { comboField } from './combo.js';
+export { radioGroup } from './radio.js';
 export { durationField, rateField, sizeField } from './unit_fields.js';
 
-/** @typedef {{ label: Text, help?: Text, error?: Maybe<string | null>, hideLabel?: boolean }} FieldOptions */
 /** @typedef {object} TextOptions
  *  @property {Signal<string>} value
  *  @property {Text} [placeholder]
@@ -29,48 +27,27 @@ export { durationField, rateField, sizeField } from './unit_fields.js';
  *  @property {boolean} [autofocus]
  *  @property {Maybe<boolean>} [disabled]
  *  @property {'ltr' | 'rtl' | 'auto'} [dir] direction of the text */
-/** @typedef {{ value: string, label: string, help?: string }} Option */
-
-/** Frame of a control: label, help and error. The control gets the ids.
- *  @param {FieldOptions} options @param {(ids: { id: string, describedBy: string }) => unknown} control
- *  @param {() => string | null} [fault] error of the control itself, which precedes that of the caller */
-export function field({ label, help, error = null, hideLabel = false }, control, fault = () => null) {
-  const id = uid();
-  const shown = computed(() => fault() ?? read(error));
-  return /** @type {HTMLElement} */ (html`<div class="k-field" class:k-field-invalid=${() => shown.value !== null}>
-    <label class="k-label" class:k-hidden=${hideLabel} for=${id}>${label}</label>
-    ${control({ id, describedBy: `${id}-help ${id}-error` })}
-    <p class="k-help" id=${`${id}-help`} ?hidden=${() => !help}>${help}</p>
-    <p class="k-error" id=${`${id}-error`} aria-live="polite">${shown}</p></div>`);
-}
 
 /** Field for a text of one line, or of several with `multiline`. @param {FieldOptions & TextOptions} options */
 export function textField(options) {
   const { value, placeholder, type = 'text', autocomplete = 'off', spellcheck = false, multiline = false, rows = 4,
     required = false, autofocus = false, disabled, dir = 'auto' } = options;
-  const isMissing = signal(false);
   const isVisible = signal(false);
   /** @param {Event} event */
-  const onInput = (event) => {
-    isMissing.value = false;
-    value.value = /** @type {HTMLInputElement} */ (event.target).value;
-  };
-  const onInvalid = () => { isMissing.value = true; };
-  const isInvalid = () => (isMissing.value || read(options.error ?? null) !== null ? 'true' : null);
+  const onInput = (event) => { value.value = /** @type {HTMLInputElement} */ (event.target).value; };
 
   return field(options, ({ id, describedBy }) => {
     if (multiline) {
       return html`<textarea class="k-input" id=${id} rows=${String(rows)} .value=${value} dir=${dir}
         placeholder=${placeholder} ?required=${required} ?autofocus=${autofocus} spellcheck=${String(spellcheck)}
-        ?disabled=${disabled} aria-describedby=${describedBy} aria-invalid=${isInvalid} @input=${onInput}
-        @invalid=${onInvalid}></textarea>`;
+        ?disabled=${disabled} aria-describedby=${describedBy} @input=${onInput}></textarea>`;
     }
     const input = html`<input class="k-input" id=${id} type=${() => (isVisible.value ? 'text' : type)} .value=${value}
       dir=${dir} placeholder=${placeholder} autocomplete=${autocomplete} ?required=${required}
       ?autofocus=${autofocus} spellcheck=${String(spellcheck)} autocapitalize="off" ?disabled=${disabled}
-      aria-describedby=${describedBy} aria-invalid=${isInvalid} @input=${onInput} @invalid=${onInvalid}/>`;
+      aria-describedby=${describedBy} @input=${onInput}/>`;
     return type === 'password' ? html`<div class="k-input-row">${input}${eye(isVisible)}</div>` : input;
-  }, () => (isMissing.value ? t('field.required') : null));
+  });
 }
 
 /** Button that shows the characters of a password. @param {Signal<boolean>} isVisible */
@@ -99,21 +76,6 @@ function check({ label, checked, help, disabled }, isSwitch) {
       }}/>
     <label for=${id}>${label}</label>
     ${help && html`<p class="k-help" id=${`${id}-help`}>${help}</p>`}</div>`);
-}
-
-/** Choice of one of a few options, all of them visible. With `segments` they are in a row.
- *  @param {{ label: Text, value: Signal<string>, options: readonly Option[], segments?: boolean, hideLabel?: boolean }}
- *    options */
-export function radioGroup({ label, value, options, segments = false, hideLabel = false }) {
-  const name = uid();
-  return /** @type {HTMLElement} */ (html`<fieldset class="k-radios" class:k-segments=${segments}>
-    <legend class="k-label" class:k-hidden=${hideLabel}>${label}</legend>
-    <div class="k-radios-list">${options.map((option, i) => html`<div class="k-radio">
-      <input type="radio" name=${name} id=${`${name}-${i}`} .checked=${() => value.value === option.value}
-        aria-describedby=${option.help ? `${name}-${i}-help` : null} @change=${() => { value.value = option.value; }}/>
-      <label for=${`${name}-${i}`}>${option.label}</label>
-      ${option.help && html`<p class="k-help" id=${`${name}-${i}-help`}>${option.help}</p>`}</div>`)}</div>
-  </fieldset>`);
 }
 
 /** Choice of one option in a list that opens. A value that is not among the options is shown as it is.

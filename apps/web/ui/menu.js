@@ -160,6 +160,7 @@ function level(items, { close, back, isRtl, label }) {
     clearTimeout(hover);
     node.focus({ preventScroll: true });
     hover = setTimeout(() => {
+      if (!element.isConnected) return;
       if (entry.items && !entry.disabled) openSub(entry, node);
       else if (sub) sub.close();
     }, HOVER_MS);

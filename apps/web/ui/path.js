@@ -10,7 +10,7 @@ import { effect, onCleanup, signal, untracked } from '../base/signal.js';
 import { comboField } from './fields.js';
 import { icon } from './icons.js';
 import {
-  ancestors, completions, isAbsolute, joinPath, nameOf, splitPath, tidyPath, validRecent, withRecent,
+  ancestors, completions, isAbsolute, isBelowHome, joinPath, nameOf, splitPath, tidyPath, validRecent, withRecent,
 } from './path_text.js';
 import { read } from './values.js';
 
@@ -24,8 +24,10 @@ import { read } from './values.js';
  *  @property {Maybe<string | null>} [error]
  *  @property {Text} [placeholder]
  *  @property {boolean} [required]
+ *  @property {boolean} [hideLabel]
  *  @property {boolean} [autofocus]
  *  @property {ReadonlySignal<FolderState>} [state] from `folderState`, if the caller needs it too
+ *  @property {boolean} [hasHome] true if it may begin with `~/`, the home folder of the daemon
  *  @property {boolean} [isSource] true if it is read from, and may be a file; there is no word on its space then */
 
 /** Time without input before a folder is looked up, in milliseconds. */
@@ -71,7 +73,7 @@ async function nearest(app, dirs, abort) {
 
 /** @param {PathOptions} options */
 export function pathField(options) {
-  const { app, label, value, help, error, placeholder, required, autofocus, state, isSource = false } = options;
+  const { app, value, help, error, state, hasHome = false, isSource = false } = options;
   const followed = isSource ? null : state ?? folderState(app, value);
   /** @type {{ dir: string, names: Promise<Folder> } | null} */
   let listed = null;
@@ -91,12 +93,13 @@ export function pathField(options) {
   };
   const fault = () => {
     const text = value.value.trim();
-    return read(error ?? null) ?? (text !== '' && !isAbsolute(text) ? app.t('input.absolute') : null);
+    const isUsable = text === '' || isAbsolute(text) || (hasHome && isBelowHome(text));
+    return read(error ?? null) ?? (isUsable ? null : app.t(hasHome ? 'input.absolute_or_home' : 'input.absolute'));
   };
+  const { label, placeholder, required, autofocus, hideLabel } = options;
   return comboField({
-    // The attribute follows a source as well.
-    placeholder: /** @type {string} */ (placeholder),
-    label, value, suggestions, error: fault, required, autofocus, dir: 'ltr', onChoose: () => {},
+    label, placeholder, required, autofocus, hideLabel, value, suggestions, error: fault, dir: 'ltr',
+    onChoose: () => {},
     help: () => [read(help ?? ''), followed ? stateText(app, followed.value) : ''].filter(Boolean).join(' '),
   });
 }

@@ -6,6 +6,9 @@ const MAX_PATH = 4096;
 /** @param {string} text */
 export const isAbsolute = (text) => text.startsWith('/') && text.length <= MAX_PATH && !text.includes('\0');
 
+/** @param {string} text */
+export const isBelowHome = (text) => /^~(\/|$)/.test(text) && text.length <= MAX_PATH && !text.includes('\0');
+
 /** Removes spaces around a path, double slashes, and slashes at the end. @param {string} text */
 export function tidyPath(text) {
   const path = text.trim().replace(/\/{2,}/g, '/');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  ancestors, completions, isAbsolute, joinPath, nameOf, parentOf, splitPath, tidyPath, validRecent, withRecent,
+  ancestors, completions, isAbsolute, isBelowHome, joinPath, nameOf, parentOf, splitPath, tidyPath, validRecent,
+  withRecent,
 } from './path_text.js';
 
 test('path_is_split_into_the_folder_to_list_and_a_prefix', () => {
@@ -38,4 +39,9 @@ test('recent_folders_are_unique_and_few', () => {
   for (const [stored, paths] of [[null, []], [[1, 'x', '/a', '/a'], ['/a']], [{ length: 1 }, []]]) {
     assert.deepEqual(validRecent(stored), paths);
   }
+});
+
+test('path_below_the_home_folder_begins_with_a_tilde_of_its_own', () => {
+  for (const text of ['~', '~/', '~/Downloads']) assert.ok(isBelowHome(text), text);
+  for (const text of ['', '/~', '~user/x', 'x/~']) assert.ok(!isBelowHome(text), text);
 });

@@ -2,27 +2,27 @@
 
 /** @import { Signal } from '../base/signal.js' */
 /** @import { ParseFault, Parsed } from '../format.js' */
-/** @import { FieldOptions } from './fields.js' */
+/** @import { FieldOptions } from './field.js' */
 /** @import { Maybe } from './values.js' */
 
 import { html } from '../base/html.js';
 import { effect, signal } from '../base/signal.js';
 import { durationText, parseDuration, parseLimit, parseSize, sizeText } from '../format.js';
-import { field } from './fields.js';
+import { field } from './field.js';
 import { f, t } from './texts.js';
-import { read } from './values.js';
 
 /** @typedef {FieldOptions & { app?: unknown, value: Signal<number | null>, disabled?: Maybe<boolean>,
  *    placeholder?: string, onFault?: (fault: ParseFault | null) => void, isRequired?: boolean }} UnitOptions
  *    An empty text is null; with `isRequired` it is a fault. */
-/** @typedef {{ parse: (text: string) => Parsed<number | null>, write: (value: number) => string }} Unit */
+/** @typedef {{ parse: (text: string) => Parsed<number | null>, write: (value: number) => string,
+ *    isTime?: boolean }} Unit */
 
 /** @type {Unit} */
 const RATE = { parse: (text) => parseLimit(text, f().decimal), write: (value) => `${sizeText(value)}/s` };
 /** @type {Unit} */
 const SIZE = { parse: (text) => parseSize(text, f().decimal), write: sizeText };
 /** @type {Unit} */
-const DURATION = { parse: parseDuration, write: durationText };
+const DURATION = { parse: parseDuration, write: durationText, isTime: true };
 
 /** Rate in bytes per second. @param {UnitOptions} options */
 export const rateField = (options) =>
@@ -33,7 +33,7 @@ export const sizeField = (options) => unitField(options, SIZE);
 export const durationField = (options) => unitField(options, DURATION);
 
 /** @param {UnitOptions} options @param {Unit} unit */
-function unitField(options, { parse, write }) {
+function unitField(options, { parse, write, isTime = false }) {
   const { value, onFault, disabled, placeholder, isRequired = false } = options;
   /** @param {number | null} current */
   const textOf = (current) => (current === null ? '' : write(current));
@@ -41,14 +41,11 @@ function unitField(options, { parse, write }) {
   const parsed = (text) => (text.trim() === '' && !isRequired ? { value: null, fault: null } : parse(text));
   const text = signal(textOf(value.peek()));
   const fault = signal(/** @type {ParseFault | null} */ (null));
-  /** The fault is shown from the first time that the user leaves the field. */
-  const isShown = signal(false);
 
   /** @param {ParseFault | null} next */
   const setFault = (next) => {
     if (next !== fault.peek()) onFault?.(next);
     fault.value = next;
-    input.setCustomValidity(next === null ? '' : t(`input.${next}`));
   };
   const onInput = () => {
     text.value = input.value;
@@ -56,19 +53,13 @@ function unitField(options, { parse, write }) {
     setFault(result.fault);
     if (result.fault === null) value.value = result.value;
   };
-  const onBlur = () => {
-    isShown.value = true;
-    if (fault.peek() === null) text.value = textOf(value.peek());
-  };
-  const message = () => (isShown.value && fault.value !== null ? t(`input.${fault.value}`) : null);
+  const onBlur = () => { if (fault.peek() === null) text.value = textOf(value.peek()); };
   /** @type {HTMLInputElement} */
   let input;
   return field(options, ({ id, describedBy }) => {
     input = /** @type {HTMLInputElement} */ (html`<input class="k-input k-input-unit" id=${id} type="text" dir="ltr"
       autocomplete="off" spellcheck="false" autocapitalize="off" placeholder=${placeholder} .value=${text}
-      ?disabled=${disabled} aria-describedby=${describedBy}
-      aria-invalid=${() => (message() !== null || read(options.error ?? null) !== null ? 'true' : null)}
-      @input=${onInput} @blur=${onBlur} @invalid=${() => { isShown.value = true; }}/>`);
+      ?disabled=${disabled} aria-describedby=${describedBy} @input=${onInput} @blur=${onBlur}/>`);
     // A value from elsewhere replaces the text.
     effect(() => {
       const current = value.value;
@@ -80,5 +71,6 @@ function unitField(options, { parse, write }) {
     });
     if (isRequired && value.peek() === null) setFault('number');
     return input;
-  }, message);
+  }, () => (fault.value === null ? null
+    : t(isTime && fault.value !== 'range' ? 'input.duration' : `input.${fault.value}`)));
 }

@@ -8,7 +8,7 @@ import { each, html, when } from '../base/html.js';
 import { computed, signal } from '../base/signal.js';
 import { DEFAULT_VIEW, isFiltered, toggleFilter } from '../query.js';
 import { button } from '../ui/button.js';
-import { radioGroup } from '../ui/fields.js';
+import { radioGroup } from '../ui/radio.js';
 import { icon } from '../ui/icons.js';
 import { canSave, categoryTree, fieldCount, folderNames, isViewOf, shownStates, stateCount, valueList }
   from './filters_model.js';

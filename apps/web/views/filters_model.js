@@ -1,13 +1,14 @@
 /** Contents of the sidebar: which filters there are, with their counts and their order. */
 
 /** @import { IconName } from '../ui/icons.js' */
-/** @import { Category, CountMap, Counts } from '../types.js' */
+/** @import { Category, Counts } from '../types.js' */
 /** @import { Filters, StateName, View } from '../query.js' */
 
 import { DEFAULT_VIEW, FILTER_FIELDS, toHash } from '../query.js';
 
 /** @typedef {{ name: StateName | 'all', icon: IconName, isRare: boolean }} StateEntry Rare ones are left out while they
  *    count none. */
+/** @typedef {Record<string, number>} CountMap Numbers of torrents by value. */
 /** @typedef {{ path: string, name: string, depth: number, count: number, hasChildren: boolean }} CategoryEntry */
 /** @typedef {{ value: string, count: number }} ValueEntry */
 

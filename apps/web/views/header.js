@@ -116,17 +116,20 @@ function dhtText(app) {
 /** @param {() => string} name @param {() => string} value */
 const fact = (name, value) => html`<div class="s-fact"><dt>${name}</dt><dd dir="auto">${value}</dd></div>`;
 
+/** Returns what users can do about the connection with peers, or why nothing is to do. @param {App} app */
+export function peersHint(app) {
+  const now = app.statistics.value;
+  if (now?.is_unreachable) return app.t('connection.peers_unreachable_hint', { port: String(now.peer_port) });
+  if (now?.connectivity === 'incoming') return app.t('connection.peers_incoming_hint');
+  return now?.connectivity === 'none' ? app.t('connection.peers_none_hint') : '';
+}
+
 /** @param {App} app */
 function peersPart(app) {
   const kind = () => app.statistics.value?.connectivity ?? 'none';
-  const hint = () => {
-    const own = app.statistics.value?.connectivity_hint;
-    if (own) return app.clean(own);
-    if (kind() === 'incoming') return app.t('connection.peers_incoming_hint');
-    return kind() === 'none' ? app.t('connection.peers_none_hint') : '';
-  };
   return html`<div class="s-connection-head" data-tone=${kind}><span class="s-link-dot"></span>
-    <h2>${() => app.t(`connection.peers_${kind()}`)}</h2></div><p class="s-connection-hint">${hint}</p>`;
+    <h2>${() => app.t(`connection.peers_${kind()}`)}</h2></div><p class="s-connection-hint">${() =>
+      peersHint(app)}</p>`;
 }
 
 /** @param {App} app */

@@ -85,6 +85,7 @@ function tools(app, log) {
     const shown = log.shown.peek();
     return copyText(app, shown.map(lineText).join('\n'), app.t('log.copied', { count: shown.length }));
   };
+  const iconOnly = app.isPhone.peek();
   const items = () => [
     { label: app.t('log.copy'), icon: /** @type {const} */ ('copy'), onSelect: copy },
     { label: app.t('log.save'), icon: /** @type {const} */ ('download'),
@@ -107,10 +108,10 @@ function tools(app, log) {
         log.search.value = /** @type {HTMLInputElement} */ (event.target).value;
       }}/></div>
     <span class="p-meta p-log-count" role="status">${() => app.t('log.lines', { count: log.shown.value.length })}</span>
-    ${button({ label: () => app.t('log.follow'), icon: 'bottom', pressed: log.follows,
+    ${button({ label: () => app.t('log.follow'), icon: 'bottom', iconOnly, pressed: log.follows,
       onClick: () => { log.follows.value = !log.follows.value; } })}
     ${button({ label: () => app.t(log.isPaused.value ? 'log.resume' : 'log.pause'), icon: 'pause',
-      pressed: log.isPaused, onClick: () => {
+      iconOnly, pressed: log.isPaused, onClick: () => {
         log.isPaused.value = !log.isPaused.value;
         if (!log.isPaused.value) log.refresh();
       } })}

@@ -4,10 +4,10 @@
 
 /** @import { LogLine } from '../types.js' */
 
-/** @typedef {LogLine['level']} Level */
+/** @typedef {(typeof LEVELS)[number]} Level */
 
-/** Levels, the most severe first. @type {readonly Level[]} */
-export const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'];
+/** Levels, the most severe first. */
+export const LEVELS = /** @type {const} */ (['error', 'warn', 'info', 'debug', 'trace']);
 /** Number of lines that are kept. */
 export const MAX_LINES = 5000;
 
@@ -35,7 +35,7 @@ export function filtered(lines, level, words) {
   const most = LEVELS.indexOf(level);
   if (most === LEVELS.length - 1 && words.length === 0) return lines;
   return lines.filter((line) => {
-    if (LEVELS.indexOf(line.level) > most) return false;
+    if (LEVELS.findIndex((known) => known === line.level) > most) return false;
     if (words.length === 0) return true;
     const text = `${line.target} ${line.message}`.toLowerCase();
     return words.every((word) => text.includes(word));

@@ -11,9 +11,13 @@ import { icon } from '../ui/icons.js';
 import { brand } from './brand.js';
 import { languageMenu, themeMenu } from './user_menu.js';
 
+/** User name of a daemon for which none was chosen. */
+const USUAL_NAME = 'ztor';
+
 /** @param {App} app @param {{ notice?: 'expired' | 'left' | 'link' }} [options] */
 export function loginPage(app, { notice } = {}) {
-  const [username, password, code] = [signal(''), signal(''), signal('')];
+  const last = app.prefs.username.peek();
+  const [username, password, code] = [signal(last), signal(''), signal('')];
   const usesCode = signal(false);
   const fault = signal(/** @type {string | null} */ (null));
   const isBusy = signal(false);
@@ -30,7 +34,7 @@ export function loginPage(app, { notice } = {}) {
     try {
       await app.logIn(isCode ? { code: code.peek().trim() }
         : { username: username.peek().trim(), password: password.peek() });
-      if (isCode) askForPassword(app);
+      if (isCode) app.dialogs.offerPassword();
     } catch (error) {
       isBusy.value = false;
       onFault(error, isCode);
@@ -53,9 +57,9 @@ export function loginPage(app, { notice } = {}) {
       autofocus: true, dir: 'ltr' })
     : [
       textField({ label: () => app.t('login.username'), value: username, autocomplete: 'username', required: true,
-        autofocus: true, dir: 'ltr' }),
+        placeholder: USUAL_NAME, autofocus: last === '', dir: 'ltr' }),
       textField({ label: () => app.t('login.password'), value: password, type: 'password',
-        autocomplete: 'current-password', required: true, dir: 'ltr' }),
+        autocomplete: 'current-password', required: true, autofocus: last !== '', dir: 'ltr' }),
     ]);
   const form = /** @type {HTMLFormElement} */ (html`<form class="s-login-form" novalidate
     @submit=${(/** @type {Event} */ event) => { event.preventDefault(); submit(); }}>
@@ -70,7 +74,7 @@ export function loginPage(app, { notice } = {}) {
       app.t(usesCode.value ? 'login.use_password' : 'login.use_code')}</button>
   </form>`);
 
-  queueMicrotask(() => form.querySelector('input')?.focus());
+  queueMicrotask(() => /** @type {HTMLElement | null} */ (form.querySelector('input[autofocus]'))?.focus());
   return html`<div class="s-login">
     <main class="s-login-card">
       ${brand({ size: 40 })}
@@ -86,13 +90,3 @@ export function loginPage(app, { notice } = {}) {
 /** @param {App} app @param {'expired' | 'left' | 'link' | undefined} notice */
 const noticeText = (app, notice) =>
   app.t(notice === 'link' ? 'login.link_failed' : notice === 'left' ? 'login.left' : 'login.expired');
-
-/** Offers to set a password, if there is none. @param {App} app */
-export async function askForPassword(app) {
-  try {
-    const { has_password: hasPassword, is_from_file: isFromFile } = await app.api.account();
-    if (!hasPassword && !isFromFile) await app.dialogs.password();
-  } catch {
-    // It is an offer; the settings have the same.
-  }
-}

@@ -4,12 +4,14 @@
 
 import { html } from '../base/html.js';
 import { onCleanup, signal, untracked } from '../base/signal.js';
+import { withMore } from '../more.js';
 import { button } from '../ui/button.js';
 import { emptyState, errorState, spinner } from '../ui/states.js';
 
 /** Shows a part; until it is loaded a sign of that, and after a failure a way out.
- *  @template T @param {App} app @param {() => Promise<T>} load @param {(module: T) => Node} render */
-export function part(app, load, render) {
+ *  @template T @param {App} app @param {() => Promise<T>} load @param {(module: T) => Node} render
+ *  @param {{ isFirst?: boolean }} [options] `isFirst` if it has no need of the later messages and styles */
+export function part(app, load, render, { isFirst = false } = {}) {
   const content = signal(/** @type {() => unknown} */ (() => spinner(() => app.t('part.loading'))));
   let isEnded = false;
   onCleanup(() => { isEnded = true; });
@@ -17,7 +19,7 @@ export function part(app, load, render) {
     /** @type {() => unknown} */
     let next;
     try {
-      const module = await load();
+      const module = await (isFirst ? load() : withMore(app, load));
       next = () => guarded(app, () => render(module));
     } catch {
       next = () => failed(app);

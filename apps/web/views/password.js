@@ -27,7 +27,9 @@ export async function openPassword(app) {
     onSubmit: async () => {
       isTried.value = true;
       if (password.peek().length < SHORTEST) return false;
-      await app.api.changeAccount({ username: username.peek().trim(), password: password.peek() });
+      const name = username.peek().trim();
+      await app.api.changeAccount({ username: name, password: password.peek() });
+      app.prefs.username.value = name;
       app.toasts.show({ kind: 'success', text: app.t('password.saved') });
       return true;
     },

@@ -12,6 +12,7 @@ import { icon } from '../ui/icons.js';
 import { poll } from '../ui/poll.js';
 import { errorState, spinner } from '../ui/states.js';
 import { uid } from '../ui/values.js';
+import { peersHint } from './header.js';
 import { SPANS_S, continued, fromHistory, summary } from './statistics_rates.js';
 import { showTorrents } from './settings/labels.js';
 
@@ -193,9 +194,8 @@ function connectionCard(app) {
     fact(() => app.t('statistics.port'), () => String(now()?.peer_port ?? app.f().count(null))),
   ], when(() => kind.value !== null, () => html`<div class="p-connectivity" data-tone=${tone}>
     ${() => icon(kind.value === 'incoming' ? 'check' : kind.value === 'outgoing' ? 'warning' : 'offline')}
-    <div><p class="p-connectivity-title">${() => app.t(`statistics.${kind.value ?? 'none'}`)}</p>
-      ${when(() => now()?.connectivity_hint, () => html`<p class="p-help" dir="auto" lang="en">${() =>
-        now()?.connectivity_hint ?? ''}</p>`)}</div></div>`));
+    <div><p class="p-connectivity-title">${() => app.t(`connection.peers_${kind.value ?? 'none'}`)}</p>
+      ${when(() => peersHint(app) !== '', () => html`<p class="p-help">${() => peersHint(app)}</p>`)}</div></div>`));
 }
 
 /** Numbers of torrents, each with a way to them. @param {App} app */

@@ -11,7 +11,7 @@ import { THEMES } from '../prefs.js';
 import { menuButton } from '../ui/menu.js';
 
 /** @type {Record<Theme, IconName>} */
-const THEME_ICONS = { auto: 'contrast', light: 'sun', dark: 'moon', contrast: 'eye' };
+export const THEME_ICONS = { auto: 'contrast', light: 'sun', dark: 'moon', contrast: 'eye' };
 
 /** @param {App} app @returns {MenuItem[]} */
 const themeItems = (app) => THEMES.map((theme) => ({
@@ -69,6 +69,7 @@ export const userItems = (app) => [
   { label: app.t('user.notify'), icon: 'bell', checked: app.prefs.notify.peek(), onSelect: () => toggleNotify(app) },
   'separator',
   { label: app.t('nav.create'), icon: 'piece', onSelect: () => app.dialogs.create() },
+  { label: app.t('handlers.short'), icon: 'magnet', onSelect: () => app.dialogs.handlers() },
   { label: app.t('nav.help'), icon: 'keyboard', keys: '?', onSelect: () => app.dialogs.help() },
   'separator',
   { label: app.t('login.out'), icon: 'logout', onSelect: () => app.logOut() },

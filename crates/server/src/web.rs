@@ -8,7 +8,6 @@ mod bundle;
 mod encoding;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,6 +18,8 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+
+use encoding::Packed;
 
 include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
@@ -72,14 +73,14 @@ pub struct WebError {
 #[derive(Debug)]
 struct Assets {
     hash: String,
-    page: Bytes,
-    files: BTreeMap<String, Bytes>,
+    page: Packed,
+    files: BTreeMap<String, Packed>,
 }
 
 impl Assets {
     fn built_in() -> Self {
-        let files = FILES.iter().map(|(path, bytes)| ((*path).to_owned(), Bytes::from_static(bytes)));
-        Self { hash: HASH.to_owned(), page: Bytes::from_static(PAGE_GZ), files: files.collect() }
+        let files = FILES.iter().map(|(path, packed)| ((*path).to_owned(), packed.clone()));
+        Self { hash: HASH.to_owned(), page: PAGE.clone(), files: files.collect() }
     }
 
     fn read(dir: &FilePath) -> io::Result<Self> {
@@ -87,9 +88,10 @@ impl Assets {
         let hash = bundle::hash(&files);
         let page = bundle::page(&files, &hash)?;
         files.remove(bundle::PAGE);
-        let compressed = |(path, bytes): (String, Vec<u8>)| Ok((path, bundle::compress(&bytes, 1)?.into()));
-        let files = files.into_iter().map(compressed).collect::<io::Result<_>>()?;
-        Ok(Self { hash, page: bundle::compress(page.as_bytes(), 1)?.into(), files })
+        let pack = |bytes: &[u8]| bundle::compress(bytes, 1).map(Packed::new);
+        let packed = files.into_iter().map(|(path, bytes)| Ok((path, pack(&bytes)?)));
+        let files = packed.collect::<io::Result<_>>()?;
+        Ok(Self { hash, page: pack(page.as_bytes())?, files })
     }
 }
 

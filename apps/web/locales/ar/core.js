@@ -192,7 +192,9 @@ export default {
   'input.unit': 'استخدم وحدة مثل KiB أو MiB أو GiB.',
   'input.range': 'هذا الرقم كبير جدًا.',
   'input.zero': 'الحد 0 يوقف كل عمليات النقل.',
+  'input.duration': 'أدخل مدة مثل \u206890m\u2069 أو \u206812h\u2069 أو \u20687d\u2069.',
   'input.absolute': 'أدخل مسارًا يبدأ بالرمز /.',
+  'input.absolute_or_home': 'أدخل مسارًا يبدأ بالرمز / أو ~/.',
 
   'login.title': 'تسجيل الدخول إلى ztor',
   'login.username': 'اسم المستخدم',

@@ -9,6 +9,9 @@ const n = plural('ar');
 /** @type {Translated<typeof import('../en/shell.js').default>} */
 export default {
   'field.required': 'املأ هذا الحقل.',
+  'field.form': 'الصيغة غير متوقعة.',
+  'field.range': 'هذه القيمة خارج المجال المسموح.',
+  'field.length': 'النص أطول أو أقصر من المسموح.',
   'field.show_password': 'إظهار كلمة المرور',
   'action.undo': 'تراجع',
   'part.loading': 'جارٍ التحميل',
@@ -84,6 +87,8 @@ export default {
   'connection.peers_incoming': 'يستطيع النظراء الاتصال بك',
   'connection.peers_incoming_hint': 'المنفذ مفتوح، وهذا أفضل للتنزيل وللسرب.',
   'connection.peers_outgoing': 'لا يستطيع النظراء الاتصال بك بعد',
+  'connection.peers_unreachable_hint': ({ port }) =>
+    `لم يتصل أي نظير منذ مدة. وجّه المنفذ ${port} (TCP وUDP) في الموجّه إلى الخادم أو افتحه في الجدار الناري.`,
   'connection.peers_none': 'لا يوجد نظراء بعد',
   'connection.peers_none_hint': 'يظهر النظراء عندما يكون أحد ملفات التورنت نشطًا.',
   'connection.peers_unknown': 'لا يُعرف هل يستطيع النظراء الاتصال بك',
@@ -154,4 +159,9 @@ export default {
     zero: 'لم يكتمل أي تنزيل', one: 'اكتمل تنزيل واحد', two: 'اكتمل تنزيلان', few: 'اكتملت # تنزيلات',
     many: 'اكتمل # تنزيلًا', other: 'اكتمل # تنزيل',
   }),
+
+  'drop.nothing_found': 'لا شيء هنا يمكن إضافته: لا رابط مغناطيس ولا بصمة ولا ملف تورنت.',
+  'drop.here': 'أفلت للإضافة',
+  'drop.kinds': 'ملفات تورنت ومجلدات تحويها وروابط مغناطيس وبصمات وعناوين URL',
+  'handlers.short': 'فتح الروابط باستخدام ztor…',
 };

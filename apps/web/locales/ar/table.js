@@ -19,6 +19,7 @@ export default {
   'command.goals': 'تعيين الأهداف…',
   'command.trackers': 'تعديل المتتبعات…',
   'command.peers': 'إضافة نظراء…',
+  'command.remove_data': 'إزالة مع الملفات…',
   'command.copy': 'نسخ',
   'command.copy_name': 'نسخ الاسم',
   'command.queue': 'قائمة الانتظار',

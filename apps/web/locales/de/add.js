@@ -10,10 +10,7 @@ const n = plural('de');
 export default {
   'add.sources': 'Hinzuzufügende Torrents',
   'add.drop_hint': 'Oder Dateien, Ordner und Links irgendwo auf die Seite ziehen.',
-  'add.drop_here': 'Zum Hinzufügen loslassen',
-  'add.drop_kinds': 'Torrent-Dateien, Ordner mit Torrent-Dateien, Magnet-Links, Info-Hashes und URLs',
   'add.nothing': 'Es gibt nichts hinzuzufügen. Bitte einen Link einfügen oder eine Torrent-Datei auswählen.',
-  'add.nothing_found': 'Nichts davon lässt sich hinzufügen: kein Magnet-Link, kein Info-Hash, keine Torrent-Datei.',
   'add.drop_source': ({ name }) => `${name} weglassen`,
   'add.repeated': ({ count }, f) =>
     n(count, f, { one: '# Quelle war bereits vorhanden', other: '# Quellen waren bereits vorhanden' }),
@@ -155,18 +152,18 @@ export default {
   'goal_edit.seeding_s': 'Dauer des Verteilens',
   'goal_edit.idle_s': 'Dauer ohne Upload',
   'goal_edit.inherit': 'Wie in der Kategorie oder den Einstellungen',
+  'goal_edit.inherit_above': 'Wie in der Kategorie darüber oder den Einstellungen',
+  'goal_edit.inherit_settings': 'Wie in den Einstellungen',
   'goal_edit.unlimited': 'Kein Ziel',
   'goal_edit.at': 'Erreicht bei',
   'goal_edit.ratio_fault': 'Bitte eine Zahl eingeben, zum Beispiel 1,5.',
   'goal_edit.action': 'Beim ersten erreichten Ziel',
-  'goal_edit.action_inherit': 'Wie in den Einstellungen',
   'goal_edit.action_stop': 'Torrent anhalten',
   'goal_edit.action_remove': 'Torrent entfernen, Dateien behalten',
   'goal_edit.action_remove_with_data': 'Torrent entfernen und Dateien löschen',
   'goal_edit.data_lost': 'Beim Erreichen eines Ziels werden die Dateien ohne Rückfrage gelöscht.',
   'goal_edit.mixed': 'Die Torrents haben verschiedene Ziele; diese ersetzen sie alle.',
   'goal_edit.for_all': 'Diese Ziele ersetzen die bisherigen der Torrents.',
-  'goal_edit.hint': 'Zeiten wie 90m, 12h oder 7d.',
 
   'tracker_edit.title':
     ({ count }, f) => n(count, f, { one: 'Tracker von # Torrent', other: 'Tracker von # Torrents' }),
@@ -233,7 +230,6 @@ export default {
   'create.forget': 'Von dieser Liste nehmen',
 
   'handlers.title': 'Links und Dateien mit ztor öffnen',
-  'handlers.short': 'Links mit ztor öffnen…',
   'handlers.magnet': 'Magnet-Links',
   'handlers.magnet_hint': 'Ein Klick auf einen Magnet-Link auf irgendeiner Seite öffnet den Dialog zum Hinzufügen.',
   'handlers.magnet_do': 'ztor für Magnet-Links verwenden',

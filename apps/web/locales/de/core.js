@@ -174,7 +174,9 @@ export default {
   'input.unit': 'Bitte eine Einheit wie KiB, MiB oder GiB verwenden.',
   'input.range': 'Diese Zahl ist zu groß.',
   'input.zero': 'Ein Limit von 0 würde alle Übertragungen anhalten.',
+  'input.duration': 'Bitte eine Zeit wie 90m, 12h oder 7d eingeben.',
   'input.absolute': 'Bitte einen Pfad eingeben, der mit / beginnt.',
+  'input.absolute_or_home': 'Bitte einen Pfad eingeben, der mit / oder ~/ beginnt.',
 
   'login.title': 'Bei ztor anmelden',
   'login.username': 'Benutzername',

@@ -9,6 +9,9 @@ const n = plural('de');
 /** @type {Translated<typeof import('../en/shell.js').default>} */
 export default {
   'field.required': 'Bitte ausfüllen.',
+  'field.form': 'Das hat nicht die erwartete Form.',
+  'field.range': 'Dieser Wert liegt außerhalb des erlaubten Bereichs.',
+  'field.length': 'Dieser Text ist zu lang oder zu kurz.',
   'field.show_password': 'Passwort anzeigen',
   'action.undo': 'Rückgängig',
   'part.loading': 'Wird geladen',
@@ -81,6 +84,9 @@ export default {
   'connection.peers_incoming': 'Peers erreichen dich',
   'connection.peers_incoming_hint': 'Der Port ist offen. Das ist am besten für Downloads und für den Schwarm.',
   'connection.peers_outgoing': 'Peers erreichen dich noch nicht',
+  'connection.peers_unreachable_hint': ({ port }) =>
+    `Seit Längerem hat sich kein Peer verbunden. Den Port ${port} für TCP und UDP im Router zum Server weiterleiten oder `
+    + 'in der Firewall freigeben.',
   'connection.peers_none': 'Noch keine Peers',
   'connection.peers_none_hint': 'Peers erscheinen, wenn ein Torrent aktiv ist.',
   'connection.peers_unknown': 'Unbekannt, ob Peers dich erreichen',
@@ -143,4 +149,9 @@ export default {
 
   'notify.finished': 'Download fertig',
   'notify.finished_many': ({ count }, f) => n(count, f, { one: '# Download fertig', other: '# Downloads fertig' }),
+
+  'drop.nothing_found': 'Nichts davon lässt sich hinzufügen: kein Magnet-Link, kein Info-Hash, keine Torrent-Datei.',
+  'drop.here': 'Zum Hinzufügen loslassen',
+  'drop.kinds': 'Torrent-Dateien, Ordner mit Torrent-Dateien, Magnet-Links, Info-Hashes und URLs',
+  'handlers.short': 'Links mit ztor öffnen…',
 };

@@ -19,6 +19,7 @@ export default {
   'command.goals': 'Ziele festlegen…',
   'command.trackers': 'Tracker bearbeiten…',
   'command.peers': 'Peers hinzufügen…',
+  'command.remove_data': 'Mit Dateien entfernen…',
   'command.copy': 'Kopieren',
   'command.copy_name': 'Namen kopieren',
   'command.queue': 'Warteschlange',

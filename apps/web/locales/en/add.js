@@ -14,10 +14,7 @@ const n = plural('en');
 export default {
   'add.sources': 'Torrents to add',
   'add.drop_hint': 'Or drop files, folders and links anywhere on the page.',
-  'add.drop_here': 'Drop to add',
-  'add.drop_kinds': 'Torrent files, folders with torrent files, magnet links, info-hashes and URLs',
   'add.nothing': 'There is nothing to add. Paste a link, or choose a torrent file.',
-  'add.nothing_found': 'Nothing here can be added: it has no magnet link, info-hash, torrent file or URL of one.',
   'add.drop_source': (/** @type {Name} */ { name }) => `Leave out ${name}`,
   'add.repeated': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
     n(count, f, { one: '# source was there already', other: '# sources were there already' }),
@@ -165,18 +162,18 @@ export default {
   'goal_edit.seeding_s': 'Time of seeding',
   'goal_edit.idle_s': 'Time without upload',
   'goal_edit.inherit': 'As in the category or the settings',
+  'goal_edit.inherit_above': 'As in the category above it or the settings',
+  'goal_edit.inherit_settings': 'As in the settings',
   'goal_edit.unlimited': 'No goal',
   'goal_edit.at': 'Reached at',
   'goal_edit.ratio_fault': 'Enter a number, for example 1.5.',
   'goal_edit.action': 'At the first goal that is reached',
-  'goal_edit.action_inherit': 'As in the settings',
   'goal_edit.action_stop': 'Stop the torrent',
   'goal_edit.action_remove': 'Remove the torrent, keep its files',
   'goal_edit.action_remove_with_data': 'Remove the torrent and delete its files',
   'goal_edit.data_lost': 'Files will be deleted without a question when a goal is reached.',
   'goal_edit.mixed': 'The torrents have different goals; these replace all of them.',
   'goal_edit.for_all': 'These goals replace those that the torrents have.',
-  'goal_edit.hint': 'Times such as 90m, 12h or 7d.',
 
   'tracker_edit.title': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
     n(count, f, { one: 'Trackers of # torrent', other: 'Trackers of # torrents' }),
@@ -243,7 +240,6 @@ export default {
   'create.forget': 'Take it off this list',
 
   'handlers.title': 'Open links and files with ztor',
-  'handlers.short': 'Open links with ztor…',
   'handlers.magnet': 'Magnet links',
   'handlers.magnet_hint': 'A click on a magnet link on any page opens the dialog to add it.',
   'handlers.magnet_do': 'Use ztor for magnet links',

@@ -185,7 +185,9 @@ export default {
   'input.unit': 'Use a unit such as KiB, MiB or GiB.',
   'input.range': 'This number is too large.',
   'input.zero': 'A limit of 0 would stop all transfers.',
+  'input.duration': 'Enter a time such as 90m, 12h or 7d.',
   'input.absolute': 'Enter a path that begins with /.',
+  'input.absolute_or_home': 'Enter a path that begins with / or ~/.',
 
   'login.title': 'Log in to ztor',
   'login.username': 'User name',

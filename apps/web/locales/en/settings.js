@@ -64,7 +64,6 @@ export default {
   'edit.unlimited': 'No limit',
   'edit.never': 'Never',
   'edit.empty_list': 'Empty',
-  'edit.folder_missing': 'The folder will be created.',
   'edit.one_per_line': 'One per line. Ctrl+Enter saves.',
   'edit.read_only': 'This page cannot edit a setting of this kind.',
   'edit.fault_count': (/** @type {{ min: string, max: string }} */ { min, max }) =>
@@ -294,9 +293,6 @@ export default {
   'statistics.session': 'This session',
   'statistics.all_time': 'All time',
   'statistics.connection': 'Connection',
-  'statistics.incoming': 'Peers can connect to you',
-  'statistics.outgoing': 'No peer has connected to you yet',
-  'statistics.none': 'No connection with any peer',
   'statistics.port': 'Port for peers',
   'statistics.dht': 'DHT nodes',
   'statistics.dht_off': 'The DHT is off',

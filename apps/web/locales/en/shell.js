@@ -11,6 +11,9 @@ const n = plural('en');
 
 export default {
   'field.required': 'Fill in this field.',
+  'field.form': 'This is not in the expected form.',
+  'field.range': 'This value is out of range.',
+  'field.length': 'This text is too long or too short.',
   'field.show_password': 'Show the password',
   'action.undo': 'Undo',
   'part.loading': 'Loading',
@@ -84,6 +87,9 @@ export default {
   'connection.peers_incoming': 'Peers can reach you',
   'connection.peers_incoming_hint': 'The port is open, which is best for downloads and for the swarm.',
   'connection.peers_outgoing': 'Peers cannot reach you yet',
+  'connection.peers_unreachable_hint': (/** @type {{ port: string }} */ { port }) =>
+    `No peer has connected for long. Let the router forward port ${port} to the server, for TCP and UDP, or open it in `
+    + 'the firewall.',
   'connection.peers_none': 'No peers yet',
   'connection.peers_none_hint': 'Peers appear when a torrent is active.',
   'connection.peers_unknown': 'It is not known whether peers can reach you',
@@ -150,4 +156,9 @@ export default {
   'notify.finished': 'Download finished',
   'notify.finished_many': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
     n(count, f, { one: '# download finished', other: '# downloads finished' }),
+
+  'drop.nothing_found': 'Nothing here can be added: it has no magnet link, info-hash, torrent file or URL of one.',
+  'drop.here': 'Drop to add',
+  'drop.kinds': 'Torrent files, folders with torrent files, magnet links, info-hashes and URLs',
+  'handlers.short': 'Open links with ztor…',
 };

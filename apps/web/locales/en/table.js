@@ -20,6 +20,7 @@ export default {
   'command.goals': 'Set goals…',
   'command.trackers': 'Edit trackers…',
   'command.peers': 'Add peers…',
+  'command.remove_data': 'Remove with files…',
   'command.copy': 'Copy',
   'command.copy_name': 'Copy name',
   'command.queue': 'Queue',

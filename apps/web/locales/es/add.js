@@ -10,10 +10,7 @@ const n = plural('es');
 export default {
   'add.sources': 'Torrents que se añadirán',
   'add.drop_hint': 'O arrastra archivos, carpetas y enlaces a cualquier parte de la página.',
-  'add.drop_here': 'Suelta para añadir',
-  'add.drop_kinds': 'Archivos torrent, carpetas que los contengan, enlaces magnet, info-hashes y URL',
   'add.nothing': 'No hay nada que añadir. Pega un enlace o elige un archivo torrent.',
-  'add.nothing_found': 'Nada de esto se puede añadir: no hay enlace magnet, info-hash ni archivo torrent.',
   'add.drop_source': ({ name }) => `Descartar ${name}`,
   'add.repeated': ({ count }, f) =>
     n(count, f, { one: '# fuente ya estaba', many: '# de fuentes ya estaban', other: '# fuentes ya estaban' }),
@@ -171,18 +168,18 @@ export default {
   'goal_edit.seeding_s': 'Tiempo compartiendo',
   'goal_edit.idle_s': 'Tiempo sin subida',
   'goal_edit.inherit': 'Como en la categoría o los ajustes',
+  'goal_edit.inherit_above': 'Como en la categoría superior o los ajustes',
+  'goal_edit.inherit_settings': 'Como en los ajustes',
   'goal_edit.unlimited': 'Sin objetivo',
   'goal_edit.at': 'Se alcanza con',
   'goal_edit.ratio_fault': 'Escribe un número, por ejemplo, 1,5.',
   'goal_edit.action': 'Al alcanzar el primer objetivo',
-  'goal_edit.action_inherit': 'Como en los ajustes',
   'goal_edit.action_stop': 'Detener el torrent',
   'goal_edit.action_remove': 'Quitar el torrent y conservar los archivos',
   'goal_edit.action_remove_with_data': 'Quitar el torrent y eliminar los archivos',
   'goal_edit.data_lost': 'Al alcanzar un objetivo, los archivos se eliminan sin preguntar.',
   'goal_edit.mixed': 'Los torrents tienen objetivos distintos; estos los reemplazan todos.',
   'goal_edit.for_all': 'Estos objetivos reemplazan los que tienen los torrents.',
-  'goal_edit.hint': 'Tiempos como 90m, 12h o 7d.',
 
   'tracker_edit.title': ({ count }, f) => n(count, f, {
     one: 'Trackers de # torrent', many: 'Trackers de # de torrents', other: 'Trackers de # torrents',
@@ -250,7 +247,6 @@ export default {
   'create.forget': 'Quitar de esta lista',
 
   'handlers.title': 'Abrir enlaces y archivos con ztor',
-  'handlers.short': 'Abrir enlaces con ztor…',
   'handlers.magnet': 'Enlaces magnet',
   'handlers.magnet_hint': 'Un clic en un enlace magnet de cualquier página abre el diálogo para añadirlo.',
   'handlers.magnet_do': 'Usar ztor para los enlaces magnet',

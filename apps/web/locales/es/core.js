@@ -186,7 +186,9 @@ export default {
   'input.unit': 'Usa una unidad como KiB, MiB o GiB.',
   'input.range': 'Este número es demasiado grande.',
   'input.zero': 'Un límite de 0 detendría todas las transferencias.',
+  'input.duration': 'Escribe un tiempo como 90m, 12h o 7d.',
   'input.absolute': 'Escribe una ruta que empiece por /.',
+  'input.absolute_or_home': 'Escribe una ruta que empiece por / o ~/.',
 
   'login.title': 'Iniciar sesión en ztor',
   'login.username': 'Usuario',

@@ -9,6 +9,9 @@ const n = plural('es');
 /** @type {Translated<typeof import('../en/shell.js').default>} */
 export default {
   'field.required': 'Rellena este campo.',
+  'field.form': 'No tiene la forma esperada.',
+  'field.range': 'Este valor está fuera del rango permitido.',
+  'field.length': 'Este texto es demasiado largo o demasiado corto.',
   'field.show_password': 'Mostrar la contraseña',
   'action.undo': 'Deshacer',
   'part.loading': 'Cargando',
@@ -81,6 +84,9 @@ export default {
   'connection.peers_incoming': 'Los pares pueden conectarse contigo',
   'connection.peers_incoming_hint': 'El puerto está abierto: es lo mejor para las descargas y para el enjambre.',
   'connection.peers_outgoing': 'Los pares aún no pueden conectarse contigo',
+  'connection.peers_unreachable_hint': ({ port }) =>
+    `Hace tiempo que no se conecta ningún par. Redirige el puerto ${port}, TCP y UDP, en el router hacia el servidor o `
+    + 'ábrelo en el cortafuegos.',
   'connection.peers_none': 'Todavía no hay pares',
   'connection.peers_none_hint': 'Los pares aparecen cuando hay un torrent activo.',
   'connection.peers_unknown': 'No se sabe si los pares pueden conectarse contigo',
@@ -146,4 +152,9 @@ export default {
   'notify.finished_many': ({ count }, f) => n(count, f, {
     one: '# descarga terminada', many: '# de descargas terminadas', other: '# descargas terminadas',
   }),
+
+  'drop.nothing_found': 'Nada de esto se puede añadir: no hay enlace magnet, info-hash ni archivo torrent.',
+  'drop.here': 'Suelta para añadir',
+  'drop.kinds': 'Archivos torrent, carpetas que los contengan, enlaces magnet, info-hashes y URL',
+  'handlers.short': 'Abrir enlaces con ztor…',
 };

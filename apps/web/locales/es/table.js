@@ -19,6 +19,7 @@ export default {
   'command.goals': 'Fijar objetivos…',
   'command.trackers': 'Editar trackers…',
   'command.peers': 'Añadir pares…',
+  'command.remove_data': 'Quitar con los archivos…',
   'command.copy': 'Copiar',
   'command.copy_name': 'Copiar nombre',
   'command.queue': 'Cola',

@@ -1,6 +1,7 @@
 /** Dialog to add torrents from files, links and hashes. */
 
 /** @import { App } from '../../app.js' */
+/** @import { AddInit } from '../../dialogs.js' */
 /** @import { Dialog } from '../../ui/dialog.js' */
 /** @import { Entries, Outcome } from './entries.js' */
 /** @import { Options } from './options.js' */
@@ -8,22 +9,20 @@
 import { ApiError } from '../../api.js';
 import { each, html, when } from '../../base/html.js';
 import { computed, signal } from '../../base/signal.js';
-import { textsOf } from '../../drop.js';
+import { textsIn } from '../../drop.js';
 import { splitSources } from '../../sources.js';
 import { button } from '../../ui/button.js';
 import { formDialog } from '../../ui/dialog.js';
 import { textField } from '../../ui/fields.js';
 import { icon } from '../../ui/icons.js';
 import { folderState, rememberFolder } from '../../ui/path.js';
+import { textOf } from '../../transfer.js';
 import { createEntries } from './entries.js';
 import { registerHandlers } from './handlers.js';
 import { createOptions } from './options.js';
 import { optionsView } from './options_view.js';
 import { sourceList } from './source_list.js';
 import { sourceView } from './source_view.js';
-
-/** @typedef {{ files?: readonly File[], text?: string, isPreviewed?: boolean }} AddInit `isPreviewed` is false for a
- *    text that a page may have sent. */
 
 /** @type {{ take: (init: AddInit) => void, closed: Promise<unknown> } | null} Dialog that is open. */
 let opened = null;
@@ -138,7 +137,7 @@ function onPaste(event, take) {
   const isOtherField = target.closest('input, textarea') && !target.closest('.a-input');
   if (!event.clipboardData || isOtherField) return;
   const files = [...event.clipboardData.files];
-  const text = textsOf(event.clipboardData);
+  const text = textOf(textsIn(event.clipboardData));
   if (files.length === 0 && splitSources(text).links.length === 0) return;
   event.preventDefault();
   take({ files, text: files.length > 0 ? '' : text });

@@ -93,10 +93,6 @@ export function createOptions(app) {
     }),
     categoryFault: () =>
       (category.value === '' || isCategory(category.value) ? null : app.t('add_options.category_fault')),
-    dirFault: () => {
-      const dir = fields.dir.value.trim();
-      return dir === '' || isAbsolute(dir) ? null : app.t('input.absolute');
-    },
     trackersFault: () => {
       const { bad } = parseTiers(fields.trackers.value);
       return bad.length === 0 ? null : app.t('tracker_edit.bad', { url: app.clean(bad[0].slice(0, 80)) });

@@ -11,7 +11,7 @@ import { badge } from '../../ui/badge.js';
 import { checkbox, comboField, rateField, textField } from '../../ui/fields.js';
 import { pathField, spaceWarning } from '../../ui/path.js';
 import { tagsField } from '../../ui/tags.js';
-import { goalsFields, withValidity } from '../dialogs/goals_fields.js';
+import { goalsFields } from '../dialogs/goals_fields.js';
 import { foldOut } from './fold_out.js';
 
 /** Field for a category: a known one, or the path of a new one.
@@ -33,10 +33,10 @@ export function categoryField({ app, value, error = () => null, autofocus }) {
     const isNew = path !== '' && !app.categories.value.some((known) => known.path === path);
     return isNew ? app.t('add_options.category_new') : '';
   };
-  return withValidity(comboField({
+  return comboField({
     label: () => app.t('add.category'), value, suggestions, help, error, autofocus,
-    placeholder: app.t('filter.no_category'),
-  }), error);
+    placeholder: () => app.t('filter.no_category'),
+  });
 }
 
 /** @param {{ app: App, options: Options, place: ReadonlySignal<FolderState>, neededBytes: () => number,
@@ -46,10 +46,10 @@ export function optionsView({ app, options, place, neededBytes, isSingle }) {
   return html`<div class="a-options">
     ${categoryField({ app, value: fields.category, error: options.categoryFault })}
     ${tagsField({ app, label: () => app.t('add.tags'), value: fields.tags })}
-    ${withValidity(pathField({
+    ${pathField({
       app, label: () => app.t('add.dir'), value: fields.dir, state: place,
       placeholder: () => app.clean(options.otherDir.value ?? ''),
-    }), options.dirFault)}
+    })}
     ${spaceWarning({ app, state: place, needed: neededBytes, free: () => app.statistics.value?.free_bytes ?? null })}
     <div class="a-checks">
       ${checkbox({ label: () => app.t('add.start'), checked: fields.start })}
@@ -73,10 +73,10 @@ function rareOptions({ app, options, isSingle }) {
       ${rateField({ app, label: () => app.t('limits.up'), value: fields.upPerS })}</div>
     <fieldset class="a-group"><legend class="k-label">${() => app.t('goal_edit.legend')}</legend>
       ${goalsFields({ app, value: fields.goals })}</fieldset>
-    ${withValidity(textField({
+    ${textField({
       label: () => app.t('add_options.trackers'), value: fields.trackers, multiline: true, rows: 2, dir: 'ltr',
       help: () => app.t('add_options.trackers_hint'), error: options.trackersFault,
-    }), options.trackersFault)}
+    })}
     ${checkbox({
       label: () => app.t('add_options.overwrite'), checked: fields.overwrite,
       help: () => app.t('add_options.overwrite_hint'),

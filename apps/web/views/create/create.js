@@ -9,12 +9,11 @@ import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { checkbox, radioGroup, selectField, textField } from '../../ui/fields.js';
 import { pathField } from '../../ui/path.js';
-import { isAbsolute, tidyPath } from '../../ui/path_text.js';
+import { tidyPath } from '../../ui/path_text.js';
 import { isCategory, tidyCategory } from '../../ui/tag_text.js';
 import { foldOut } from '../add/fold_out.js';
 import { categoryField } from '../add/options_view.js';
 import { parseTiers } from '../dialogs/changes.js';
-import { withValidity } from '../dialogs/goals_fields.js';
 import { jobs } from './jobs.js';
 import { PIECE_SIZES, USUAL, badWebSeed, requestOf, validStored } from './request.js';
 
@@ -39,8 +38,8 @@ export async function openCreate(app) {
     const request = requestOf(texts);
     await app.api.create(request);
     stored.value = {
-      format: request.format, isPrivate: texts.isPrivate, isAdded: texts.isAdded, hasHidden: texts.hasHidden,
-      ignore: texts.ignore,
+      format: request.format ?? USUAL.format, isPrivate: texts.isPrivate, isAdded: texts.isAdded,
+      hasHidden: texts.hasHidden, ignore: texts.ignore,
     };
     // The form stays for the next one.
     form.path.value = '';
@@ -69,7 +68,6 @@ export async function openCreate(app) {
 
 /** @param {App} app @param {Form} form */
 function fields(app, form) {
-  const pathFault = () => (isAbsolute(form.path.value.trim()) ? null : app.t('input.absolute'));
   const trackersFault = () => {
     const { bad } = parseTiers(form.trackers.value);
     return bad.length === 0 ? null : app.t('tracker_edit.bad', { url: app.clean(bad[0].slice(0, 80)) });
@@ -77,15 +75,15 @@ function fields(app, form) {
   const formats = /** @type {const} */ (['hybrid', 'v1', 'v2']).map((value) =>
     ({ value, label: app.t(`create.${value}`), help: app.t(`create.${value}_hint`) }));
   return [
-    withValidity(pathField({
-      app, label: () => app.t('create.path'), value: form.path, autofocus: true, isSource: true,
-      error: () => (form.path.value === '' ? null : pathFault()), help: () => app.t('create.path_hint'),
-    }), pathFault),
+    pathField({
+      app, label: () => app.t('create.path'), value: form.path, required: true, autofocus: true,
+      isSource: true, help: () => app.t('create.path_hint'),
+    }),
     radioGroup({ label: () => app.t('create.format'), value: form.format, options: formats }),
-    withValidity(textField({
+    textField({
       label: () => app.t('create.trackers'), value: form.trackers, multiline: true, rows: 3, dir: 'ltr',
       error: trackersFault, help: () => app.t('tracker_edit.tiers_hint'),
-    }), trackersFault),
+    }),
     html`<div class="a-checks">
       ${checkbox({
         label: () => app.t('create.private'), checked: form.isPrivate, help: () => app.t('create.private_hint') })}
@@ -117,11 +115,10 @@ function rareFields(app, form) {
       help: () => app.t('create.piece_hint') })}
     ${textField({ label: () => app.t('create.comment'), value: form.comment })}
     ${textField({ label: () => app.t('create.source'), value: form.source, help: () => app.t('create.source_hint') })}
-    ${withValidity(textField({
+    ${textField({
       label: () => app.t('create.web_seeds'), value: form.webSeeds, multiline: true, rows: 2, dir: 'ltr',
-      error: seedFault,
-      help: () => app.t('create.web_seeds_hint'),
-    }), seedFault)}
+      error: seedFault, help: () => app.t('create.web_seeds_hint'),
+    })}
     ${textField({
       label: () => app.t('create.ignore'), value: form.ignore, multiline: true, rows: 2, dir: 'ltr',
       placeholder: '*.tmp',

@@ -1,12 +1,11 @@
 /** Requests to create torrents. */
 
-/** @import { CreationRequest } from '../../types.js' */
+/** @import { CreationFormat, CreationRequest } from '../../types.js' */
 
 import { parseTiers } from '../dialogs/changes.js';
 
-/** @typedef {'hybrid' | 'v1' | 'v2'} Format */
 /** @typedef {object} Stored What is remembered for the next torrent. Trackers are not: they may have passkeys.
- *  @property {Format} format
+ *  @property {CreationFormat} format
  *  @property {boolean} isPrivate
  *  @property {boolean} isAdded
  *  @property {boolean} hasHidden
@@ -14,7 +13,8 @@ import { parseTiers } from '../dialogs/changes.js';
 
 /** @type {Stored} */
 export const USUAL = { format: 'hybrid', isPrivate: false, isAdded: true, hasHidden: false, ignore: '' };
-const FORMATS = /** @type {readonly Format[]} */ (['hybrid', 'v1', 'v2']);
+/** @type {readonly CreationFormat[]} */
+export const FORMATS = ['hybrid', 'v1', 'v2'];
 /** Piece sizes to choose from, in bytes: powers of two that other clients take. */
 export const PIECE_SIZES = Array.from({ length: 13 }, (_, i) => 2 ** (14 + i));
 const MAX_TEXT = 10_000;
@@ -43,7 +43,8 @@ export const badWebSeed = (text) =>
  *  @returns {CreationRequest} */
 export const requestOf = ({ path, format, pieceBytes, trackers, webSeeds, comment, source, ignore, category, isPrivate,
   hasHidden, isAdded }) => ({
-  path, format: /** @type {Format} */ (format), piece_bytes: pieceBytes === '' ? null : Number(pieceBytes),
+  path, format: FORMATS.find((known) => known === format) ?? USUAL.format,
+  piece_bytes: pieceBytes === '' ? null : Number(pieceBytes),
   trackers: parseTiers(trackers).tiers, web_seeds: linesOf(webSeeds), comment: comment.trim(), source: source.trim(),
   is_private: isPrivate, ignore: linesOf(ignore), include_hidden: hasHidden, add: isAdded,
   category: isAdded && category !== '' ? category : null,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { goalOf, isSameGoal, parseRatio, valueOf, wholeGoals } from './goal_values.js';
+import { goalOf, isSameGoal, valueOf } from './goal_values.js';
 
 test('goals_pass_through_a_form_unchanged', () => {
   for (const goal of ['inherit', 'unlimited', { at: 0 }, { at: 1.5 }]) {
@@ -20,18 +20,4 @@ test('goals_with_other_values_differ', () => {
   assert.ok(!isSameGoal({ at: 1 }, { at: 2 }));
   assert.ok(!isSameGoal('inherit', { at: 0 }));
   assert.ok(isSameGoal(undefined, 'inherit'));
-});
-
-test('missing_goals_are_inherited', () => {
-  assert.deepEqual(wholeGoals({ ratio: { at: 2 } }),
-    { ratio: { at: 2 }, seeding_s: 'inherit', idle_s: 'inherit', action: null });
-});
-
-test('ratio_is_read_with_the_separator_and_digits_of_the_user', () => {
-  assert.equal(parseRatio(' 1.5 '), 1.5);
-  assert.equal(parseRatio('1,5', ','), 1.5);
-  assert.equal(parseRatio('1.5', ','), 1.5);
-  assert.equal(parseRatio('٢٫٥', '٫'), 2.5);
-  assert.equal(parseRatio('0'), 0);
-  for (const text of ['', '-1', '1,5', '1e3', 'NaN', '5000000', '1.2.3']) assert.equal(parseRatio(text), null, text);
 });

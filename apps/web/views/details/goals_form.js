@@ -8,10 +8,11 @@
 import { html, when } from '../../base/html.js';
 import { computed, effect, signal } from '../../base/signal.js';
 import { durationField, selectField, textField } from '../../ui/fields.js';
+import { goalsAction, parseRatio } from '../dialogs/goal_text.js';
 import { part } from './context.js';
 import { createDraft } from './draft.js';
 import { formSection } from './form_section.js';
-import { GOALS, goalOf, isSameGoal, parseRatio, valueOf, wholeGoals } from './goal_values.js';
+import { GOALS, goalOf, isSameGoal, valueOf } from './goal_values.js';
 
 /** @typedef {ReturnType<typeof goalDraft>} GoalDraft */
 
@@ -58,7 +59,7 @@ export function goalsForm(context) {
   const goals = part(detail, (value) => value.goals, /** @type {Goals} */ ({}));
   const drafts = GOALS.map((name) => goalDraft(context, goals, name));
   const action = createDraft(/** @type {ReadonlySignal<string>} */ (computed(() => goals.value.action ?? '')));
-  const current = () => ({ kind: 'set_goals', action: action.value.peek() || null,
+  const current = () => goalsAction({ action: action.value.peek(),
     ...Object.fromEntries(drafts.map(({ name, goal }) => [name, goal.peek()])) });
   return formSection(context, {
     title: 'details.goals',
@@ -72,7 +73,6 @@ export function goalsForm(context) {
     isDirty: computed(() => action.isDirty.value || drafts.some(({ isDirty }) => isDirty.value)),
     canSave: computed(() => !drafts.some(({ isMissing }) => isMissing.value)),
     reset: () => { action.reset(); for (const draft of drafts) draft.reset(); },
-    save: () => context.act(current(), { quiet: true,
-      undo: { action: { kind: 'set_goals', ...wholeGoals(goals.peek()) } } }),
+    save: () => context.act(current(), { quiet: true, undo: { action: goalsAction(goals.peek()) } }),
   });
 }

@@ -35,8 +35,8 @@ const save = (context, action, undo) => context.act(action, { quiet: true, undo:
 /** @param {Context} context */
 function limitsForm(context) {
   const { app } = context;
-  const down = createDraft(torrentPart(context, ({ limits }) => limits.down_per_s, null));
-  const up = createDraft(torrentPart(context, ({ limits }) => limits.up_per_s, null));
+  const down = createDraft(torrentPart(context, ({ limits }) => limits.down_per_s ?? null, null));
+  const up = createDraft(torrentPart(context, ({ limits }) => limits.up_per_s ?? null, null));
   const faults = signal(/** @type {Readonly<Record<string, boolean>>} */ ({}));
   /** @param {'down' | 'up'} name @param {typeof down} draft */
   const field = (name, draft) => rateField({
@@ -92,7 +92,8 @@ function labelsForm(context) {
     save: async () => {
       const [next, old] = [tagsDraft.value.peek(), tags.peek()];
       const added = next.filter((tag) => !old.includes(tag)), removed = old.filter((tag) => !next.includes(tag));
-      /** @param {readonly string[]} tags @param {'add_tags' | 'remove_tags'} kind @param {string} undo */
+      /** @typedef {'add_tags' | 'remove_tags'} Kind */
+      /** @param {string[]} tags @param {Kind} kind @param {Kind} undo */
       const change = (tags, kind, undo) => tags.length > 0 && save(context, { kind, tags }, { kind: undo, tags });
       await change(added, 'add_tags', 'remove_tags');
       await change(removed, 'remove_tags', 'add_tags');

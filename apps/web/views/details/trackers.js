@@ -22,7 +22,8 @@ import { fullUrlOf, parseAnnounceUrls, tiersOf } from './tracker_facts.js';
 const TRACKERS_MS = 3000;
 /** Text of a missing number, as the formatters have it. */
 const MISSING = '\u2014';
-const TONES = /** @type {const} */ ({ idle: 'neutral', announcing: 'info', working: 'ok', failing: 'danger' });
+/** @type {Readonly<Record<string, string>>} */
+const TONES = { idle: 'neutral', announcing: 'info', working: 'ok', failing: 'danger' };
 
 /** @param {Context} context */
 export function trackersView(context) {
@@ -42,7 +43,7 @@ export function trackersView(context) {
   return html`<div class="d-tab">
     <div class="d-toolbar"><span class="d-toolbar-text">${() => (data.value === null ? ''
       : app.t('details.tracker_count', { count: count.value }))}</span>
-      ${button({ label: () => app.t('action.reannounce'), icon: 'announce',
+      ${button({ label: () => app.t('action.reannounce'), icon: 'announce', iconOnly: app.isPhone.peek(),
         onClick: async () => { await context.act({ kind: 'reannounce' }); await refresh(); } })}
       ${button({ label: () => app.t('details.add_trackers'), icon: 'plus', pressed: isAdding,
         onClick: () => { isAdding.value = !isAdding.peek(); } })}
@@ -64,16 +65,20 @@ const onEscape = (close) => (event) => {
 function addForm({ context, refresh }, close) {
   const { app } = context;
   const text = signal('');
-  const fault = signal(/** @type {string | null} */ (null));
+  const isTried = signal(false);
+  const fault = () => {
+    const { wrong } = parseAnnounceUrls(text.value);
+    return isTried.value && wrong.length > 0 ? app.t('details.bad_url', { url: app.clean(wrong[0]) }) : null;
+  };
   const submit = async () => {
+    isTried.value = true;
     const { urls, wrong } = parseAnnounceUrls(text.peek());
-    fault.value = wrong.length > 0 ? app.t('details.bad_url', { url: app.clean(wrong[0]) }) : null;
     if (wrong.length > 0 || urls.length === 0) return;
     if (await context.act({ kind: 'edit_trackers', add: urls }, {
       quiet: true, undo: { action: { kind: 'edit_trackers', remove: urls } } })) close();
     await refresh();
   };
-  const form = /** @type {HTMLFormElement} */ (html`<form class="d-inline-form"
+  const form = /** @type {HTMLFormElement} */ (html`<form class="d-inline-form" novalidate
     @submit=${(/** @type {Event} */ event) => { event.preventDefault(); submit(); }}
     @keydown=${onEscape(close)}>
     ${textField({ label: () => app.t('details.announce_urls'), value: text, error: fault, multiline: true, rows: 3,
@@ -184,17 +189,20 @@ function editField(model, row) {
   const { app } = context;
   const old = edited.peek()?.url ?? '';
   const text = signal(old);
-  const fault = signal(/** @type {string | null} */ (null));
+  const isTried = signal(false);
+  const fault = () => (isTried.value && parseAnnounceUrls(text.value).urls.length !== 1
+    ? app.t('details.bad_url', { url: app.clean(text.value) }) : null);
   const close = () => { edited.value = null; };
   const submit = async () => {
     const { urls } = parseAnnounceUrls(text.peek());
-    if (urls.length !== 1) return void (fault.value = app.t('details.bad_url', { url: app.clean(text.peek()) }));
+    isTried.value = true;
+    if (urls.length !== 1) return;
     if (urls[0] === old) return close();
     if (await context.act({ kind: 'edit_trackers', replace: { [old]: urls[0] } }, {
       quiet: true, undo: { action: { kind: 'edit_trackers', replace: { [urls[0]]: old } } } })) close();
     await refresh();
   };
-  const form = /** @type {HTMLFormElement} */ (html`<form class="d-edit-url"
+  const form = /** @type {HTMLFormElement} */ (html`<form class="d-edit-url" novalidate
     @submit=${(/** @type {Event} */ event) => { event.preventDefault(); submit(); }}
     @keydown=${onEscape(close)}>
     ${textField({ label: () => app.t('details.announce_url_of', { name: row.value.tracker.url }), hideLabel: true,

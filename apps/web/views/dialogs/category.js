@@ -8,7 +8,7 @@ import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { isCategory, tidyCategory } from '../../ui/tag_text.js';
 import { categoryField } from '../add/options_view.js';
-import { commonValue, groupByAction } from './changes.js';
+import { changeOf, commonValue, groupByAction } from './changes.js';
 import { apply, footerLink, loaded, mixedHint, subject, torrentsOf } from './common.js';
 
 /** @param {App} app @param {readonly number[]} ids */
@@ -43,7 +43,7 @@ export async function openCategory(app, ids) {
         await app.api.putCategory(category, {});
       }
       const undo = groupByAction(torrents, (torrent) => ({ kind: 'set_category', category: torrent.category }));
-      if (!(await apply(app, [{ ids: [...ids], action: { kind: 'set_category', category } }], undo))) return false;
+      if (!(await apply(app, [changeOf(ids, { kind: 'set_category', category })], undo))) return false;
       app.refreshLabels();
       return true;
     },

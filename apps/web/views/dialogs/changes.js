@@ -7,6 +7,9 @@
 /** Maximum length of an announce URL, in characters. */
 const MAX_URL = 4096;
 
+/** Returns one action on torrents. @param {readonly number[]} ids @param {Action} action @returns {Change} */
+export const changeOf = (ids, action) => ({ ids: [...ids], action });
+
 /** Groups torrents by the action that `actionOf` returns; null leaves a torrent out.
  *  @template {{ id: number }} T @param {readonly T[]} torrents @param {(torrent: T) => Action | null} actionOf
  *  @returns {Change[]} */

@@ -1,6 +1,6 @@
 /** Goals of seeding as they are typed and stored. */
 
-/** @import { Goal, Goals } from '../../types.js' */
+/** @import { Action, Goal, Goals } from '../../types.js' */
 
 /** Largest ratio that the daemon takes. */
 const MAX_RATIO = 4_000_000;
@@ -34,6 +34,9 @@ export function validGoals(stored) {
     ratio: validGoal(goals.ratio), seeding_s: validGoal(goals.seeding_s), idle_s: validGoal(goals.idle_s), action,
   };
 }
+
+/** Returns the action that sets all goals. @param {unknown} goals @returns {Action} */
+export const goalsAction = (goals) => ({ kind: 'set_goals', ...validGoals(goals) });
 
 /** True if the category and the settings decide everything. @param {Goals} goals */
 export function isInherited(goals) {

@@ -1,15 +1,15 @@
 /** Dialog for the goals of torrents. */
 
 /** @import { App } from '../../app.js' */
-/** @import { Detail, Goals } from '../../types.js' */
+/** @import { Detail } from '../../types.js' */
 
 import { html } from '../../base/html.js';
 import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { inParallel } from '../add/batches.js';
-import { commonValue, groupByAction } from './changes.js';
+import { changeOf, commonValue, groupByAction } from './changes.js';
 import { apply, loaded, subject } from './common.js';
-import { validGoals } from './goal_text.js';
+import { goalsAction, validGoals } from './goal_text.js';
 import { goalsFields } from './goals_fields.js';
 
 /** Number of torrents whose goals are read, each by a request of its own. */
@@ -38,8 +38,7 @@ export async function openGoals(app, ids) {
     const note = isMixed ? 'goal_edit.mixed' : known.length === 0 ? 'goal_edit.for_all' : null;
     return html`<div class="a-form">${subject(app, known, ids.length)}
       ${note && html`<p class="a-note">${() => app.t(note)}</p>`}
-      ${goalsFields({ app, value: goals })}
-      <p class="a-note">${() => app.t('goal_edit.hint')}</p></div>`;
+      ${goalsFields({ app, value: goals })}</div>`;
   };
 
   await formDialog({
@@ -48,9 +47,8 @@ export async function openGoals(app, ids) {
     submit: { label: () => app.t('dialog.save') },
     onSubmit: () => {
       if (torrents === null) return false;
-      const action = (/** @type {Goals} */ chosen) => ({ kind: 'set_goals', ...validGoals(chosen) });
-      const undo = groupByAction(torrents, (torrent) => action(torrent.goals));
-      return apply(app, [{ ids: [...ids], action: action(goals.peek()) }], undo);
+      const undo = groupByAction(torrents, (torrent) => goalsAction(torrent.goals));
+      return apply(app, [changeOf(ids, goalsAction(goals.peek()))], undo);
     },
   }).closed;
 }

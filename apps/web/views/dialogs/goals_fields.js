@@ -14,11 +14,13 @@ import { GOAL_NAMES, parseRatio, validGoals } from './goal_text.js';
 /** Values that are proposed when a goal is turned on. @type {Record<GoalName, number>} */
 const PROPOSED = { ratio: 2, seeding_s: 7 * 86_400, idle_s: 86_400 };
 
-/** Creates fields for goals. They are written only while all are valid.
- *  @param {{ app: App, value: Signal<Required<Goals>> }} options */
-export function goalsFields({ app, value }) {
+/** @typedef {'goal_edit.inherit' | 'goal_edit.inherit_above' | 'goal_edit.inherit_settings'} Inherit */
+
+/** Creates fields for goals. They are written only while all are valid. `inherit` tells what decides otherwise.
+ *  @param {{ app: App, value: Signal<Required<Goals>>, inherit?: () => Inherit }} options */
+export function goalsFields({ app, value, inherit = () => 'goal_edit.inherit' }) {
   const start = validGoals(value.peek());
-  const goals = GOAL_NAMES.map((name) => goalField(app, name, start[name]));
+  const goals = GOAL_NAMES.map((name) => goalField(app, name, start[name], inherit));
   const action = signal(start.action ?? '');
   effect(() => {
     const [ratio, seeding_s, idle_s] = goals.map(({ read }) => read());
@@ -26,7 +28,7 @@ export function goalsFields({ app, value }) {
     value.value = { ratio, seeding_s, idle_s, action: validGoals({ action: action.value }).action };
   });
   const actions = () => [
-    { value: '', label: app.t('goal_edit.action_inherit') }, { value: 'stop', label: app.t('goal_edit.action_stop') },
+    { value: '', label: app.t(inherit()) }, { value: 'stop', label: app.t('goal_edit.action_stop') },
     { value: 'remove', label: app.t('goal_edit.action_remove') },
     { value: 'remove_with_data', label: app.t('goal_edit.action_remove_with_data') },
   ];
@@ -36,8 +38,8 @@ export function goalsFields({ app, value }) {
       <span>${() => app.t('goal_edit.data_lost')}</span></p>`)}</div>`;
 }
 
-/** @param {App} app @param {GoalName} name @param {Required<Goals>[GoalName]} start */
-function goalField(app, name, start) {
+/** @param {App} app @param {GoalName} name @param {Required<Goals>[GoalName]} start @param {() => Inherit} inherit */
+function goalField(app, name, start, inherit) {
   const mode = signal(typeof start === 'object' ? 'at' : start);
   const number = typeof start === 'object' ? start.at : PROPOSED[name];
   const seconds = signal(/** @type {number | null} */ (number));
@@ -47,12 +49,12 @@ function goalField(app, name, start) {
   const fault = () => (mode.value === 'at' && parseRatio(ratio.value, app.f().decimal) === null
     ? app.t('goal_edit.ratio_fault') : null);
   const options = () => [
-    { value: 'inherit', label: app.t('goal_edit.inherit') },
+    { value: 'inherit', label: app.t(inherit()) },
     { value: 'unlimited', label: app.t('goal_edit.unlimited') },
     { value: 'at', label: app.t('goal_edit.at') },
   ];
   const field = () => (name === 'ratio'
-    ? withValidity(textField({ label, hideLabel: true, value: ratio, error: fault, dir: 'ltr' }), fault)
+    ? textField({ label, hideLabel: true, value: ratio, error: fault, dir: 'ltr' })
     : durationField({
       app, label, hideLabel: true, value: seconds, isRequired: true,
       onFault: (next) => { isValid.value = next === null; },
@@ -68,14 +70,4 @@ function goalField(app, name, start) {
       return at === null ? null : { at };
     },
   };
-}
-
-/** Makes a field invalid for its form while it has a fault.
- *  @param {HTMLElement} field @param {() => string | null} fault */
-export function withValidity(field, fault) {
-  const input = /** @type {HTMLInputElement} */ (field.querySelector('input, textarea'));
-  effect(() => input.setCustomValidity(fault() ?? ''));
-  // The field would take any fault for a missing text.
-  field.addEventListener('invalid', (event) => { if (input.validity.customError) event.stopPropagation(); }, true);
-  return field;
 }

@@ -7,7 +7,7 @@ import { html } from '../../base/html.js';
 import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { rateField } from '../../ui/fields.js';
-import { changedLimits, commonValue, groupByAction } from './changes.js';
+import { changeOf, changedLimits, commonValue, groupByAction } from './changes.js';
 import { apply, loaded, subject, torrentsOf } from './common.js';
 
 /** @param {App} app @param {readonly number[]} ids */
@@ -48,8 +48,8 @@ export async function openLimits(app, ids) {
       if (torrents === null) return false;
       const change = { down: kept.down ? undefined : down.peek(), up: kept.up ? undefined : up.peek() };
       if (torrents.length === 0) {
-        const action = { kind: 'set_limits', down_per_s: change.down ?? null, up_per_s: change.up ?? null };
-        return apply(app, [{ ids: [...ids], action }]);
+        const limits = { down_per_s: change.down ?? null, up_per_s: change.up ?? null };
+        return apply(app, [changeOf(ids, { kind: 'set_limits', ...limits })]);
       }
       const changes = groupByAction(torrents, ({ limits }) =>
         ({ kind: 'set_limits', ...changedLimits(limits, change) }));

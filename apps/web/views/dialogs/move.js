@@ -9,9 +9,8 @@ import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { folderState, pathField, rememberFolder, spaceWarning } from '../../ui/path.js';
 import { isAbsolute, tidyPath } from '../../ui/path_text.js';
-import { commonValue, groupByAction } from './changes.js';
+import { changeOf, commonValue, groupByAction } from './changes.js';
 import { apply, loaded, subject, torrentsOf } from './common.js';
-import { withValidity } from './goals_fields.js';
 
 /** @param {App} app @param {readonly number[]} ids */
 export async function openMove(app, ids) {
@@ -37,7 +36,7 @@ export async function openMove(app, ids) {
       const moved = torrents.length > 0 ? others.map(({ id }) => id) : [...ids];
       if (moved.length === 0) return true;
       const undo = groupByAction(others, (torrent) => ({ kind: 'move', dir: torrent.dir }));
-      if (!(await apply(app, [{ ids: moved, action: { kind: 'move', dir: target } }], undo))) return false;
+      if (!(await apply(app, [changeOf(moved, { kind: 'move', dir: target })], undo))) return false;
       rememberFolder(app, target);
       return true;
     },
@@ -47,17 +46,15 @@ export async function openMove(app, ids) {
 /** @param {App} app @param {number} count @param {readonly Torrent[]} torrents @param {Signal<string>} dir */
 function content(app, count, torrents, dir) {
   const state = folderState(app, dir);
-  const fault = () => (dir.value.trim() === '' || !isAbsolute(dir.value.trim()) ? app.t('input.absolute') : null);
   // Moving within a disk needs no space; whether it is the same is known to the server only.
   const needed = () => torrents.filter((torrent) => torrent.dir !== tidyPath(dir.value))
     .reduce((sum, { size_bytes, left_bytes }) => sum + Math.max(0, size_bytes - left_bytes), 0);
   const isMixed = torrents.length > 1 && commonValue(torrents, (torrent) => torrent.dir) === undefined;
   return html`<div class="a-form">${subject(app, torrents, count)}
-    ${withValidity(pathField({
-      app, label: () => app.t('move.dir'), value: dir, state, autofocus: true,
-      error: () => (dir.value === '' ? null : fault()),
+    ${pathField({
+      app, label: () => app.t('move.dir'), value: dir, state, required: true, autofocus: true,
       help: () => (isMixed ? app.t('move.mixed') : ''),
-    }), fault)}
+    })}
     ${spaceWarning({ app, state, needed })}
     <p class="a-note">${() => app.t('move.hint')}</p></div>`;
 }

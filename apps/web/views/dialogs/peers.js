@@ -2,13 +2,11 @@
 
 /** @import { App } from '../../app.js' */
 
-import { html } from '../../base/html.js';
 import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { textField } from '../../ui/fields.js';
-import { parsePeers } from './changes.js';
+import { changeOf, parsePeers } from './changes.js';
 import { apply } from './common.js';
-import { withValidity } from './goals_fields.js';
 
 /** @param {App} app @param {readonly number[]} ids */
 export async function openPeers(app, ids) {
@@ -20,15 +18,15 @@ export async function openPeers(app, ids) {
   };
   await formDialog({
     title: () => app.t('peer_add.title', { count: ids.length }), size: 'small',
-    body: () => html`${withValidity(textField({
+    body: () => textField({
       label: () => app.t('peer_add.label'), value: text, multiline: true, rows: 5, required: true, autofocus: true,
-      dir: 'ltr',
-      placeholder: '192.0.2.1:6881\n[2001:db8::1]:6881', help: () => app.t('peer_add.hint'), error: fault,
-    }), fault)}`,
+      dir: 'ltr', placeholder: '192.0.2.1:6881\n[2001:db8::1]:6881', error: fault,
+      help: () => app.t('peer_add.hint'),
+    }),
     submit: { label: () => app.t('peer_add.submit') },
     onSubmit: () => {
       const { peers } = parsePeers(text.peek());
-      return apply(app, [{ ids: [...ids], action: { kind: 'add_peers', peers } }]);
+      return apply(app, [changeOf(ids, { kind: 'add_peers', peers })]);
     },
   }).closed;
 }

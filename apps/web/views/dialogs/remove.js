@@ -2,7 +2,8 @@
 
 /** @import { App } from '../../app.js' */
 /** @import { Signal } from '../../base/signal.js' */
-/** @import { Torrent } from '../../types.js' */
+/** @import { RemoveInit } from '../../dialogs.js' */
+/** @import { DataChoice, Torrent } from '../../types.js' */
 
 import { html, when } from '../../base/html.js';
 import { signal } from '../../base/signal.js';
@@ -12,15 +13,13 @@ import { icon } from '../../ui/icons.js';
 import { loaded, subject, torrentsOf } from './common.js';
 import { MAX_KEPT, keepTorrents, restoreTorrents } from './restore.js';
 
-/** @typedef {'keep' | 'trash' | 'delete'} Choice */
-
-/** @param {App} app @param {readonly number[]} ids */
-export async function openRemove(app, ids) {
+/** @param {App} app @param {readonly number[]} ids @param {RemoveInit} [init] */
+export async function openRemove(app, ids, { withData = false } = {}) {
   if (ids.length === 0) return;
   // The last choice is proposed, except the one that loses data.
   const last = app.prefs.define('removeData', /** @type {'keep' | 'trash'} */ ('keep'), (value) =>
     (value === 'trash' ? 'trash' : 'keep'));
-  const choice = signal(/** @type {string} */ (last.peek()));
+  const choice = signal(/** @type {string} */ (withData ? 'delete' : last.peek()));
   let torrents = /** @type {Torrent[]} */ ([]);
   const isDeleting = () => choice.value === 'delete';
 
@@ -39,7 +38,7 @@ export async function openRemove(app, ids) {
     }),
     submit: { label: () => app.t(isDeleting() ? 'remove.submit_delete' : 'remove.submit') },
     onSubmit: async () => {
-      const data = /** @type {Choice} */ (choice.peek());
+      const data = /** @type {DataChoice} */ (choice.peek());
       if (data === 'delete' && !(await confirmDelete(app, ids.length, torrents))) return false;
       if (data !== 'delete') last.value = data;
       return remove(app, ids, data);
@@ -84,7 +83,7 @@ function confirmDelete(app, count, torrents) {
   });
 }
 
-/** @param {App} app @param {readonly number[]} ids @param {Choice} data */
+/** @param {App} app @param {readonly number[]} ids @param {DataChoice} data */
 async function remove(app, ids, data) {
   const kept = data === 'keep' ? await keepTorrents(app, ids) : null;
   const result = await app.act(ids, { kind: 'remove', data }, { quiet: true });

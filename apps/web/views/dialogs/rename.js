@@ -5,8 +5,8 @@
 import { signal } from '../../base/signal.js';
 import { formDialog } from '../../ui/dialog.js';
 import { textField } from '../../ui/fields.js';
+import { changeOf } from './changes.js';
 import { apply, loaded } from './common.js';
-import { withValidity } from './goals_fields.js';
 
 /** Maximum length of a name, in bytes, as the daemon takes it. */
 const MAX_NAME = 1024;
@@ -25,10 +25,10 @@ export async function openRename(app, id) {
       render: (torrent) => {
         old = torrent.name;
         name.value = app.clean(torrent.name);
-        const field = withValidity(textField({
+        const field = textField({
           label: () => app.t('rename.name'), value: name, autofocus: true, error: fault,
           help: () => app.t('rename.hint'),
-        }), fault);
+        });
         queueMicrotask(() => field.querySelector('input')?.select());
         return field;
       },
@@ -38,8 +38,8 @@ export async function openRename(app, id) {
       const next = name.peek().trim();
       if (old === null) return false;
       if (next === old) return true;
-      const undo = [{ ids: [id], action: { kind: 'rename', name: old } }];
-      return apply(app, [{ ids: [id], action: { kind: 'rename', name: next } }], undo);
+      const rename = (/** @type {string} */ to) => [changeOf([id], { kind: 'rename', name: to })];
+      return apply(app, rename(next), rename(old));
     },
   }).closed;
 }

@@ -10,7 +10,7 @@ import { formDialog } from '../../ui/dialog.js';
 import { textField } from '../../ui/fields.js';
 import { isTag } from '../../ui/tag_text.js';
 import { uid } from '../../ui/values.js';
-import { countTags, groupByAction } from './changes.js';
+import { changeOf, countTags, groupByAction } from './changes.js';
 import { apply, loaded, subject, torrentsOf } from './common.js';
 
 /** @typedef {{ name: string, before: boolean | null, isNew: boolean }} Row `before` is null for some torrents. */
@@ -44,10 +44,9 @@ export async function openTags(app, ids) {
  *  @returns {{ changes: Change[], undo: Change[] }} */
 export function changesOf(ids, torrents, chosen) {
   const [added, removed] = [true, false].map((on) => [...chosen].flatMap(([tag, isOn]) => (isOn === on ? [tag] : [])));
-  const all = [...ids];
   const changes = [
-    ...(added.length > 0 ? [{ ids: all, action: { kind: 'add_tags', tags: added } }] : []),
-    ...(removed.length > 0 ? [{ ids: all, action: { kind: 'remove_tags', tags: removed } }] : []),
+    ...(added.length > 0 ? [changeOf(ids, { kind: 'add_tags', tags: added })] : []),
+    ...(removed.length > 0 ? [changeOf(ids, { kind: 'remove_tags', tags: removed })] : []),
   ];
   const undo = [
     ...groupByAction(torrents, ({ tags }) => {

@@ -9,9 +9,8 @@ import { button } from '../../ui/button.js';
 import { formDialog } from '../../ui/dialog.js';
 import { textField } from '../../ui/fields.js';
 import { inParallel } from '../add/batches.js';
-import { groupByAction, isTrackerUrl, parseTiers, tiersOf, tiersText, trackerAction } from './changes.js';
+import { changeOf, groupByAction, isTrackerUrl, parseTiers, tiersOf, tiersText, trackerAction } from './changes.js';
 import { MAX_READ, apply, loaded } from './common.js';
-import { withValidity } from './goals_fields.js';
 
 /** Number of different URLs with fields of their own. */
 const MAX_ROWS = 100;
@@ -43,11 +42,10 @@ async function editOne(app, id) {
       render: (trackers) => {
         old = tiersOf(trackers);
         text.value = tiersText(old);
-        return withValidity(textField({
+        return textField({
           label: () => app.t('tracker_edit.urls'), value: text, multiline: true, rows: 12, autofocus: true,
-          dir: 'ltr', error: fault,
-          help: () => app.t('tracker_edit.tiers_hint'),
-        }), fault);
+          dir: 'ltr', error: fault, help: () => app.t('tracker_edit.tiers_hint'),
+        });
       },
     }),
     submit: { label: () => app.t('dialog.save') },
@@ -55,7 +53,7 @@ async function editOne(app, id) {
       if (old === null) return false;
       const { tiers } = parseTiers(text.peek());
       if (JSON.stringify(tiers) === JSON.stringify(old)) return true;
-      const change = (/** @type {string[][]} */ set) => [{ ids: [id], action: { kind: 'edit_trackers', set } }];
+      const change = (/** @type {string[][]} */ set) => [changeOf([id], { kind: 'edit_trackers', set })];
       return apply(app, change(tiers), change(old));
     },
   }).closed;
@@ -103,8 +101,7 @@ async function editMany(app, ids) {
           .filter(([url, next]) => next !== '' && next !== url)),
       };
       if (known.length === 0) {
-        const action = { kind: 'edit_trackers', add: edit.add };
-        return edit.add.length === 0 || apply(app, [{ ids: [...ids], action }]);
+        return edit.add.length === 0 || apply(app, [changeOf(ids, { kind: 'edit_trackers', add: edit.add })]);
       }
       const changes = groupByAction(known, ({ tiers }) => trackerAction(tiers.flat(), edit));
       const changed = new Set(changes.flatMap((change) => change.ids));
@@ -128,11 +125,10 @@ function rowsOf(known) {
 function manyContent(app, { rows, added, count, isKnown }) {
   const fault = () => tiersFault(app, added.value);
   return html`<div class="a-form">
-    ${withValidity(textField({
+    ${textField({
       label: () => app.t('tracker_edit.add'), value: added, multiline: true, rows: 3, autofocus: true, dir: 'ltr',
-      error: fault,
-      help: () => app.t('add_options.trackers_hint'),
-    }), fault)}
+      error: fault, help: () => app.t('add_options.trackers_hint'),
+    })}
     ${isKnown ? null : html`<p class="a-note">${() => app.t('tracker_edit.too_many', { count })}</p>`}
     ${rows.length > 0 && html`<fieldset class="a-group">
       <legend class="k-label">${() => app.t('tracker_edit.present')}</legend>
@@ -149,11 +145,10 @@ function trackerRow(app, { url, count, text }, total) {
   const note = () => (isRemoved.value ? app.t('tracker_edit.is_removed')
     : isChanged.value ? app.t('tracker_edit.is_replaced')
     : app.t('tracker_edit.on', { count, total: app.f().count(total) }));
-  const field = withValidity(textField({
+  const field = textField({
     label: () => app.t('tracker_edit.url', { url: app.clean(url) }), hideLabel: true, value: text, dir: 'ltr',
-    error: fault,
-    placeholder: app.clean(url),
-  }), fault);
+    error: fault, placeholder: app.clean(url),
+  });
   const toggle = () => { text.value = text.peek() === url ? '' : url; };
   return html`<li class="a-tracker" class:a-tracker-removed=${isRemoved}>${field}
     ${() => {

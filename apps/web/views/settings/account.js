@@ -57,12 +57,10 @@ function passwordCard(app, account, hasPassword, refresh) {
       const changed = await app.api.changeAccount({
         username: name || null, password: next.peek(), current_password: hasPassword() ? current.peek() : null,
       });
-      const password = next.peek();
       current.value = next.value = again.value = '';
       isTried.value = false;
       app.toasts.show({ text: app.t('account.changed'), kind: 'success' });
-      // The change has ended this session too.
-      if (isWebSession(app)) await app.logIn({ username: changed.username, password });
+      app.prefs.username.value = changed.username;
       refresh();
     } catch (cause) {
       const isWrong = cause instanceof ApiError && cause.kind === 'unauthorized';
@@ -88,12 +86,6 @@ function passwordCard(app, account, hasPassword, refresh) {
         kind: 'primary', type: 'submit' })}<span class="p-help">${() => app.t('account.ends_sessions')}</span></div>
     </form>`,
   });
-}
-
-/** @param {App} app */
-function isWebSession(app) {
-  const session = app.session.peek();
-  return session.kind === 'in' && session.state.by !== 'socket' && session.state.by !== 'token';
 }
 
 /** @param {App} app */

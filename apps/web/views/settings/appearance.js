@@ -8,20 +8,16 @@
 
 import { html } from '../../base/html.js';
 import { effect, signal } from '../../base/signal.js';
-import { loadPart } from '../../dialogs.js';
 import { LOCALES } from '../../i18n.js';
+import { THEMES } from '../../prefs.js';
 import { DENSITIES } from '../../query.js';
 import { button } from '../../ui/button.js';
 import { icon } from '../../ui/icons.js';
 import { uid } from '../../ui/values.js';
+import { THEME_ICONS } from '../user_menu.js';
 import { card } from './parts.js';
 
-/** @typedef {import('../../prefs.js').Theme} Theme */
 /** @template {string} T @typedef {{ value: T, label: () => string, icon?: IconName }} Choice */
-
-/** @type {readonly { value: Theme, icon: IconName }[]} */
-const THEMES = [{ value: 'auto', icon: 'settings' }, { value: 'light', icon: 'sun' }, { value: 'dark', icon: 'moon' },
-  { value: 'contrast', icon: 'contrast' }];
 
 /** @param {App} app */
 export function appearancePage(app) {
@@ -30,7 +26,7 @@ export function appearancePage(app) {
   return html`<div class="p-appearance">
     <div class="p-card">
       ${segments({ label: () => app.t('appearance.theme'), value: app.prefs.theme,
-        options: THEMES.map((theme) => ({ ...theme, label: () => app.t(`appearance.${theme.value}`) })),
+        options: THEMES.map((value) => ({ value, icon: THEME_ICONS[value], label: () => app.t(`appearance.${value}`) })),
         onChoose: (theme) => { app.prefs.theme.value = theme; } })}
       ${languageField(app)}
       ${segments({ label: () => app.t('density.label'), help: () => app.t('appearance.density_help'), value: density,
@@ -103,12 +99,9 @@ function notificationsCard(app) {
 
 /** Way to the dialog that makes the browser open magnet links and torrent files here. @param {App} app */
 function handlersCard(app) {
-  const open = async () => {
-    const module = await loadPart(app, () => import('../add/handlers.js'));
-    await module?.registerHandlers(app);
-  };
   return card({
     title: () => app.t('appearance.handlers'), hint: () => app.t('appearance.handlers_help'),
-    actions: button({ label: () => app.t('appearance.handlers_open'), icon: 'magnet', onClick: open }), body: null,
+    actions: button({ label: () => app.t('appearance.handlers_open'), icon: 'magnet',
+      onClick: () => app.dialogs.handlers() }), body: null,
   });
 }

@@ -57,7 +57,7 @@ function categoryItem(app, row) {
       onSelect: () => remove(app, path) },
   ];
   return html`<li class="p-item" style:--depth=${() => String(row.value.depth)}>
-    <span class="p-item-icon">${icon('category')}</span>
+    <span class="p-item-icon">${icon('folder')}</span>
     <div class="p-item-main"><p class="p-item-title"><bdi>${() => app.clean(row.value.name)}</bdi></p>
       <p class="p-meta">${() => categoryFacts(app, row.value.category).map((fact) =>
         html`<span class="p-meta-part" dir="auto">${fact}</span>`)}</p></div>
@@ -76,36 +76,37 @@ function openCategoryForm(app, category, start = '') {
   const down = signal(category?.limits.down_per_s ?? null);
   const up = signal(category?.limits.up_per_s ?? null);
   const goals = signal(validGoals(category?.goals));
-  const error = signal(/** @type {string | null} */ (null));
+  const isTried = signal(false);
+  // The API would replace what is set for it.
+  const exists = () => !category && app.categories.value.some((known) => known.path === path.value.trim());
 
   formDialog({
     title: category ? app.t('categories.edit', { name: app.clean(category.path) }) : app.t('categories.add'),
     submit: { label: app.t('dialog.save') },
     async onSubmit() {
-      const target = path.value.trim();
-      // The API would replace what is set for it.
-      const exists = !category && app.categories.peek().some((known) => known.path === target);
-      error.value = exists ? app.t('categories.exists') : null;
-      if (exists) return false;
+      isTried.value = true;
+      if (exists()) return false;
       /** @type {CategoryEdit} */
       const edit = {
         save_path: savePath.value.trim() || null, limits: { down_per_s: down.value, up_per_s: up.value },
         goals: goals.value,
       };
-      await app.api.putCategory(target, edit);
+      await app.api.putCategory(path.value.trim(), edit);
       await app.refreshLabels();
       return true;
     },
     body: () => html`<div class="p-form">
       ${category ? null : textField({ label: app.t('categories.path'), value: path, required: true, autofocus: true,
-        help: app.t('categories.path_help'), error })}
+        help: app.t('categories.path_help'),
+        error: () => (isTried.value && exists() ? app.t('categories.exists') : null) })}
       ${pathField({ app, label: app.t('categories.save_path'), value: savePath,
         help: app.t('categories.save_path_help') })}
       <fieldset class="p-fieldset"><legend class="p-legend">${app.t('categories.limits')}</legend>
         <div class="p-form-row">${rateField({ app, label: app.t('limits.down'), value: down })}
           ${rateField({ app, label: app.t('limits.up'), value: up })}</div></fieldset>
       <fieldset class="p-fieldset"><legend class="p-legend">${app.t('categories.goals')}</legend>
-        ${goalsFields({ app, value: goals })}</fieldset></div>`,
+        ${goalsFields({ app, value: goals, inherit: () => (path.value.includes('/') ? 'goal_edit.inherit_above'
+          : 'goal_edit.inherit_settings') })}</fieldset></div>`,
   });
 }
 

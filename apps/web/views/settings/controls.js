@@ -10,9 +10,7 @@
 
 import { html } from '../../base/html.js';
 import { effect, signal, untracked } from '../../base/signal.js';
-import { comboField } from '../../ui/fields.js';
-import { folderState } from '../../ui/path.js';
-import { completions, joinPath, splitPath } from '../../ui/path_text.js';
+import { pathField } from '../../ui/path.js';
 import { choiceName, noneName, settingName } from './names.js';
 import { fieldText, isOptional, parseField } from './values.js';
 
@@ -50,10 +48,11 @@ function switchControl({ setting, edit, id, describedBy }) {
 /** @param {ControlContext} context */
 function choiceControl({ app, setting, edit, id, describedBy }) {
   const { key, kind } = setting.peek();
+  const words = kind.type === 'choice' ? kind.choices : [];
   const select = /** @type {HTMLSelectElement} */ (html`<select class="k-input k-select" id=${id}
     aria-describedby=${describedBy} @change=${async () => {
       if (!(await edit.save(select.value))) select.value = String(setting.peek().value);
-    }}>${(kind.choices ?? []).map((word) => html`<option value=${word}>${() => choiceName(app, key, word)}</option>`)}
+    }}>${words.map((word) => html`<option value=${word}>${() => choiceName(app, key, word)}</option>`)}
     </select>`);
   effect(() => { select.value = String(setting.value.value); });
   return select;
@@ -84,49 +83,31 @@ function listControl(context) {
     @keydown=${(/** @type {KeyboardEvent} */ event) => draft.onKey(event, event.ctrlKey || event.metaKey)}></textarea>`;
 }
 
-/** Field of a folder on the server, with completion. It also takes paths below the home folder of the daemon.
- *  @param {ControlContext} context */
+/** Field of a folder on the server, with completion. @param {ControlContext} context */
 function folderControl(context) {
   const { app, setting, edit, describedBy } = context;
   const { key } = setting.peek();
   const draft = createDraft(context);
-  const folder = folderState(app, draft.text);
-  const field = comboField({
-    label: () => settingName(app, key), hideLabel: true, value: draft.text, dir: 'ltr', onChoose: () => {},
-    placeholder: isOptional(setting.peek()) ? noneName(app, key, setting.peek().kind) : undefined,
-    suggestions: (text, abort) => foldersFor(app, text, abort),
-    help: () => folderText(app, folder.value),
+  const field = pathField({
+    app, label: () => settingName(app, key), hideLabel: true, value: draft.text, hasHome: true,
+    placeholder: () => (isOptional(setting.value) ? noneName(app, key, setting.value.kind) : ''),
   });
   /** @param {FocusEvent} event */
   const onLeave = (event) => {
     // The list of suggestions belongs to the field.
-    if (!wrapper.contains(/** @type {Node | null} */ (event.relatedTarget))) draft.commit();
+    const isInside = wrapper.contains(/** @type {Node | null} */ (event.relatedTarget));
+    if (!isInside && input.validity.valid) draft.commit();
   };
   /** @param {KeyboardEvent} event */
-  const onKey = (event) => { if (!event.defaultPrevented) draft.onKey(event, true); };
-  /** @type {HTMLElement} */
+  const onKey = (event) => {
+    if (!event.defaultPrevented) draft.onKey(event, input.validity.valid);
+  };
   const wrapper = /** @type {HTMLElement} */ (html`<div class="p-folder" @focusout=${onLeave}
     @keydown=${onKey}>${field}</div>`);
-  const input = wrapper.querySelector('input');
-  input?.setAttribute('aria-describedby', `${input.getAttribute('aria-describedby') ?? ''} ${describedBy}`.trim());
-  effect(() => { input?.classList.toggle('p-invalid', edit.state.value.kind === 'failed'); });
+  const input = /** @type {HTMLInputElement} */ (wrapper.querySelector('input'));
+  input.setAttribute('aria-describedby', `${input.getAttribute('aria-describedby') ?? ''} ${describedBy}`.trim());
+  effect(() => { input.classList.toggle('p-invalid', edit.state.value.kind === 'failed'); });
   return wrapper;
-}
-
-/** @param {App} app @param {string} text @param {AbortSignal} abort */
-async function foldersFor(app, text, abort) {
-  const parts = splitPath(text);
-  if (!parts) return [];
-  const { folders } = await app.api.folders(parts.dir, { signal: abort });
-  return completions(folders, parts.prefix).map((name) => joinPath(parts.dir, name)).map((path) =>
-    ({ value: `${path}/`, label: app.clean(path) }));
-}
-
-/** @param {App} app @param {import('../../ui/path.js').FolderState} state */
-function folderText(app, { kind, folder }) {
-  if (!folder || kind === 'none' || kind === 'unknown' || folder.free_bytes === null) return '';
-  const free = app.t('status.free', { size: app.f().size(folder.free_bytes) });
-  return kind === 'missing' ? `${app.t('edit.folder_missing')} ${free}` : free;
 }
 
 /** @param {ControlContext} context */
@@ -180,14 +161,16 @@ function createDraft({ app, setting, edit }) {
 
 /** Returns a fault in words. @param {App} app @param {Setting} setting @param {import('./values.js').Fault} fault */
 function faultText(app, { kind }, fault) {
-  const format = app.f();
+  if (kind.type === 'count' && fault === 'count') {
+    return app.t('edit.fault_count', { min: app.f().count(kind.min), max: app.f().count(kind.max) });
+  }
+  if (kind.type === 'time' && fault === 'time') {
+    return app.t('edit.fault_time', { min: fieldText(kind, kind.min_s), max: fieldText(kind, kind.max_s) });
+  }
   switch (fault) {
-    case 'number': case 'unit': case 'range': case 'zero': return app.t(`input.${fault}`);
-    case 'count': return app.t('edit.fault_count', { min: format.count(kind.min ?? 0), max: format.count(kind.max) });
-    case 'time': return app.t('edit.fault_time', {
-      min: fieldText(kind, kind.min_s ?? 0), max: fieldText(kind, kind.max_s ?? 0),
-    });
+    case 'unit': case 'range': case 'zero': return app.t(`input.${fault}`);
     case 'ratio': return app.t('edit.fault_ratio');
     case 'missing': return app.t('edit.fault_missing');
+    default: return app.t('input.number');
   }
 }

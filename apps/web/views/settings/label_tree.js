@@ -43,9 +43,9 @@ export const subtree = (categories, path) =>
 export function categoryFacts(app, { torrents, effective_save_path, limits, goals }) {
   const facts = [app.t('categories.torrents', { count: torrents })];
   if (effective_save_path !== null) facts.push(app.clean(effective_save_path));
-  if (limits.down_per_s !== null || limits.up_per_s !== null) {
-    const [down, up] = [rateName(app, limits.down_per_s), rateName(app, limits.up_per_s)];
-    facts.push(app.t('categories.limits_of', { down, up }));
+  const { down_per_s: down = null, up_per_s: up = null } = limits;
+  if (down !== null || up !== null) {
+    facts.push(app.t('categories.limits_of', { down: rateName(app, down), up: rateName(app, up) }));
   }
   /** @param {Goal | undefined} goal @param {(value: number) => string} format */
   const goalText = (goal, format) => (typeof goal === 'object' ? format(goal.at) : app.t('categories.no_goal'));

@@ -1,7 +1,7 @@
 /** Choice between the normal and the alternative limits, and the way to the schedule. */
 
 /** @import { ReadonlySignal } from '../../base/signal.js' */
-/** @import { AlternativeLimits, Setting } from '../../types.js' */
+/** @import { LimitsChoice, Setting } from '../../types.js' */
 /** @import { App } from '../../app.js' */
 /** @import { SettingsContext } from './settings.js' */
 
@@ -17,13 +17,13 @@ const POLL_MS = 5000;
 
 /** Choice of the limits, which others may change too. @param {App} app */
 export function createAlternative(app) {
-  const chosen = signal(/** @type {AlternativeLimits | null} */ (null));
+  const chosen = signal(/** @type {LimitsChoice | null} */ (null));
   const { data, error, refresh } = poll((abort) => app.api.alternativeLimits({ signal: abort }), POLL_MS);
   let changes = 0;
   effect(() => { const limits = data.value?.limits; if (limits && changes === 0) chosen.value = limits; });
   return {
-    chosen: /** @type {ReadonlySignal<AlternativeLimits | null>} */ (chosen), error, refresh,
-    /** @param {AlternativeLimits} limits */
+    chosen: /** @type {ReadonlySignal<LimitsChoice | null>} */ (chosen), error, refresh,
+    /** @param {LimitsChoice} limits */
     async choose(limits) {
       const before = chosen.peek();
       chosen.value = limits;
@@ -43,7 +43,7 @@ export function limitsInForce({ app, draft, open }) {
   const { chosen, choose } = createAlternative(app);
   const name = uid();
   const count = computed(() => draft.entries.value.length);
-  /** @param {AlternativeLimits} value @param {'schedule' | 'on' | 'off'} key */
+  /** @param {LimitsChoice} value @param {'schedule' | 'on' | 'off'} key */
   const option = (value, key) => html`<div class="k-radio">
     <input type="radio" name=${name} id=${`${name}-${key}`} .checked=${() => chosen.value === value}
       ?disabled=${() => chosen.value === null} aria-describedby=${`${name}-${key}-help`}

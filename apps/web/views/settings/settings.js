@@ -124,14 +124,14 @@ function pendingNote(app, settings) {
 function opened(context, key) {
   const { app, store } = context;
   return untracked(() => {
-    const heading = /** @type {HTMLElement} */ (html`<h2 class="p-title" tabindex="-1"
-      aria-level=${() => (app.isPhone.value ? '1' : '2')}>${() =>
+    const heading = /** @type {HTMLElement} */ (html`<h2 class="p-title" tabindex="-1">${() =>
       sectionName(app, key)}</h2>`);
     if (app.isPhone.peek() && app.section.peek() !== null) queueMicrotask(() => heading.focus());
     const own = () => (store.settings.value ?? []).filter((setting) =>
       setting.section === key && !isElsewhere(setting));
     const hasSettings = computed(() => own().length > 0);
     return html`<div class="p-section">
+      ${when(app.isPhone, () => html`<h1 class="k-hidden">${() => app.t('settings.title')}</h1>`)}
       <div class="p-head">${when(app.isPhone, () => button({ label: () => app.t('settings.back'), icon: 'chevron',
         iconOnly: true, kind: 'ghost', onClick: () => app.goTo('settings') }))}${heading}</div>
       ${PAGES[key]?.(context)}

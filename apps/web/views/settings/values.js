@@ -17,11 +17,11 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
 /** Returns true if a setting may have no value. The kind `rate` does not say it; then the default does.
  *  @param {Pick<Setting, 'kind' | 'default'>} setting */
-export const isOptional = (setting) =>
-  setting.kind.is_optional ?? (setting.kind.type === 'ratio' || setting.default === null);
+export const isOptional = ({ kind, default: usual }) =>
+  ('is_optional' in kind ? kind.is_optional : kind.type === 'ratio' || usual === null);
 
 /** Returns the word for no value in the configuration file. @param {Kind} kind */
-export const noneWord = (kind) => ({ rate: 'unlimited', time: 'never' }[kind.type] ?? 'none');
+export const noneWord = ({ type }) => (type === 'rate' ? 'unlimited' : type === 'time' ? 'never' : 'none');
 
 /** Returns a value for a text field; empty for no value. @param {Kind} kind @param {SettingValue} value */
 export function fieldText(kind, value) {
@@ -52,15 +52,15 @@ export function parseField(setting, text, decimal = '.') {
     return isNumber ? value(number) : { value: null, fault: 'ratio' };
   }
   const { number, isNumber } = numberOf(trimmed, /^\d{1,15}$/);
-  return isNumber ? inRange(number, kind.min, kind.max, 'count') : { value: null, fault: 'count' };
+  const { min, max } = kind.type === 'count' ? kind : { min: 0, max: MAX_COUNT };
+  return isNumber ? inRange(number, min, max, 'count') : { value: null, fault: 'count' };
 }
 
 /** @param {SettingValue} value @returns {Parsed} */
 const value = (value) => ({ value, fault: null });
 
-/** @param {number} number @param {number | undefined} min @param {number | undefined} max @param {Fault} fault
- *  @returns {Parsed} */
-const inRange = (number, min = 0, max = MAX_COUNT, fault) =>
+/** @param {number} number @param {number} min @param {number} max @param {Fault} fault @returns {Parsed} */
+const inRange = (number, min, max, fault) =>
   number < min || number > max ? { value: null, fault } : value(number);
 
 /** Parses a number, also with Arabic digits. @param {string} text @param {RegExp} pattern */

@@ -49,8 +49,8 @@ export function watchSelection({ app, cursor }) {
     const view = app.view.peek();
     if (selection.list().every((id) => live.row(id))) return;
     try {
-      const { torrents } = await app.api.list(toQuery(view));
-      if (view === app.view.peek()) selection.keep(torrents.map(({ id }) => id));
+      const ids = await app.api.ids(toQuery(view));
+      if (view === app.view.peek()) selection.keep(ids);
     } catch { /* An action on them will say what is wrong. */ }
   };
   effect(() => {

@@ -31,8 +31,7 @@ export function createSelector({ app, cursor }) {
     const { signal } = (request = new AbortController());
     try {
       const query = toQuery(app.view.peek(), { offset: start, limit: end - start + 1 });
-      const { torrents } = await app.api.list(query, { signal });
-      app.selection.range(torrents.map(({ id }) => id), adds);
+      app.selection.range(await app.api.ids(query, { signal }), adds);
     } catch (error) { if (!signal.aborted) app.fail(error); }
   };
 

@@ -6,7 +6,7 @@
 import { html, when } from '../../base/html.js';
 import { computed } from '../../base/signal.js';
 import { COLUMNS, COLUMN_ORDER } from '../../columns.js';
-import { canRun, commandOf, runCommand, summaryOfIds } from '../../commands.js';
+import { canRun, commandOf, runCommand, selectionSummary } from '../../commands.js';
 import { keyText } from '../../keyboard.js';
 import { DENSITIES, sortBy } from '../../query.js';
 import { button } from '../../ui/button.js';
@@ -23,7 +23,7 @@ export const toolbar = (app) => html`<div class="t-toolbar">
 
 /** @param {App} app */
 function tools(app) {
-  const summary = computed(() => summaryOfIds(app, [...app.selection.ids.value]));
+  const summary = computed(() => selectionSummary(app));
   /** @param {string} id */
   const action = (id) => {
     const command = commandOf(id);
