@@ -10,6 +10,7 @@
 //! `denied` is a refusal.
 
 mod account;
+mod clock;
 mod credentials;
 mod denied;
 mod forwarded;

@@ -1,11 +1,12 @@
 //! Decisions about requests, and sessions.
 
+use super::clock::now_unix_s;
 use super::credentials::{Credentials, cookies, credentials};
 use super::denied::{Challenge, Denied};
 use super::request::{Connection, FETCH_MODE, Source, examine};
 use super::secret::Digest;
 use super::sessions::CODE_TIME;
-use super::shared::{Access, Caller, Pass, closed, now_unix_s, random};
+use super::shared::{Access, Caller, Pass, closed, random};
 use axum::http::Method;
 use axum::http::request::Parts;
 use std::net::IpAddr;

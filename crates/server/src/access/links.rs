@@ -3,9 +3,10 @@
 //! The signature covers the path and the time, and the generation of the account: a new password ends all links, and so
 //! does the end of the process, which has the key.
 
+use super::clock::now_unix_s;
 use super::denied::Denied;
 use super::secret::Digest;
-use super::shared::{Access, now_unix_s};
+use super::shared::Access;
 use axum::http::Method;
 use axum::http::request::Parts;
 use ztor_api::{DownloadLink, ProblemKind};

@@ -152,9 +152,3 @@ pub(super) fn random() -> Result<String, Denied> {
         Denied::new(ProblemKind::Internal, "the system has no random numbers; the log says why")
     })
 }
-
-/// Returns the time in seconds since 1970.
-pub(super) fn now_unix_s() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs())
-}

@@ -1,10 +1,10 @@
 //! State of access control.
 
+use super::clock::now_unix_s;
 use super::limiter::Limiter;
 use super::password::{self, Hash};
 use super::secret::Digest;
 use super::sessions::Sessions;
-use super::shared::now_unix_s;
 use super::tokens::Tokens;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Changes of tokens.
 
+use super::clock::now_unix_s;
 use super::denied::Denied;
-use super::shared::{Access, now_unix_s, random};
+use super::shared::{Access, random};
 use super::tokens::{AddError, MAX_NAME, MAX_TOKENS, PREFIX, is_name};
 use ztor_api::{NewToken, ProblemKind, Token};
 
