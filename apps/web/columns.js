@@ -63,7 +63,8 @@ export function stateText(torrent, { t, f, clean }) {
   }
   if (isForced && TONES[shown] !== 'idle') parts.push(t('state.forced'));
   if (fault) parts.push(clean(fault.message));
-  else if (hasTrackerProblem(torrent)) parts.push(clean(problem ?? ''));
+  // What needs attention comes first: a narrow column cuts the rest.
+  else if (hasTrackerProblem(torrent)) return [t('state.tracker_error'), ...parts, clean(problem ?? '')].join(AND);
   return parts.join(AND);
 }
 
@@ -71,9 +72,9 @@ export function stateText(torrent, { t, f, clean }) {
  *  @typedef {Partial<ColumnDef> & Pick<ColumnDef, 'widthPx' | 'text'>} Draft */
 /** @type {Record<ColumnKey, Draft>} */
 const DRAFTS = {
-  name: { widthPx: 280, cell: 'name', isForeign: true, text: ({ name }, { clean }) => clean(name) },
+  name: { widthPx: 230, cell: 'name', isForeign: true, text: ({ name }, { clean }) => clean(name) },
   progress: { widthPx: 122, cell: 'progress', align: 'end', text: ({ progress }, { f }) => f.percent(progress) },
-  state: { widthPx: 140, cell: 'state', text: stateText },
+  state: { widthPx: 130, cell: 'state', text: stateText },
   size: { widthPx: 84, align: 'end', text: (row, { f }) => size(row.size_bytes, f) },
   total: { widthPx: 84, align: 'end', text: (row, { f }) => size(row.total_bytes, f) },
   left: { widthPx: 84, align: 'end', text: (row, { f }) => size(row.left_bytes, f) },

@@ -40,7 +40,7 @@ test('state_says_what_hinders_the_torrent', () => {
   assert.equal(state({}), 'Downloading');
   assert.equal(state({ is_forced: true }), 'Downloading · Forced');
   assert.equal(state({ state: 'paused', is_forced: true, tracker_error: 'down' }), 'Stopped');
-  assert.equal(state({ state: 'seeding', tracker_error: 'not\0found' }), 'Seeding · not\ufffdfound');
+  assert.equal(state({ state: 'seeding', tracker_error: 'not\0found' }), 'Tracker fails · Seeding · not\ufffdfound');
   assert.equal(state({ state: 'error', fault: { kind: 'io', message: 'disk full' } }), 'Error · disk full');
   assert.equal(state({ moving: { done_bytes: 1, total_bytes: 4 } }), 'Moving files 25.0%');
   assert.equal(state({ moving: { done_bytes: 0, total_bytes: 0 } }), 'Moving files');
@@ -61,9 +61,9 @@ test('narrow_windows_show_fewer_default_columns', () => {
 
 test('tracks_give_the_rest_to_the_name', () => {
   const columns = [{ key: 'name', widthPx: null }, { key: 'size', widthPx: 90 }];
-  assert.equal(tracksOf(columns), 'minmax(280px, 1fr) 90px');
+  assert.equal(tracksOf(columns), 'minmax(230px, 1fr) 90px');
   assert.equal(tracksOf(resized(columns, 'name', 200.4)), '200px 90px');
-  assert.equal(tracksOf(resized(columns, 'size', null)), 'minmax(280px, 1fr) 84px');
+  assert.equal(tracksOf(resized(columns, 'size', null)), 'minmax(230px, 1fr) 84px');
 });
 
 test('columns_move_and_toggle', () => {

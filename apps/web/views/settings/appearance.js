@@ -26,7 +26,8 @@ export function appearancePage(app) {
   return html`<div class="p-appearance">
     <div class="p-card">
       ${segments({ label: () => app.t('appearance.theme'), value: app.prefs.theme,
-        options: THEMES.map((value) => ({ value, icon: THEME_ICONS[value], label: () => app.t(`appearance.${value}`) })),
+        options: THEMES.map((value) =>
+          ({ value, icon: THEME_ICONS[value], label: () => app.t(`appearance.${value}`) })),
         onChoose: (theme) => { app.prefs.theme.value = theme; } })}
       ${languageField(app)}
       ${segments({ label: () => app.t('density.label'), help: () => app.t('appearance.density_help'), value: density,

@@ -56,7 +56,7 @@ const countText = (app) => html`<p class="t-count">${() => {
   const { count } = app.selection;
   const total = app.live.total.value;
   if (count.value > 0) return app.t('table.selected_of', { count: count.value, total: app.f().count(total) });
-  return app.live.shown.value ? app.t('list.total', { count: total }) : null;
+  return app.live.shown.value && !app.live.problem.value ? app.t('list.total', { count: total }) : null;
 }}</p><span class="k-hidden" role="status">${() =>
   (app.selection.count.value > 0 ? app.t('list.selected', { count: app.selection.count.value }) : null)}</span>`;
 
