@@ -292,6 +292,11 @@ impl Policy {
         Ok(())
     }
 
+    /// Returns the goals of a torrent alone.
+    pub fn own_goals(&self, key: TorrentKey) -> Option<Goals> {
+        self.torrents.get(&key).map(|torrent| torrent.goals)
+    }
+
     /// Returns the goals of a torrent, from all levels.
     pub fn goals(&self, key: TorrentKey) -> Option<Goals> {
         self.torrents.get(&key).map(|torrent| self.goals_of(torrent))

@@ -29,7 +29,7 @@ impl Daemon {
     /// The torrent is unknown.
     pub async fn detail(&self, key: TorrentKey) -> Result<Detail, DaemonError> {
         let known = self.with(|core| {
-            let of = core.view(key).map(|view| of_view(&view, core.manager().policy().goals(key)))?;
+            let of = core.view(key).map(|view| of_view(&view, core.manager().policy().own_goals(key)))?;
             let is_known = of.files.is_some();
             Some((of, is_known.then(|| core.handle(key)).flatten()))
         });

@@ -4,7 +4,7 @@ use super::Daemon;
 use crate::record::{Record, Size, bare_magnet};
 use std::time::Duration;
 use ztor_policy::{State, TorrentKey};
-use ztor_session::{InfoHashes, Magnet, TorrentState, TorrentStatus};
+use ztor_session::{InfoHashes, Magnet, TorrentState, TorrentStatus, TrackerState, TrackerStatus};
 
 /// Time between two rounds of changes.
 const ROUND: Duration = Duration::from_millis(200);
@@ -54,7 +54,10 @@ impl Daemon {
         let total = size_of(n);
         let record = Record {
             magnet: bare_magnet(hashes),
-            name: format!("{} #{n}", NAMES[usize::try_from(n % 8).unwrap_or_default()]),
+            name: match usize::try_from(n).ok().and_then(|n| NAMES.get(n)) {
+                Some(name) => (*name).to_owned(),
+                None => format!("{} #{n}", NAMES[usize::try_from(n % 8).unwrap_or_default()]),
+            },
             dir: format!(
                 "/srv/{}",
                 ["movies", "images", "books", "music"][usize::try_from(n % 4).unwrap_or_default()]
@@ -90,6 +93,23 @@ fn decision(n: u64) -> State {
     }
 }
 
+fn tracker(n: u64, turn: u64) -> TrackerStatus {
+    let hosts = ["tracker.example.org", "open.example.net", "private.example.com"];
+    TrackerStatus {
+        url: format!("https://{}/announce", hosts[usize::try_from(n % 3).unwrap_or_default()]),
+        tier: 0,
+        state: TrackerState::Working,
+        issue: None,
+        announces_in: Some(Duration::from_secs(turn % 1800)),
+        fails: 0,
+        peers: Some(50),
+        seeders: u32::try_from(turn % 500).ok(),
+        leechers: u32::try_from(turn % 200).ok(),
+        downloads: None,
+        reported: Default::default(),
+    }
+}
+
 /// Returns the status of a torrent after a number of changes.
 fn status(n: u64, turn: u64) -> TorrentStatus {
     let size = size_of(n);
@@ -100,6 +120,9 @@ fn status(n: u64, turn: u64) -> TorrentStatus {
     TorrentStatus {
         id: ztor_session::TorrentId::default(),
         state: match (runs, is_seed) {
+            _ if n % 97 == 5 => {
+                TorrentState::Checking { done: u32::try_from(turn % 100).unwrap_or_default(), total: 100 }
+            }
             (false, _) => TorrentState::Paused,
             (true, true) => TorrentState::Seeding,
             (true, false) => TorrentState::Downloading,
@@ -122,6 +145,6 @@ fn status(n: u64, turn: u64) -> TorrentStatus {
         seeding_for: Duration::from_secs(if is_seed { 1800 } else { 0 }),
         idle_for: None,
         moving: None,
-        trackers: Vec::new(),
+        trackers: vec![tracker(n, turn)],
     }
 }

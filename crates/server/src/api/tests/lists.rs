@@ -51,3 +51,15 @@ fn lists_are_filtered_by_folder_tags_groups_and_expressions() {
     assert_eq!((&counts["complete"], &counts["tracker_errors"]), (&json!(0), &json!(0)));
     assert_eq!(counts["dirs"], json!({ "/srv/images": 2, "/srv/texts": 1 }));
 }
+
+#[test]
+fn goals_in_detail_are_those_of_the_torrent_alone() {
+    let fixture = Fixture::start(&[("seed_ratio", "2"), ("goal_action", "remove")]);
+    add(&fixture, "1", "x", "/srv", &[]);
+    let goals = || fixture.ask(Ask::to("GET /torrents/1").local()).json()["goals"].clone();
+    assert_eq!((&goals()["ratio"], &goals()["action"]), (&json!("inherit"), &json!(null)));
+    let body = json!({ "torrents": ["id:1"], "action": { "kind": "set_goals", "ratio": { "at": 1.5 } } })
+        .to_string();
+    assert_eq!(fixture.ask(Ask::to("POST /torrents/actions").local().json(&body)).status, 200);
+    assert_eq!((&goals()["ratio"], &goals()["action"]), (&json!({ "at": 1.5 }), &json!(null)));
+}
