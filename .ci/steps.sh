@@ -40,8 +40,15 @@ install_packages() {
   retry apt-get install -y -qq --no-install-recommends "$@"
 }
 
-# Tests of the modules of the web UI, which need no browser and no package.
+# Tests of the modules of the web UI, which need no browser, and the check of the types in their comments.
 web_tests() {
   command -v node >/dev/null || install_packages nodejs npm
   npm --prefix apps/web test
+  retry npm --prefix tools/web ci --no-audit --no-fund
+  tools/web/node_modules/.bin/tsc -p apps/web
+}
+
+# Flows of the web UI in real browsers, with a real daemon and real swarms. Takes the path of ztor.
+browser_tests() {
+  timeout 900 env "ZTOR=$(realpath "$1")" npm --prefix tools/web test
 }

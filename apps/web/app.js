@@ -16,13 +16,15 @@ import { createRouter } from './router.js';
 import { createSelection } from './selection.js';
 import { cleanText } from './text.js';
 import { applyTheme, mediaSignal } from './theme.js';
+import { setLateReport } from './ui/dialog.js';
 import { errorText, setTexts } from './ui/texts.js';
 import { createToasts } from './ui/toast.js';
 
 /** @typedef {ReturnType<typeof createApp>} App */
 /** @typedef {{ kind: 'unknown', error?: unknown } | { kind: 'out', reason?: 'expired' | 'left' | 'link' }
  *    | { kind: 'in', state: LoginState }} Session Unknown with an error, if the server does not answer as it should. */
-/** @typedef {{ quiet?: boolean, undo?: { action: Action, label?: string } }} ActOptions */
+/** @typedef {{ action: Action, label?: string, after?: () => unknown }} Undo `after` is called when all is undone. */
+/** @typedef {{ quiet?: boolean, undo?: Undo }} ActOptions */
 
 /** Rows of a list that are requested at first. */
 const FIRST_WINDOW = { offset: 0, limit: 120 };
@@ -55,6 +57,7 @@ export function createApp({ base = basePath() } = {}) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
     toasts.show({ text: errorText(error), kind: 'error' });
   };
+  setLateReport(fail);
 
   /** Rows that the list needs; the table sets it as it scrolls, and the app follows them with the filters. */
   const window = signal(FIRST_WINDOW);
@@ -126,12 +129,15 @@ export function createApp({ base = basePath() } = {}) {
     if (changed.length > 0 && (undo || (!quiet && failed.length === 0))) {
       toasts.show({
         kind: 'success', text: t(done.length > 0 ? 'action.done' : 'action.under_way', { count: changed.length }),
-        action: undo && {
-          label: undo.label ?? t('action.undo'), run: () => act(changed, undo.action, { quiet: true }),
-        },
+        action: undo && { label: undo.label ?? t('action.undo'), run: () => revert(changed, undo) },
       });
     }
     return result;
+  };
+  /** @param {readonly number[]} ids @param {Undo} undo */
+  const revert = async (ids, { action, after }) => {
+    const result = await act(ids, action, { quiet: true });
+    if (result?.failed.length === 0) await after?.();
   };
 
   /** @type {Dialogs} */

@@ -13,7 +13,7 @@
 import { switchAlternative } from './limits.js';
 import { toQuery } from './query.js';
 import { loadedIds } from './selection.js';
-import { copyDetails, copyText, saveTorrentFiles } from './views/table/copy.js';
+import { copyDetails, copyLines, saveTorrentFiles } from './views/table/copy.js';
 
 /** @typedef {'run' | 'edit' | 'files' | 'queue' | 'copy' | 'remove' | 'list' | 'app'} Group */
 /** @typedef {object} Summary Torrents that are not loaded count as able to do all.
@@ -154,9 +154,9 @@ const GROUPS = [
   }))],
   ['copy', 'torrents', [
     { id: 'copy_name', label: 'command.copy_name', icon: 'copy', keys: [],
-      run: (app, ids) => copyText(app, ids, ({ name }) => app.clean(name)) },
+      run: (app, ids) => copyLines(app, ids, ({ name }) => app.clean(name)) },
     { id: 'copy_hash', label: 'action.copy_hash', icon: 'copy', keys: [],
-      run: (app, ids) => copyText(app, ids, ({ hash, hash_v2: hashV2 }) => hash || (hashV2 ?? '')) },
+      run: (app, ids) => copyLines(app, ids, ({ hash, hash_v2: hashV2 }) => hash || (hashV2 ?? '')) },
     { id: 'copy_magnet', label: 'action.copy_magnet', icon: 'magnet', keys: ['Mod+C'], isEnabled: isFew,
       run: (app, ids) => copyDetails(app, ids, ({ magnet }) => magnet) },
     { id: 'export', label: 'action.export', icon: 'save', keys: [], isEnabled: isFew, run: saveTorrentFiles },

@@ -8,6 +8,7 @@
 import { html, mount, when } from './base/html.js';
 import { inScope, onCleanup, signal } from './base/signal.js';
 import { loadPart } from './dialogs.js';
+import { isTextField } from './input.js';
 import { icon } from './ui/icons.js';
 
 const USABLE = new Set(['Files', 'text/plain', 'text/uri-list', 'text/html']);
@@ -135,11 +136,6 @@ export function launchText(url, hasHash) {
   const ofHash = hasHash ? new URLSearchParams(hash.slice(1)).getAll('add') : [];
   return [...['add', 'url', 'text'].flatMap((name) => searchParams.getAll(name)), ...ofHash].filter(Boolean).join('\n');
 }
-
-/** @param {EventTarget | null} target */
-const isTextField = (target) => target instanceof Element
-  && target.closest('input:not([type="checkbox"], [type="radio"], [type="button"]), textarea, [contenteditable]')
-    !== null;
 
 /** Sign over the whole page, also over an open dialog, that a drop is taken.
  *  @param {App} app @param {{ value: boolean }} isOver */

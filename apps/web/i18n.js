@@ -64,8 +64,8 @@ export function chooseLocale(stored, languages) {
 const isolated = (value) => (typeof value === 'string' ? `\u2068${value}\u2069` : value);
 
 /** @typedef {Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>} Store */
-/** @typedef {{ languages?: readonly string[], storage?: Store, load?: (locale: Locale, part: keyof typeof loaders) => Promise<unknown> }}
- *    I18nOptions */
+/** @typedef {{ languages?: readonly string[], storage?: Store,
+ *    load?: (locale: Locale, part: keyof typeof loaders) => Promise<unknown> }} I18nOptions */
 
 /** Creates the messages. They are English until `ready`.
  *  @param {I18nOptions} [options] */

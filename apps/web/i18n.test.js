@@ -7,7 +7,8 @@ import { LOCALES, chooseLocale, createI18n } from './i18n.js';
 
 const names = Object.keys(LOCALES);
 const catalogues = Object.fromEntries(await Promise.all(names.map(async (name) =>
-  [name, { ...(await import(`./locales/${name}.js`)).default, ...(await import(`./locales/${name}.more.js`)).default }])));
+  [name, Object.assign({}, ...(await Promise.all([import(`./locales/${name}.js`), import(`./locales/${name}.more.js`)]))
+    .map((module) => module.default))])));
 const NUMBERS = new Set(['count', 'seconds']);
 const COUNTS = [0, 1, 2, 3, 11, 100, 10_000, 1_000_000];
 

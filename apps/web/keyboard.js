@@ -5,15 +5,12 @@
 
 import { onCleanup } from './base/signal.js';
 import { COMMANDS, runCommand } from './commands.js';
+import { isMac, isTextField } from './input.js';
 
 /** @typedef {Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>} Press */
 
-/** Types of input that take no text. */
-const WITHOUT_TEXT = new Set(['button', 'checkbox', 'color', 'file', 'image', 'radio', 'range', 'reset', 'submit']);
 /** Command keys to the names that are shown, where they differ; the others are keys of the catalogue. */
 const MAC = { Mod: '⌘', Shift: '⇧', Alt: '⌥', Delete: '⌦', Enter: '↩' };
-
-export const isMac = /mac|iphone|ipad/i.test(globalThis.navigator?.platform ?? '');
 
 /** Returns a key press as commands write it. Letters are those of the Latin layout, so that shortcuts work in others.
  *  @param {Press} press @param {boolean} [onMac] */
@@ -55,13 +52,6 @@ export function keyParts(key, { t }, onMac = isMac) {
 
 /** Returns the first key of a command for a menu, or undefined. @param {Command} command @param {Pick<App, 't'>} app */
 export const keyText = ({ keys }, app) => (keys.length > 0 ? keyParts(keys[0], app).join(isMac ? '' : '+') : undefined);
-
-/** Returns true if an element takes text. @param {EventTarget | null} target */
-export function isTextField(target) {
-  if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement) return !WITHOUT_TEXT.has(target.type);
-  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable;
-}
 
 /** True while a menu or a dialog has the keyboard. @param {EventTarget | null} target */
 const isElsewhere = (target) => document.querySelector('dialog[open]') !== null

@@ -7,6 +7,9 @@ import { addUnasked, watchDrops } from './drop.js';
 import { watchKeys } from './keyboard.js';
 import { watchFinished } from './notices.js';
 import { takeFromHash } from './router.js';
+import { closeAllDialogs } from './ui/dialog.js';
+import { closeMenu } from './ui/menu.js';
+import { closePopover } from './ui/popover.js';
 import { part } from './views/part.js';
 import { shell, startPage } from './views/shell.js';
 
@@ -15,36 +18,45 @@ import { shell, startPage } from './views/shell.js';
 mount(document.body, () => {
   // Before the router reads the hash.
   const { code, add } = takeFromHash();
+  let hasLinkFailed = false;
+  let pending = add;
+  const onHash = () => {
+    const next = takeFromHash(globalThis, app.routeHash);
+    const isIn = app.isIn.peek();
+    if (next.add !== null && isIn) addUnasked(app, next.add);
+    else pending = next.add ?? pending;
+    if (next.code !== null && !isIn) logInBy(next.code);
+  };
+  // They come before those of the router; a hash that the user enters has both events.
+  for (const name of ['popstate', 'hashchange']) addEventListener(name, onHash, true);
   const app = createApp();
   followLanguage(app);
   followTitle(app);
-  let hasLinkFailed = false;
-  let pending = add;
-  addEventListener('hashchange', () => {
-    const next = takeFromHash();
-    if (next.add === null) return;
-    if (app.isIn.peek()) addUnasked(app, next.add);
-    else pending = next.add;
-  }, true);
 
-  const start = async () => {
-    if (code !== null) {
-      try {
-        await app.logIn({ code });
-        return app.dialogs.offerPassword();
-      } catch { hasLinkFailed = true; }
+  /** @param {string} oneTimeCode */
+  const logInBy = async (oneTimeCode) => {
+    try { await app.logIn({ code: oneTimeCode }); } catch {
+      hasLinkFailed = true;
+      return app.check();
     }
-    await app.check();
+    await app.dialogs.offerPassword();
   };
-  app.i18n.ready.then(start);
+  app.i18n.ready.then(() => (code === null ? app.check() : logInBy(code)));
 
   /** @returns {unknown} */
   const page = () => {
     const session = app.session.peek();
+    closePopover();
+    // They are outside of the page, and belong to the session.
+    if (session.kind !== 'in') {
+      closeMenu();
+      closeAllDialogs();
+    }
     if (session.kind === 'unknown') return startPage(app, session.error);
     if (session.kind === 'out') {
       const notice = hasLinkFailed ? 'link' : session.reason;
-      return part(app, () => import('./views/login.js'), (module) => module.loginPage(app, { notice }), { isFirst: true });
+      return part(app, () => import('./views/login.js'), (module) => module.loginPage(app, { notice }),
+        { isFirst: true });
     }
     hasLinkFailed = false;
     watchDrops(app);

@@ -12,13 +12,22 @@ export function watchFinished(app) {
   const complete = computed(() => app.live.counts.value?.complete ?? null);
   /** @type {number | null} */
   let before = null;
-  /** Time of the server from which torrents count as new. */
-  let sinceS = Math.floor(Date.now() / 1000);
+  /** Time of the server from which torrents count as new; null until it has said so. @type {number | null} */
+  let sinceS = null;
+  /** @param {number} limit */
+  const finished = async (limit) =>
+    (await app.api.list({ state: ['complete'], sort: ['-finished'], limit })).torrents;
+  const begin = async () => {
+    const [last] = await finished(1);
+    sinceS ??= (last?.finished_unix_s ?? -1) + 1;
+  };
 
   /** @param {number} count of torrents that are complete since the last call */
   const notify = async (count) => {
-    const { torrents } = await app.api.list({ state: ['complete'], sort: ['-finished'], limit: Math.min(count, MOST) });
-    const news = torrents.filter(({ finished_unix_s: at }) => at !== null && at >= sinceS);
+    if (sinceS === null) return begin();
+    const startS = sinceS;
+    const torrents = await finished(Math.min(count, MOST));
+    const news = torrents.filter(({ finished_unix_s: at }) => at !== null && at >= startS);
     if (news.length === 0) return;
     sinceS = Math.max(...news.map(({ finished_unix_s: at }) => at ?? 0)) + 1;
     const [first] = news;
@@ -35,6 +44,8 @@ export function watchFinished(app) {
   effect(() => {
     const now = complete.value;
     if (now === null) return;
+    // A failure is tried again with the next torrent that finishes.
+    if (before === null) untracked(() => begin().catch(() => {}));
     const news = before === null ? 0 : now - before;
     before = now;
     if (news <= 0 || !app.prefs.notify.value || !app.can.notifications) return;

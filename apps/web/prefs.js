@@ -15,8 +15,10 @@ import { effect, scope, signal, untracked } from './base/signal.js';
 
 /** @type {readonly Theme[]} */
 export const THEMES = ['auto', 'light', 'dark', 'contrast'];
+/** Number of saved views that are kept. */
+export const MAX_VIEWS = 50;
 const PREFIX = 'ztor.';
-const MAX_VIEWS = 50, MAX_NAME = 80, MAX_USERNAME = 255;
+const MAX_NAME = 80, MAX_USERNAME = 255;
 
 /** Creates the preferences. @param {{ storage?: Store, target?: EventTarget }} [options] `target` has the events of
  *  other tabs */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { microtask } from './base/signal.helpers.js';
-import { createPrefs, validViews, withView } from './prefs.js';
+import { MAX_VIEWS, createPrefs, validViews, withView } from './prefs.js';
 
 const store = (initial = {}) => {
   const items = new Map(Object.entries(initial));
@@ -74,4 +74,10 @@ test('saved_views_keep_their_form', () => {
   const good = { name: 'n', hash: '#s' };
   assert.deepEqual(validViews([null, { name: '', hash: '#' }, { name: 'a', hash: 'javascript:' }, good]), [good]);
   assert.equal(validViews({}), undefined);
+});
+
+test('views_beyond_the_limit_are_left_out_and_others_replaced', () => {
+  const views = Array.from({ length: MAX_VIEWS }, (_, i) => ({ name: `${i}`, hash: '' }));
+  assert.deepEqual(withView(views, { name: 'x', hash: '#y' }), views);
+  assert.deepEqual(withView(views, { name: '3', hash: '#y' }).at(-1), { name: '3', hash: '#y' });
 });

@@ -150,6 +150,12 @@ export function toggleFilter(filters, field, value) {
 /** @param {Filters} filters */
 export const hasFilters = (filters) => FILTER_FIELDS.some((field) => filters[field].length > 0);
 
+/** Returns the part of a view that leaves no torrent out. @returns {Partial<View>} */
+export const clearedFilters = () => {
+  const { filters, any, allTags, search, isRegex } = DEFAULT_VIEW;
+  return { filters, any, allTags, search, isRegex };
+};
+
 /** Returns true if the view leaves torrents out. @param {View} view */
 export const isFiltered = ({ filters, search }) => hasFilters(filters) || search.trim() !== '';
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import { random } from './base/random.helpers.js';
 import {
-  COLUMN_KEYS, DEFAULT_VIEW, DENSITIES, FILTER_FIELDS, SORT_KEYS, STATES, fromHash, hasFilters, hashPairs, isFiltered,
-  sortBy, toHash, toQuery, toggleFilter, validColumns, withoutSort,
+  COLUMN_KEYS, DEFAULT_VIEW, DENSITIES, FILTER_FIELDS, SORT_KEYS, STATES, clearedFilters, fromHash, hasFilters,
+  hashPairs, isFiltered, sortBy, toHash, toQuery, toggleFilter, validColumns, withoutSort,
 } from './query.js';
 
 /** Checks all that the rest of the program relies on. */
@@ -150,4 +150,11 @@ test('toggle_of_a_filter_adds_and_removes_a_value', () => {
   const views = [DEFAULT_VIEW, { ...DEFAULT_VIEW, search: ' ' }, { ...DEFAULT_VIEW, filters: one },
     { ...DEFAULT_VIEW, search: 'x' }];
   assert.deepEqual(views.map(isFiltered), [false, false, true, true]);
+});
+
+test('cleared_filters_leave_no_torrent_out_and_keep_the_order', () => {
+  const view = fromHash('#state=error&tag=a&tag=b&any=true&all_tags=true&search=x&is_regex=true&sort=name');
+  const cleared = { ...view, ...clearedFilters() };
+  assert.equal(isFiltered(cleared), false);
+  assert.equal(toHash(cleared), '#sort=name');
 });

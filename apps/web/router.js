@@ -68,6 +68,8 @@ export function createRouter(window = globalThis) {
   let current = window.location.hash;
 
   const onHash = () => {
+    // It is for another listener, which brings the hash of the route back.
+    if (isForeign(window.location.hash)) return;
     current = window.location.hash;
     const next = routeOf(current, route.peek());
     // The view keeps its identity if it is the same, so that nothing that depends on it runs.
@@ -108,14 +110,29 @@ export function createRouter(window = globalThis) {
     tab,
     /** @param {Page} next @param {string | null} [nextSection] */
     goTo: (next, nextSection = null) => batch(() => { page.value = next; section.value = nextSection; }),
+    /** Goes on to a page, which takes the place of this one in the history. @param {Page} next */
+    replaceWith: (next) => batch(() => {
+      shown = { ...route.peek(), page: next, section: null };
+      page.value = next;
+      section.value = null;
+    }),
+    /** Returns the hash of the route as it is now. */
+    routeHash: () => hashOf(route.peek()),
     /** @param {Partial<View>} patch */
     setView: (patch) => { view.value = { ...view.peek(), ...patch }; },
   };
 }
 
+/** Returns true if a hash has a one-time code or a torrent to add, and no route. @param {string} hash */
+function isForeign(hash) {
+  const names = [...hashPairs(hash).keys()];
+  return names.length > 0 && names.every((name) => name === 'code' || name === 'add');
+}
+
 /** Takes a one-time code or a torrent to add out of the hash of the location, so that neither is kept in the history.
- *  @param {Window} [window] @returns {{ code: string | null, add: string | null }} */
-export function takeFromHash(window = globalThis) {
+ *  @param {Window} [window] @param {() => string} [hashBefore] returns the hash to bring back if no route is left
+ *  @returns {{ code: string | null, add: string | null }} */
+export function takeFromHash(window = globalThis, hashBefore = () => '') {
   const pairs = new URLSearchParams(window.location.hash.replace(/^#/, ''));
   const [code, add] = [pairs.get('code'), pairs.get('add')];
   if (code === null && add === null) return { code, add };
@@ -123,6 +140,6 @@ export function takeFromHash(window = globalThis) {
   pairs.delete('add');
   const rest = pairs.toString();
   const { pathname, search } = window.location;
-  window.history.replaceState(null, '', `${pathname}${search}${rest && `#${rest}`}`);
+  window.history.replaceState(null, '', `${pathname}${search}${rest ? `#${rest}` : hashBefore()}`);
   return { code, add };
 }

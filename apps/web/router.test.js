@@ -87,7 +87,38 @@ test('code_is_taken_out_of_the_hash', () => {
   assert.deepEqual(entries, ['#state=error']);
   assert.deepEqual(takeFromHash(window), { code: null, add: null });
   const magnet = 'magnet:?xt=urn:btih:a&dn=b';
+  assert.deepEqual(takeFromHash(setup('#code=a').window, () => '#/log'), { code: 'a', add: null });
   const other = setup(`#add=${encodeURIComponent(magnet)}`);
   assert.deepEqual(takeFromHash(other.window), { code: null, add: magnet });
   assert.deepEqual(other.entries, ['']);
+});
+
+test('hash_without_a_route_leaves_the_route_and_is_taken_back', async () => {
+  const { window, entries, visit } = setup('#/settings/limits');
+  const router = createRouter(window);
+  visit('#code=a-1');
+  await microtask();
+  assert.deepEqual([router.page.value, router.section.value], ['settings', 'limits']);
+  takeFromHash(window, router.routeHash);
+  visit(window.location.hash);
+  await microtask();
+  assert.deepEqual([router.page.value, entries], ['settings', ['#/settings/limits']]);
+  visit('#code=b-2&state=error');
+  await microtask();
+  assert.deepEqual([router.page.value, router.view.value.filters.state], ['torrents', ['error']]);
+});
+
+test('page_that_takes_the_place_of_another_adds_no_step', async () => {
+  const { window, entries } = setup('#state=error');
+  const router = createRouter(window);
+  router.goTo('create');
+  await microtask();
+  router.replaceWith('torrents');
+  await microtask();
+  assert.deepEqual([router.page.value, entries], ['torrents', ['#state=error', '#state=error']]);
+  const first = setup('#/create');
+  const other = createRouter(first.window);
+  other.replaceWith('torrents');
+  await microtask();
+  assert.deepEqual([other.page.value, first.entries], ['torrents', ['']]);
 });

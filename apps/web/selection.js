@@ -73,6 +73,15 @@ export function loadedIds({ total, first, rows }, a, b) {
   return rows.slice(start - first, end - first).map(({ id }) => id);
 }
 
+/** Returns true if torrents may have left the list from one snapshot to the next: there are fewer, or rows are gone.
+ *  @param {Snapshot} before @param {Snapshot} now */
+export function hasLost(before, now) {
+  if (now.total < before.total) return true;
+  if (now.rows === before.rows) return false;
+  const ids = new Set(now.rows.map(({ id }) => id));
+  return before.rows.some(({ id }) => !ids.has(id));
+}
+
 /** Returns the index of a torrent in the whole list, or -1 if it is not loaded.
  *  @param {Snapshot} snapshot @param {number | null} id */
 export function indexOf({ first, rows }, id) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { log, microtask } from './base/signal.helpers.js';
-import { createSelection, indexOf, loadedIds } from './selection.js';
+import { createSelection, hasLost, indexOf, loadedIds } from './selection.js';
 
 const rows = (...ids) => ids.map((id) => ({ id }));
 
@@ -84,4 +84,13 @@ test('loaded_ids_are_null_outside_of_the_window', () => {
 test('index_counts_from_the_start_of_the_list', () => {
   const snapshot = { total: 8, first: 2, rows: rows(12, 13) };
   assert.deepEqual([12, 13, 14, null].map((id) => indexOf(snapshot, id)), [2, 3, -1, -1]);
+});
+
+test('torrents_may_have_left_a_list_with_fewer_or_other_rows', () => {
+  const list = (total, ...ids) => ({ total, first: 0, rows: ids.map((id) => ({ id })) });
+  const before = list(5, 1, 2);
+  for (const [now, isLost] of [
+    [before, false], [list(6, 1, 2), false], [list(5, 2, 1), false], [list(6, 3, 1, 2), false], [list(4, 1, 2), true],
+    [list(5, 1, 3), true], [{ ...before, total: 4 }, true], [{ ...before, total: 9 }, false],
+  ]) assert.equal(hasLost(before, now), isLost, JSON.stringify(now));
 });

@@ -30,6 +30,20 @@ import { uid } from './values.js';
  *  @property {(result: unknown) => void} [onClose] the result is true after a submit
  *  @property {() => boolean} [beforeClose] */
 
+/** Ends of the open dialogs, in the order of their opening. @type {Set<() => void>} */
+const open = new Set();
+
+/** Closes all dialogs, whatever they hold. */
+export function closeAllDialogs() {
+  for (const end of [...open].reverse()) end();
+}
+
+/** @type {(error: unknown) => void} */
+let reportLate = (error) => reportError(error);
+
+/** Sets what takes the error of a form that was closed while it was sent. @param {(error: unknown) => void} report */
+export const setLateReport = (report) => { reportLate = report; };
+
 /** Opens a dialog. @param {DialogOptions} options @returns {Dialog} */
 export function openDialog(options) {
   return show(options, (dialog) => html`<div class="k-dialog-frame">${head(options, dialog)}
@@ -68,7 +82,8 @@ export function formDialog(options) {
     try {
       if ((await options.onSubmit()) !== false) dialog.close(true);
     } catch (error) {
-      fault.value = errorText(error);
+      if (dialog.element.isConnected) fault.value = errorText(error);
+      else reportLate(error);
     } finally {
       isBusy.value = false;
     }
@@ -123,6 +138,8 @@ function show({ size = 'medium', onClose, beforeClose }, render) {
   document.body.append(element);
   const unmount = mount(element, () => render(dialog));
   const finish = () => {
+    // An end from outside comes before the event.
+    if (!open.delete(end)) return;
     unmount();
     element.remove();
     // What had the focus before may be gone.
@@ -132,6 +149,8 @@ function show({ size = 'medium', onClose, beforeClose }, render) {
     onClose?.(result);
     resolve(result);
   };
+  const end = () => { element.close(); finish(); };
+  open.add(end);
   element.showModal();
   return dialog;
 }

@@ -15,10 +15,13 @@ import { icon } from './icons.js';
 
 const GAP_PX = 4, EDGE_PX = 8, HOVER_MS = 160, TYPE_MS = 600;
 
-/** Closes the menu that is open. */
+/** Closes the menu that is open. @type {(keepsFocus?: boolean) => void} */
 let closeOpen = () => {};
 /** @type {Element | null} Anchor of the menu that is open. */
 let openAnchor = null;
+
+/** Closes the menu that is open, if there is one. */
+export const closeMenu = () => closeOpen(true);
 
 /** Returns the place of a popup beside a box, within the window.
  *  @param {Box} box @param {{ width: number, height: number }} size @param {{ width: number, height: number }} window

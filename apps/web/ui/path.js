@@ -75,16 +75,27 @@ async function nearest(app, dirs, abort) {
 export function pathField(options) {
   const { app, value, help, error, state, hasHome = false, isSource = false } = options;
   const followed = isSource ? null : state ?? folderState(app, value);
-  /** @type {{ dir: string, names: Promise<Folder> } | null} */
+  /** Listing that the next letters use too, so that it does not end with the request of one.
+   *  @type {{ dir: string, names: Promise<Folder>, end: AbortController } | null} */
   let listed = null;
+  onCleanup(() => listed?.end.abort());
+  /** @param {string} dir */
+  const list = (dir) => {
+    listed?.end.abort();
+    const end = new AbortController();
+    return (listed = { dir, names: app.api.folders(dir, { signal: end.signal }), end });
+  };
 
-  /** @param {string} text @param {AbortSignal} abort */
-  const suggestions = async (text, abort) => {
+  /** @param {string} text */
+  const suggestions = async (text) => {
     const known = knownFolders(app);
     const parts = splitPath(text);
     if (!parts) return text.trim() === '' ? known : [];
-    if (listed?.dir !== parts.dir) listed = { dir: parts.dir, names: app.api.folders(parts.dir, { signal: abort }) };
-    const { folders } = await listed.names.catch((cause) => { listed = null; throw cause; });
+    const current = listed?.dir === parts.dir ? listed : list(parts.dir);
+    const { folders } = await current.names.catch((cause) => {
+      if (listed === current) listed = null;
+      throw cause;
+    });
     const inside = completions(folders, parts.prefix).map((name) =>
       ({ value: `${joinPath(parts.dir, name)}/`, label: app.clean(joinPath(parts.dir, name)) }));
     const typed = text.trim().toLowerCase();

@@ -7,7 +7,8 @@ import { batch, onCleanup, signal } from '../base/signal.js';
 /** Calls `fetch` now and then again and again, until the current scope ends. Calls never overlap, and none begins
  *  while the page is hidden. After a failure the data stays, and the next call is tried as usual.
  *  @template T @param {(signal: AbortSignal) => Promise<T>} fetch @param {number} intervalMs from end to begin
- *  @returns {{ data: ReadonlySignal<T | null>, error: ReadonlySignal<unknown>, refresh: () => Promise<void> }} */
+ *  @returns {{ data: ReadonlySignal<T | null>, error: ReadonlySignal<unknown>, refresh: () => Promise<void>,
+ *    stop: () => void }} `stop` ends the calls before the scope does; what has arrived stays */
 export function poll(fetch, intervalMs) {
   const data = signal(/** @type {T | null} */ (null));
   const error = signal(/** @type {unknown} */ (null));
@@ -46,11 +47,12 @@ export function poll(fetch, intervalMs) {
   const onVisible = () => { if (!isHidden() && !running) refresh(); };
 
   globalThis.document?.addEventListener('visibilitychange', onVisible);
-  onCleanup(() => {
+  const stop = () => {
     globalThis.document?.removeEventListener('visibilitychange', onVisible);
     clearTimeout(timer);
     end.abort();
-  });
+  };
+  onCleanup(stop);
   refresh();
-  return { data, error, refresh };
+  return { data, error, refresh, stop };
 }

@@ -69,3 +69,13 @@ test('end_of_the_scope_aborts_and_stops', async (t) => {
   await polled.refresh();
   assert.deepEqual([calls.length, polled.data.value, polled.error.value], [1, null, null]);
 });
+
+test('stop_ends_the_calls_and_keeps_the_data', async (t) => {
+  const { calls, polled, pass } = setup(t);
+  calls[0].resolve('a');
+  await pass(0);
+  polled.stop();
+  await pass(5000);
+  await polled.refresh();
+  assert.deepEqual([calls.length, polled.data.value], [1, 'a']);
+});

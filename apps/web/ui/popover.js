@@ -5,8 +5,14 @@
 import { html, mount } from '../base/html.js';
 import { placeMenu } from './menu.js';
 
+/** Events after which a panel may be at the wrong place, or on another page. */
+const CHANGES = ['resize', 'hashchange', 'popstate'];
+
 /** @type {{ anchor: Element, close: () => void } | null} */
 let open = null;
+
+/** Closes the panel that is open, if there is one. */
+export const closePopover = () => open?.close();
 
 /** Opens a panel, or closes it if it is open at the same anchor.
  *  @param {HTMLElement} anchor @param {{ label: Text, content: (close: () => void) => unknown }} options */
@@ -17,11 +23,15 @@ export function togglePopover(anchor, { label, content }) {
   /** @type {HTMLElement} */
   let element;
   /** @param {PointerEvent} event */
-  const onOutside = (event) => {
-    const target = /** @type {Element} */ (event.target);
-    // A menu that the panel has opened lies outside of it.
-    if (!element.contains(target) && !anchor.contains(target) && !target.closest('.k-menu')) close(false);
+  const onOutside = (event) => { if (isOutside(/** @type {Element} */ (event.target))) close(false); };
+  /** A menu that the panel has opened lies outside of it. @param {Element} target */
+  const isOutside = (target) =>
+    !element.contains(target) && !anchor.contains(target) && !target.closest('.k-menu');
+  /** @param {FocusEvent} event */
+  const onFocusOut = ({ relatedTarget }) => {
+    if (relatedTarget instanceof Element && isOutside(relatedTarget)) close(false);
   };
+  const onChange = () => close(false);
   /** @param {KeyboardEvent} event */
   const onKey = (event) => {
     if (event.key !== 'Escape') return;
@@ -32,14 +42,15 @@ export function togglePopover(anchor, { label, content }) {
     if (open?.anchor !== anchor) return;
     open = null;
     removeEventListener('pointerdown', onOutside, true);
+    for (const name of CHANGES) removeEventListener(name, onChange);
     anchor.setAttribute('aria-expanded', 'false');
     const hadFocus = element.contains(document.activeElement);
     unmount();
     if (hadFocus && returnsFocus) anchor.focus({ preventScroll: true });
   };
   const unmount = mount(anchor.closest('dialog') ?? document.body, () => (element = /** @type {HTMLElement} */ (
-    html`<div class="k-popover" role="dialog" popover="manual" tabindex="-1" aria-label=${label} @keydown=${onKey}>${
-      content(close)}</div>`)));
+    html`<div class="k-popover" role="dialog" popover="manual" tabindex="-1" aria-label=${label} @keydown=${onKey}
+      @focusout=${onFocusOut}>${content(close)}</div>`)));
   open = { anchor, close: () => close(false) };
   anchor.setAttribute('aria-expanded', 'true');
   // @ts-expect-error: set by the callback above.
@@ -53,4 +64,5 @@ export function togglePopover(anchor, { label, content }) {
   panel.style.setProperty('top', `${y}px`);
   panel.focus({ preventScroll: true });
   addEventListener('pointerdown', onOutside, true);
+  for (const name of CHANGES) addEventListener(name, onChange);
 }

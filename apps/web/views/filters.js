@@ -6,7 +6,7 @@
 
 import { each, html, when } from '../base/html.js';
 import { computed, signal } from '../base/signal.js';
-import { DEFAULT_VIEW, isFiltered, toggleFilter } from '../query.js';
+import { clearedFilters, isFiltered, toggleFilter } from '../query.js';
 import { button } from '../ui/button.js';
 import { radioGroup } from '../ui/radio.js';
 import { icon } from '../ui/icons.js';
@@ -50,7 +50,7 @@ export function filterPanel(app, { onChoose = () => {} } = {}) {
 /** How filters combine, and the way back to no filters. @param {Context} context */
 function modeRow({ app }) {
   const { view } = app;
-  const clear = () => app.setView({ filters: DEFAULT_VIEW.filters, search: '', any: false, allTags: false });
+  const clear = () => app.setView(clearedFilters());
   const match = {
     get value() { return view.value.any ? 'any' : 'all'; },
     set value(next) { app.setView({ any: next === 'any' }); },

@@ -9,12 +9,13 @@ import { html, when } from '../base/html.js';
 import { virtualList } from '../base/list.js';
 import { computed, effect, signal, untracked } from '../base/signal.js';
 import { button } from '../ui/button.js';
+import { copyText } from '../ui/clipboard.js';
+import { saveFile } from '../ui/download.js';
 import { icon } from '../ui/icons.js';
 import { menuButton } from '../ui/menu.js';
 import { poll } from '../ui/poll.js';
 import { emptyState, errorState, spinner } from '../ui/states.js';
 import { LEVELS, MAX_LINES, filtered, joined, lineText, sinceOf } from './log_lines.js';
-import { copyText, saveFile } from './settings/parts.js';
 import { wordsOf } from './settings/values.js';
 
 /** @typedef {ReturnType<typeof createLog>} Log */

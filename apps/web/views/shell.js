@@ -65,7 +65,7 @@ function pageOf(app, page) {
       return part(app, () => import('./log.js'), (module) => module.logPage(app));
     case 'create':
       // It is a dialog above the list.
-      queueMicrotask(() => { app.goTo('torrents'); app.dialogs.create(); });
+      queueMicrotask(() => { app.replaceWith('torrents'); app.dialogs.create(); });
       return null;
     default:
       return torrentsPage(app);

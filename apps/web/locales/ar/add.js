@@ -141,6 +141,7 @@ export default {
   'remove.done_trash': ({ count }, f) => `أُزيل من القائمة ${torrents(count, f)}، وتُنقل الملفات إلى سلة المهملات`,
   'remove.done_delete': ({ count }, f) => `أُزيل من القائمة ${torrents(count, f)} مع الملفات`,
   'remove.restored': ({ count }, f) => `عاد إلى القائمة ${torrents(count, f)}`,
+  'remove.restore_failed': ({ count, message }, f) => `تعذّرت إعادة ${ofTorrents(count, f)}: ${message}`,
 
   'move.mixed': 'الملفات في مجلدات مختلفة.',
   'move.hint': 'تستمر ملفات التورنت في العمل أثناء النقل. يُنشأ المجلد إن لم يكن موجودًا.',

@@ -26,7 +26,6 @@ export default {
   'details.loading': 'جارٍ تحميل التفاصيل',
   'details.gone': 'تمت إزالة هذا التورنت',
   'details.eta': ({ time }) => `المتبقي ${time}`,
-  'details.copy_failed': 'لم يسمح المتصفح بذلك. حدد النص وانسخه.',
   'details.unknown': 'غير معروف بعد',
   'details.actions': 'الإجراءات',
   'details.sort': 'ترتيب',

@@ -250,7 +250,6 @@ export default {
   'account.token_remove': 'إزالة الرمز',
   'account.loading': 'جارٍ تحميل الحساب',
   'copy.copy': 'نسخ',
-  'copy.failed': 'لا يسمح المتصفح بالنسخ. حدد النص وانسخه.',
 
   'appearance.theme': 'السمة',
   'appearance.auto': 'حسب النظام',

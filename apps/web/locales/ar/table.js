@@ -31,7 +31,6 @@ export default {
   'table.selected_of': ({ count, total }, f) => `المحدد: ${f.count(count)} من ${total}`,
   'table.done_of': ({ done, size }) => `${done} من ${size}`,
   'table.no_match_hint': 'أزل أحد عوامل التصفية أو غيّر البحث.',
-  'table.no_clipboard': 'لا يسمح المتصفح باستخدام الحافظة',
   'table.sort_ascending': 'ترتيب تصاعدي',
   'table.sort_descending': 'ترتيب تنازلي',
   'table.sort_also': 'إضافة إلى الترتيب',

@@ -135,6 +135,9 @@ export default {
     n(count, f, { one: '# Torrent mit den Dateien entfernt', other: '# Torrents mit den Dateien entfernt' }),
   'remove.restored': ({ count }, f) =>
     n(count, f, { one: '# Torrent ist wieder da', other: '# Torrents sind wieder da' }),
+  'remove.restore_failed': ({ count, message }, f) => `${n(count, f, {
+    one: '# Torrent konnte nicht wiederhergestellt werden', other: '# Torrents konnten nicht wiederhergestellt werden',
+  })}: ${message}`,
 
   'move.mixed': 'Die Dateien liegen in verschiedenen Ordnern.',
   'move.hint': 'Die Torrents laufen beim Verschieben weiter. Ein fehlender Ordner wird angelegt.',

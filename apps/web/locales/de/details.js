@@ -20,7 +20,6 @@ export default {
   'details.loading': 'Details werden geladen',
   'details.gone': 'Dieser Torrent wurde entfernt',
   'details.eta': ({ time }) => `noch ${time}`,
-  'details.copy_failed': 'Der Browser erlaubt das nicht. Bitte den Text markieren und kopieren.',
   'details.unknown': 'Noch nicht bekannt',
   'details.actions': 'Aktionen',
   'details.sort': 'Sortieren',

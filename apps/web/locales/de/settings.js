@@ -232,7 +232,6 @@ export default {
   'account.token_remove': 'Token entfernen',
   'account.loading': 'Konto wird geladen',
   'copy.copy': 'Kopieren',
-  'copy.failed': 'Der Browser erlaubt das Kopieren nicht. Bitte den Text markieren und kopieren.',
 
   'appearance.theme': 'Farbschema',
   'appearance.auto': 'Wie im System',

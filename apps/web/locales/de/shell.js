@@ -14,6 +14,7 @@ export default {
   'field.length': 'Dieser Text ist zu lang oder zu kurz.',
   'field.show_password': 'Passwort anzeigen',
   'action.undo': 'Rückgängig',
+  'action.copy_failed': 'Der Browser erlaubt das Kopieren nicht. Bitte den Text markieren und kopieren.',
   'part.loading': 'Wird geladen',
   'part.failed': 'Dieser Teil der Seite lässt sich nicht laden.',
   'part.failed_hint': 'Der Server läuft nicht mehr oder wurde aktualisiert. Ein erneutes Laden der Seite hilft weiter.',
@@ -77,6 +78,10 @@ export default {
   'saved.title': 'Ansicht speichern',
   'saved.help': 'Sie behält Filter, Suche, Reihenfolge und Spalten. Sie hat eine eigene Adresse.',
   'saved.replaces': 'Eine Ansicht dieses Namens gibt es schon. Sie wird ersetzt.',
+  'saved.full': ({ count }, f) => n(count, f, {
+    one: 'Es kann höchstens # Ansicht gespeichert werden. Bitte zuerst eine andere entfernen.',
+    other: 'Es können höchstens # Ansichten gespeichert werden. Bitte zuerst eine andere entfernen.',
+  }),
   'saved.saved': ({ name }) => `Ansicht ${name} gespeichert`,
   'saved.remove': ({ name }) => `Ansicht ${name} entfernen`,
   'saved.removed': ({ name }) => `Ansicht ${name} entfernt`,
@@ -85,8 +90,8 @@ export default {
   'connection.peers_incoming_hint': 'Der Port ist offen. Das ist am besten für Downloads und für den Schwarm.',
   'connection.peers_outgoing': 'Peers erreichen dich noch nicht',
   'connection.peers_unreachable_hint': ({ port }) =>
-    `Seit Längerem hat sich kein Peer verbunden. Den Port ${port} für TCP und UDP im Router zum Server weiterleiten oder `
-    + 'in der Firewall freigeben.',
+    `Seit Längerem hat sich kein Peer verbunden. Den Port ${port} für TCP und UDP im Router zum Server weiterleiten `
+    + 'oder in der Firewall freigeben.',
   'connection.peers_none': 'Noch keine Peers',
   'connection.peers_none_hint': 'Peers erscheinen, wenn ein Torrent aktiv ist.',
   'connection.peers_unknown': 'Unbekannt, ob Peers dich erreichen',

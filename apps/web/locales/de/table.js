@@ -31,7 +31,6 @@ export default {
   'table.selected_of': ({ count, total }, f) => `${f.count(count)} von ${total} ausgewählt`,
   'table.done_of': ({ done, size }) => `${done} von ${size}`,
   'table.no_match_hint': 'Einen Filter entfernen oder die Suche ändern.',
-  'table.no_clipboard': 'der Browser lässt die Zwischenablage nicht zu',
   'table.sort_ascending': 'Aufsteigend sortieren',
   'table.sort_descending': 'Absteigend sortieren',
   'table.sort_also': 'Zur Sortierung hinzufügen',

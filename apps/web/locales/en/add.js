@@ -144,6 +144,9 @@ export default {
     n(count, f, { one: '# torrent removed with its files', other: '# torrents removed with their files' }),
   'remove.restored': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
     n(count, f, { one: '# torrent is back', other: '# torrents are back' }),
+  'remove.restore_failed': (/** @type {Count & { message: string }} */ { count, message }, /** @type {F} */ f) =>
+    `${n(count, f, { one: '# torrent could not be brought back', other: '# torrents could not be brought back' })}: ${
+      message}`,
 
   'move.mixed': 'The files are in different folders.',
   'move.hint': 'Files are moved while the torrents go on. The folder is created if it does not exist.',

@@ -22,7 +22,6 @@ export default {
   'details.loading': 'Loading details',
   'details.gone': 'This torrent was removed',
   'details.eta': (/** @type {{ time: string }} */ { time }) => `${time} left`,
-  'details.copy_failed': 'The browser did not allow this. Select the text and copy it.',
   'details.unknown': 'Not known yet',
   'details.actions': 'Actions',
   'details.sort': 'Sort',

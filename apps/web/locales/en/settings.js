@@ -237,7 +237,6 @@ export default {
   'account.token_remove': 'Remove the token',
   'account.loading': 'Loading the account',
   'copy.copy': 'Copy',
-  'copy.failed': 'The browser does not allow copying. Select the text and copy it.',
 
   'appearance.theme': 'Theme',
   'appearance.auto': 'As in the system',

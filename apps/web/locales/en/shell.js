@@ -16,6 +16,7 @@ export default {
   'field.length': 'This text is too long or too short.',
   'field.show_password': 'Show the password',
   'action.undo': 'Undo',
+  'action.copy_failed': 'The browser does not allow copying. Select the text and copy it.',
   'part.loading': 'Loading',
   'part.failed': 'This part of the page cannot be loaded.',
   'part.failed_hint': 'The server may be gone, or it has been updated. Load the page again to go on.',
@@ -80,6 +81,9 @@ export default {
   'saved.title': 'Save this view',
   'saved.help': 'It keeps the filters, the search, the order and the columns. It has an address of its own.',
   'saved.replaces': 'A view of this name exists. It will be replaced.',
+  'saved.full': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
+    n(count, f, { one: 'At most # view can be saved. Remove another first.',
+      other: 'At most # views can be saved. Remove another first.' }),
   'saved.saved': (/** @type {Name} */ { name }) => `View ${name} saved`,
   'saved.remove': (/** @type {Name} */ { name }) => `Remove the view ${name}`,
   'saved.removed': (/** @type {Name} */ { name }) => `View ${name} removed`,

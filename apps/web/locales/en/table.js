@@ -33,7 +33,6 @@ export default {
     `${f.count(count)} of ${total} selected`,
   'table.done_of': (/** @type {{ done: string, size: string }} */ { done, size }) => `${done} of ${size}`,
   'table.no_match_hint': 'Remove a filter or change the search.',
-  'table.no_clipboard': 'the browser does not allow the clipboard',
   'table.sort_ascending': 'Sort ascending',
   'table.sort_descending': 'Sort descending',
   'table.sort_also': 'Add to the sort order',

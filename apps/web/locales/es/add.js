@@ -148,6 +148,10 @@ export default {
   'remove.restored': ({ count }, f) => n(count, f, {
     one: '# torrent ha vuelto', many: '# de torrents han vuelto', other: '# torrents han vuelto',
   }),
+  'remove.restore_failed': ({ count, message }, f) => `${n(count, f, {
+    one: 'No se pudo recuperar # torrent', many: 'No se pudieron recuperar # de torrents',
+    other: 'No se pudieron recuperar # torrents',
+  })}: ${message}`,
 
   'move.mixed': 'Los archivos están en carpetas distintas.',
   'move.hint': 'Los torrents siguen activos mientras se mueven. La carpeta se crea si no existe.',

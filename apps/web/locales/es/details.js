@@ -21,7 +21,6 @@ export default {
   'details.loading': 'Cargando los detalles',
   'details.gone': 'Este torrent se ha quitado',
   'details.eta': ({ time }) => `faltan ${time}`,
-  'details.copy_failed': 'El navegador no lo permite. Selecciona el texto y cópialo.',
   'details.unknown': 'Aún no se sabe',
   'details.actions': 'Acciones',
   'details.sort': 'Ordenar',

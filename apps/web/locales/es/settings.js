@@ -234,7 +234,6 @@ export default {
   'account.token_remove': 'Quitar el token',
   'account.loading': 'Cargando la cuenta',
   'copy.copy': 'Copiar',
-  'copy.failed': 'El navegador no permite copiar. Selecciona el texto y cópialo.',
 
   'appearance.theme': 'Tema',
   'appearance.auto': 'El del sistema',

@@ -31,7 +31,6 @@ export default {
   'table.selected_of': ({ count, total }, f) => `${f.count(count)} de ${total} seleccionados`,
   'table.done_of': ({ done, size }) => `${done} de ${size}`,
   'table.no_match_hint': 'Quita un filtro o cambia la búsqueda.',
-  'table.no_clipboard': 'el navegador no permite usar el portapapeles',
   'table.sort_ascending': 'Orden ascendente',
   'table.sort_descending': 'Orden descendente',
   'table.sort_also': 'Añadir al orden',

@@ -7,11 +7,11 @@
 import { each, html, when } from '../../base/html.js';
 import { computed, untracked } from '../../base/signal.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
 import { icon } from '../../ui/icons.js';
 import { poll } from '../../ui/poll.js';
 import { progressBar } from '../../ui/progress.js';
 import { emptyState, errorState } from '../../ui/states.js';
-import { copyText } from '../details/copy.js';
 
 const POLL_MS = 1000;
 

@@ -6,8 +6,9 @@
 import { when } from '../../base/html.js';
 import { computed } from '../../base/signal.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
+import { download } from '../../ui/download.js';
 import { menuButton } from '../../ui/menu.js';
-import { copyText } from './copy.js';
 import { isRunning } from './state_view.js';
 
 /** Buttons of the header. @param {Context} context */
@@ -17,7 +18,11 @@ export function actionButtons(context) {
   const fails = computed(() => torrent.value?.state === 'error');
   const iconOnly = app.isPhone.peek();
   const stop = () => button({ label: () => app.t('action.stop'), icon: 'pause', kind: 'ghost', iconOnly,
-    onClick: () => context.act({ kind: 'stop' }, { quiet: true, undo: { action: { kind: 'start' } } }) });
+    onClick: () => {
+      // A stop ends the forced start.
+      const force = torrent.peek()?.is_forced ?? false;
+      return context.act({ kind: 'stop' }, { quiet: true, undo: { action: { kind: 'start', force } } });
+    } });
   const start = () => button({ label: () => app.t('action.start'), icon: 'start', kind: 'ghost', iconOnly,
     onClick: () => context.act({ kind: 'start' }, { quiet: true }) });
   const retry = () => button({ label: () => app.t('action.retry'), icon: 'refresh', kind: 'ghost', iconOnly,
@@ -54,19 +59,8 @@ function menuItems(context) {
       onSelect: () => copyText(app, context.detail.peek()?.magnet ?? '') },
     { label: app.t('action.copy_hash'), icon: 'copy', onSelect: () => copyText(app, torrent.hash) },
     { label: app.t('action.export'), icon: 'save', disabled: torrent.total_bytes === 0,
-      onSelect: () => download(app.api.torrentFileUrl(id), '') },
+      onSelect: () => download(app.api.torrentFileUrl(id)) },
     'separator',
     { label: app.t('action.remove'), icon: 'remove', danger: true, onSelect: () => app.dialogs.remove(ids) },
   ];
-}
-
-/** Downloads a file of the server, with the name that the server gives it, or another one.
- *  @param {string} url @param {string} name */
-export function download(url, name) {
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
 }

@@ -1,14 +1,13 @@
 /** What all parts of the details share: the torrent, from the live list or from requests, and actions on it. */
 
 /** @import { ReadonlySignal } from '../../base/signal.js' */
-/** @import { App } from '../../app.js' */
+/** @import { ActOptions, App } from '../../app.js' */
 /** @import { Action, ActionResult, Detail, Torrent } from '../../types.js' */
 
 import { ApiError } from '../../api.js';
-import { computed, effect, untracked } from '../../base/signal.js';
+import { computed, effect, signal, untracked } from '../../base/signal.js';
 import { poll } from '../../ui/poll.js';
 
-/** @typedef {{ quiet?: boolean, undo?: { action: Action, label?: string } }} ActOptions */
 /** @typedef {object} Context
  *  @property {App} app
  *  @property {number} id
@@ -32,16 +31,23 @@ export const isDone = (result) => result !== null && result.failed.length === 0;
 /** Creates the context of a torrent in the current scope. @param {App} app @param {number} id @returns {Context} */
 export function createContext(app, id) {
   const live = computed(() => { [app.live.snapshot.value]; return app.live.row(id) ?? null; });
-  /** @param {AbortSignal} signal @returns {Promise<Detail | null>} */
-  const fetch = async (signal) => {
+  /** @param {AbortSignal} abort @returns {Promise<Detail | null>} */
+  const fetch = async (abort) => {
     const isNeeded = DETAIL_TABS.has(app.tab.peek()) || !live.peek() || !detail.data.peek();
-    return isNeeded ? app.api.detail(id, { signal }) : detail.data.peek();
+    return isNeeded ? app.api.detail(id, { signal: abort }) : detail.data.peek();
   };
   // The first call begins before `detail` is there.
-  const detail = poll((signal) => Promise.resolve().then(() => fetch(signal)), DETAIL_MS);
+  const detail = poll((abort) => Promise.resolve().then(() => fetch(abort)), DETAIL_MS);
   const torrent = computed(() => {
     const [row, data] = [live.value, detail.data.value];
     return row && (!data || row.revision >= data.revision) ? row : data;
+  });
+  const isGone = signal(false);
+  // An id is not used again.
+  effect(() => {
+    if (!isMissing(detail.error.value)) return;
+    isGone.value = true;
+    detail.stop();
   });
   let isFirst = true;
   effect(() => {
@@ -51,7 +57,7 @@ export function createContext(app, id) {
 
   return {
     app, id, torrent, detail: detail.data, error: detail.error, refresh: detail.refresh,
-    isGone: computed(() => isMissing(detail.error.value)),
+    isGone,
     async act(action, options) {
       const result = await app.act([id], action, options);
       await detail.refresh();

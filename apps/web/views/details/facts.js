@@ -7,8 +7,8 @@
 
 import { html, when } from '../../base/html.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
 import { part } from './context.js';
-import { copyText } from './copy.js';
 
 /** @typedef {{ key: Key, value: Node | (() => unknown) | { readonly value: unknown }, isWide?: boolean,
  *    isCode?: boolean }} Fact Code is left to right, and laid out as the page is. */

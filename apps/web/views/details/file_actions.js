@@ -6,8 +6,8 @@
 /** @import { FilesModel } from './files_model.js' */
 
 import { PRIORITIES } from '../../filetree.js';
-import { download } from './actions.js';
-import { copyText } from './copy.js';
+import { copyText } from '../../ui/clipboard.js';
+import { download } from '../../ui/download.js';
 
 /** Most files that are downloaded at once: the browser asks about each. */
 const MOST_DOWNLOADS = 20;

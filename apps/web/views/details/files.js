@@ -9,6 +9,7 @@ import { html, when } from '../../base/html.js';
 import { virtualList } from '../../base/list.js';
 import { computed } from '../../base/signal.js';
 import { priorityOf } from '../../filetree.js';
+import { isAdding, isMenuClick } from '../../input.js';
 import { icon } from '../../ui/icons.js';
 import { menuButton, openMenu } from '../../ui/menu.js';
 import { emptyState, errorState, skeletonRows } from '../../ui/states.js';
@@ -110,9 +111,9 @@ function fileGrid(model, grid) {
   /** @param {MouseEvent} event */
   const onClick = (event) => {
     const node = nodeAt(event);
-    if (!node) return;
+    if (!node || isMenuClick(event)) return;
     if (isTouch(event)) return node.file ? showMenu(event) : model.toggle(node);
-    model.select(node, { adds: event.ctrlKey || event.metaKey, extends: event.shiftKey });
+    model.select(node, { adds: isAdding(event), extends: event.shiftKey });
   };
   /** @param {MouseEvent} event */
   const showMenu = (event) => {

@@ -120,11 +120,18 @@ export function createFilesModel(context) {
     changesUnderWay += 1;
     try {
       await context.act({ kind: 'set_file_priorities', files: choices },
-        { quiet: true, undo: { action: { kind: 'set_file_priorities', files: reverse } } });
+        { quiet: true, undo: { action: { kind: 'set_file_priorities', files: reverse }, after: refresh } });
     } finally {
       changesUnderWay -= 1;
       await refresh();
     }
+  };
+  /** Requests the files after one or a folder of them has got another path.
+   *  @param {boolean} isOfFolder @param {string} from @param {string} to */
+  const showRenamed = (isOfFolder, from, to) => {
+    renamed = isOfFolder ? { from, to } : null;
+    if (active.peek() === `d:${from}`) active.value = `d:${to}`;
+    return Promise.all([refresh(), context.refresh()]);
   };
   /** @param {readonly Node[]} targets */
   const filesOf = (targets) => tree?.filesOf(targets) ?? [];
@@ -181,12 +188,10 @@ export function createFilesModel(context) {
       const from = node.path;
       const to = from.slice(0, from.length - node.name.length) + name;
       if (name === '' || to === from) return;
-      const result = await app.act([id], { kind: 'rename_path', from, to },
-        { quiet: true, undo: { action: { kind: 'rename_path', from: to, to: from } } });
-      if (!isDone(result)) return;
-      renamed = isFolder(node) ? { from, to } : null;
-      if (active.peek() === `d:${from}`) active.value = `d:${to}`;
-      await Promise.all([refresh(), context.refresh()]);
+      const result = await app.act([id], { kind: 'rename_path', from, to }, { quiet: true, undo: {
+        action: { kind: 'rename_path', from: to, to: from }, after: () => showRenamed(isFolder(node), to, from),
+      } });
+      if (isDone(result)) await showRenamed(isFolder(node), from, to);
     },
   };
 }

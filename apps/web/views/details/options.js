@@ -10,6 +10,8 @@ import { rateField, selectField, switchField, textField } from '../../ui/fields.
 import { pathField } from '../../ui/path.js';
 import { spinner } from '../../ui/states.js';
 import { tagsField } from '../../ui/tags.js';
+import { apply } from '../dialogs/common.js';
+import { changesOf } from '../dialogs/tags.js';
 import { part } from './context.js';
 import { createDraft, isSameList, saveAtOnce } from './draft.js';
 import { formSection } from './form_section.js';
@@ -91,13 +93,13 @@ function labelsForm(context) {
     ],
     save: async () => {
       const [next, old] = [tagsDraft.value.peek(), tags.peek()];
-      const added = next.filter((tag) => !old.includes(tag)), removed = old.filter((tag) => !next.includes(tag));
-      /** @typedef {'add_tags' | 'remove_tags'} Kind */
-      /** @param {string[]} tags @param {Kind} kind @param {Kind} undo */
-      const change = (tags, kind, undo) => tags.length > 0 && save(context, { kind, tags }, { kind: undo, tags });
-      await change(added, 'add_tags', 'remove_tags');
-      await change(removed, 'remove_tags', 'add_tags');
-      await app.refreshLabels();
+      const torrent = context.torrent.peek();
+      if (!torrent) return;
+      const chosen = new Map([...next.map((tag) => /** @type {const} */ ([tag, true])),
+        ...old.filter((tag) => !next.includes(tag)).map((tag) => /** @type {const} */ ([tag, false]))]);
+      const { changes, undo } = changesOf([context.id], [torrent], chosen);
+      await apply(app, changes, undo);
+      await Promise.all([context.refresh(), app.refreshLabels()]);
     },
   });
 }

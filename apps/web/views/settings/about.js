@@ -4,8 +4,9 @@
 
 import { html, when } from '../../base/html.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
 import { spinner } from '../../ui/states.js';
-import { card, copyText } from './parts.js';
+import { card } from './parts.js';
 
 /** @param {App} app */
 export function aboutPage(app) {

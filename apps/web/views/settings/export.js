@@ -6,9 +6,10 @@
 import { html, when } from '../../base/html.js';
 import { computed, signal } from '../../base/signal.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
+import { saveFile } from '../../ui/download.js';
 import { checkbox } from '../../ui/fields.js';
 import { errorState, skeletonRows } from '../../ui/states.js';
-import { copyText, saveFile } from './parts.js';
 import { isSame, tomlOf } from './values.js';
 
 /** @param {App} app @param {Store} store */

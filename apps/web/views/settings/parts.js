@@ -1,4 +1,4 @@
-/** Parts of the settings pages: cards, marked texts, copies and downloads. */
+/** Parts of the settings pages: cards, marked texts, and secrets. */
 
 /** @import { Reactive } from '../../base/html.js' */
 /** @import { ReadonlySignal } from '../../base/signal.js' */
@@ -6,6 +6,7 @@
 
 import { html } from '../../base/html.js';
 import { button } from '../../ui/button.js';
+import { copyText } from '../../ui/clipboard.js';
 import { uid } from '../../ui/values.js';
 import { foundParts } from './values.js';
 
@@ -26,37 +27,6 @@ export function card({ title, hint, actions, body }) {
 export const marked = (text, words) => () =>
   foundParts(typeof text === 'function' ? text() : text.value, words.value).map((part) =>
     (part.isFound ? html`<mark class="p-mark">${part.text}</mark>` : part.text));
-
-/** Copies a text, and says so. Without the clipboard, which needs a secure context, the older way is tried.
- *  @param {App} app @param {string} text @param {string} [message] @returns {Promise<boolean>} */
-export async function copyText(app, text, message = app.t('action.copied')) {
-  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false) || copyBySelection(text);
-  app.toasts.show(isCopied ? { text: message, kind: 'success' } : { text: app.t('copy.failed'), kind: 'error' });
-  return isCopied;
-}
-
-/** @param {string} text */
-function copyBySelection(text) {
-  const before = /** @type {HTMLElement | null} */ (document.activeElement);
-  const field = /** @type {HTMLTextAreaElement} */ (html`<textarea class="p-offscreen" readonly .value=${text}
-    aria-hidden="true"></textarea>`);
-  // What lies outside of a modal dialog cannot have the focus.
-  (before?.closest('dialog') ?? document.body).append(field);
-  field.select();
-  const isCopied = document.execCommand('copy');
-  field.remove();
-  before?.focus({ preventScroll: true });
-  return isCopied;
-}
-
-/** Saves a text as a file of the browser. @param {string} name @param {string} text @param {string} [type] */
-export function saveFile(name, text, type = 'text/plain') {
-  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-  const link = /** @type {HTMLAnchorElement} */ (html`<a href=${url} download=${name}></a>`);
-  link.click();
-  // The download begins after this task.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
 
 /** Text that is shown once, such as a token, with a button that copies it.
  *  @param {App} app @param {{ label: Text, text: string }} options */

@@ -51,8 +51,10 @@ export function createScheduleDraft(store, draft) {
         paint(painted, day * DAY_MINUTES + from, minutes, has ? null : effect), before));
     },
     async save() {
+      const sent = draft.peek();
       await store.change('schedule', entries.peek().map(entryText));
-      draft.value = null;
+      // It may have been painted on meanwhile.
+      if (draft.peek() === sent) draft.value = null;
     },
   };
 }

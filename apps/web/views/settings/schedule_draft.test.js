@@ -45,3 +45,19 @@ test('entry_of_a_newer_daemon_is_a_fault', () => {
   const { draft } = create('mon 08:00-10:00 turbo');
   assert.deepEqual([draft.fault.value, draft.entries.value], ['mon 08:00-10:00 turbo', []]);
 });
+
+test('strokes_painted_during_a_save_remain', async () => {
+  const settings = signal([{ key: 'schedule', value: [] }]);
+  let answer = () => {};
+  const change = (key, value) => new Promise((resolve) => {
+    answer = () => { settings.value = [{ key, value }]; resolve(); };
+  });
+  const draft = createScheduleDraft({ settings, change }, signal(null));
+  draft.paint([stroke(0, 480, 60)], PAUSE);
+  const saved = draft.save();
+  draft.paint([stroke(1, 480, 60)], PAUSE);
+  answer();
+  await saved;
+  assert.deepEqual(draft.entries.value.map(entryText), ['mon,tue 08:00-09:00 pause']);
+  assert.equal(draft.isChanged.value, true);
+});

@@ -4,6 +4,8 @@
 /** @import { Detail, Torrent } from '../../types.js' */
 
 import { toQuery } from '../../query.js';
+import { copyText } from '../../ui/clipboard.js';
+import { download } from '../../ui/download.js';
 
 /** Number of requests that are open at a time. */
 const PARALLEL = 6;
@@ -12,7 +14,7 @@ const DOWNLOAD_PAUSE_MS = 300;
 
 /** Copies a line of each torrent. @param {App} app @param {readonly number[]} ids
  *  @param {(torrent: Torrent) => string} lineOf */
-export const copyText = (app, ids, lineOf) =>
+export const copyLines = (app, ids, lineOf) =>
   copy(app, async () => (await torrentsOf(app, ids)).map(lineOf).join('\n'));
 
 /** Copies a line of the details of each torrent. @param {App} app @param {readonly number[]} ids
@@ -32,10 +34,7 @@ export const copyDetails = (app, ids, lineOf) => copy(app, async () => {
 export async function saveTorrentFiles(app, ids) {
   for (const [i, id] of ids.entries()) {
     if (i > 0) await new Promise((resolve) => setTimeout(resolve, DOWNLOAD_PAUSE_MS));
-    const link = document.createElement('a');
-    link.href = app.api.torrentFileUrl(id);
-    link.download = '';
-    link.click();
+    download(app.api.torrentFileUrl(id));
   }
 }
 
@@ -49,27 +48,7 @@ async function torrentsOf(app, ids) {
   return torrents.filter(({ id }) => wanted.has(id));
 }
 
-/** Writes a text to the clipboard. @param {App} app @param {() => Promise<string>} read */
+/** Copies a text that has to be read first. @param {App} app @param {() => Promise<string>} read */
 async function copy(app, read) {
-  try {
-    const text = await read();
-    if (globalThis.navigator?.clipboard) await navigator.clipboard.writeText(text);
-    else if (!copyBySelection(text)) throw new Error(app.t('table.no_clipboard'));
-    app.toasts.show({ kind: 'success', text: app.t('action.copied') });
-  } catch (error) { app.fail(error); }
-}
-
-/** Copies without the clipboard of secure pages. @param {string} text */
-function copyBySelection(text) {
-  const before = /** @type {HTMLElement | null} */ (document.activeElement);
-  const field = document.createElement('textarea');
-  field.value = text;
-  field.readOnly = true;
-  field.className = 't-offscreen';
-  document.body.append(field);
-  field.select();
-  const isDone = document.execCommand('copy');
-  field.remove();
-  before?.focus({ preventScroll: true });
-  return isDone;
+  try { await copyText(app, await read()); } catch (error) { app.fail(error); }
 }

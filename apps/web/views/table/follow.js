@@ -6,13 +6,14 @@
 
 import { computed, effect, onCleanup } from '../../base/signal.js';
 import { toQuery } from '../../query.js';
-import { loadedIds } from '../../selection.js';
+import { hasLost, loadedIds } from '../../selection.js';
 import { OVERSCAN } from './window.js';
 
 /** Pause before the details follow the cursor, and before the cursor follows the layout. */
 const DETAILS_MS = 150;
-/** Pause before torrents that were removed are looked up: several are often removed together. */
-const REMOVAL_MS = 400;
+/** Pause before torrents that were removed are looked up, as several are often removed together; and from one look to
+ *  the next, as a list in which all changes loses some with each update. */
+const REMOVAL_MS = 400, AGAIN_MS = 2000;
 
 /** @type {WeakMap<App, { key: string, span: Span }>} Rows in view when the list was left. */
 const places = new WeakMap();
@@ -44,8 +45,11 @@ export function watchSelection({ app, cursor }) {
   const { selection, live } = app;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  let all = 0;
+  let all = 0, lastMs = -Infinity;
+  let window = live.snapshot.peek();
   const checkAll = async () => {
+    timer = undefined;
+    lastMs = performance.now();
     const view = app.view.peek();
     if (selection.list().every((id) => live.row(id))) return;
     try {
@@ -59,12 +63,19 @@ export function watchSelection({ app, cursor }) {
     const ids = selection.count.peek() > 0 && !live.isPending.peek() ? loadedIds(snapshot, 0, Infinity) : null;
     if (ids) selection.keep(ids);
   });
+  const schedule = () => {
+    if (selection.list().every((id) => live.row(id))) return;
+    timer ??= setTimeout(checkAll, Math.max(REMOVAL_MS, lastMs + AGAIN_MS - performance.now()));
+  };
   effect(() => {
     const before = all;
     all = live.counts.value?.all ?? 0;
-    if (all >= before || selection.count.peek() === 0) return;
-    clearTimeout(timer);
-    timer = setTimeout(checkAll, REMOVAL_MS);
+    if (all < before) schedule();
+  });
+  effect(() => {
+    const before = window;
+    window = live.snapshot.value;
+    if (!live.isPending.peek() && hasLost(before, window)) schedule();
   });
   onCleanup(() => clearTimeout(timer));
 }

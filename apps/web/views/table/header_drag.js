@@ -98,6 +98,8 @@ export function watchColumnDrag(table, row) {
   });
   row.addEventListener('pointermove', (event) => {
     if (!pressed) return;
+    // The button may have come up outside of the window.
+    if (!(event.buttons & 1)) return end(false);
     if (target === null && Math.abs(event.clientX - pressed.x) < SLOP_PX) return;
     if (target === null) row.setPointerCapture(pressed.pointer);
     table.isDragging = true;

@@ -3,6 +3,7 @@
 /** @import { Table } from './table.js' */
 
 import { onCleanup } from '../../base/signal.js';
+import { isAdding, isMenuClick } from '../../input.js';
 import { indexOf } from '../../selection.js';
 import { openMenu } from '../../ui/menu.js';
 import { contextMenu } from './menu.js';
@@ -53,10 +54,10 @@ export function watchPointer(table, { tapOpens }) {
   // A mouse selects as the button goes down: rows may move before it comes up.
   /** @param {MouseEvent} event */
   const onMouseDown = (event) => {
-    if (isTouch || event.button !== 0) return;
+    if (isTouch || event.button !== 0 || isMenuClick(event)) return;
     const found = hit(event);
     if (!found) return;
-    selector.to(found.place, { isRange: event.shiftKey, adds: event.ctrlKey || event.metaKey });
+    selector.to(found.place, { isRange: event.shiftKey, adds: isAdding(event) });
   };
   /** @param {MouseEvent} event */
   const onClick = (event) => {
@@ -77,7 +78,7 @@ export function watchPointer(table, { tapOpens }) {
   };
   /** @param {MouseEvent} event */
   const onContextMenu = (event) => {
-    const isKey = event.button !== 2 && !isTouch;
+    const isKey = event.button !== 2 && !isTouch && !event.ctrlKey;
     const found = isKey ? null : hit(event);
     if (!found && !isKey) return;
     event.preventDefault();

@@ -5,7 +5,7 @@
 import { html } from '../../base/html.js';
 import { computed } from '../../base/signal.js';
 import { ApiError } from '../../api.js';
-import { DEFAULT_VIEW, isFiltered } from '../../query.js';
+import { clearedFilters, isFiltered } from '../../query.js';
 import { button } from '../../ui/button.js';
 import { emptyState, errorState, skeletonRows } from '../../ui/states.js';
 
@@ -19,8 +19,8 @@ export function listState(app) {
     if (app.live.total.value > 0) return null;
     return isFiltered(app.view.value) ? 'no_match' : 'empty';
   });
-  const clear = () => app.setView({ filters: DEFAULT_VIEW.filters, search: '', isRegex: false, any: false });
-  const clearButton = () => button({ label: () => app.t('filter.clear'), icon: 'filter', onClick: clear });
+  const clearButton = () => button({ label: () => app.t('filter.clear'), icon: 'filter',
+    onClick: () => app.setView(clearedFilters()) });
 
   const content = () => {
     switch (kind.value) {

@@ -1,0 +1,7 @@
+/** Flows that change torrents, in one process, so that they share a browser and a daemon. */
+
+import './flows/add.test.mjs';
+import './flows/firefox.test.mjs';
+import './flows/keyboard.test.mjs';
+import './flows/login.test.mjs';
+import './flows/torrents.test.mjs';
