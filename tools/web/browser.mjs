@@ -92,12 +92,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Rules for whole pages, best practice among them. */
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** Returns the serious findings of axe-core on a page as it is now. @param {Page} page @returns {Promise<string[]>} */
-export async function accessibilityFaults(page) {
+/** @typedef {{ within?: string, rules?: readonly string[] }} AxeOptions `within` is a selector of the part to check. */
+
+/** Returns the serious findings of axe-core on a page as it is now.
+ *  @param {Page} page @param {AxeOptions} [options] @returns {Promise<string[]>} */
+export async function accessibilityFaults(page, { within, rules } = {}) {
   if (!await page.evaluate('Boolean(globalThis.axe)')) await page.evaluate(AXE);
-  const { violations } = await page.evaluate((tags) => /** @type {any} */ (globalThis).axe.run(document, {
-    resultTypes: ['violations'], runOnly: { type: 'tag', values: tags },
-  }), TAGS);
+  const runOnly = rules ? { type: 'rule', values: rules } : { type: 'tag', values: TAGS };
+  const { violations } = await page.evaluate(({ within, runOnly }) => /** @type {any} */ (globalThis).axe.run(
+    within ?? document, { resultTypes: ['violations'], runOnly }), { within, runOnly });
   const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
   return serious.map(({ id, impact, help, nodes }) =>
     `${id} (${impact}): ${help}\n${nodes.slice(0, 4).map(({ html, any, all }) =>

@@ -4,7 +4,7 @@
  */
 
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
-/** @import { Watched } from './browser.mjs' */
+/** @import { AxeOptions, Watched } from './browser.mjs' */
 
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -26,7 +26,7 @@ const REPORT_MS = 10_000;
  *  @property {string} [hash] of the first page
  *  @property {Parameters<typeof startDaemon>[0]} [own] starts a daemon for this flow alone */
 /** @typedef {Omit<Stage, 'stop'> & { page: Page, ui: ReturnType<typeof createUi>, allow: Watched['allow'],
- *    axe: (where: string) => Promise<void>, note: (fault: string) => void,
+ *    axe: (where: string, options?: AxeOptions) => Promise<void>, note: (fault: string) => void,
  *    openPage: (options?: BrowserContextOptions) => Promise<Watched> }} Scene */
 
 /** @type {Promise<Stage> | null} */
@@ -64,8 +64,9 @@ export function flow(name, run, { context = {}, isPhone = false, isLoggedIn = tr
       await page.goto(daemon.url + hash);
       /** Findings that do not hinder the flow, so that one run shows them all. @type {Set<string>} */
       const findings = new Set();
-      const axe = async (/** @type {string} */ where) => {
-        const faults = await accessibilityFaults(page);
+      /** @param {string} where @param {AxeOptions} [options] */
+      const axe = async (where, options) => {
+        const faults = await accessibilityFaults(page, options);
         for (const fault of faults) findings.add(fault);
         if (faults.length > 0) findings.add(`(at ${where})`);
       };

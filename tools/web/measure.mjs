@@ -230,8 +230,11 @@ try {
         .map((key) => `document.querySelector('.t-th[data-key=${key}] button').click()`),
     }, MINUTES));
   } finally { await daemon.stop(); }
-  if (options.transmission) {
-    const transmission = await startTransmission(COUNT);
+  const transmission = options.transmission ? await startTransmission(COUNT).catch((error) => {
+    console.error(`Transmission is not measured: ${error.message}`);
+    return null;
+  }) : null;
+  if (transmission) {
     try {
       results.push(await measure(browser, {
         name: 'Transmission 3.00', url: transmission.url, firstRow: '.torrent_name',

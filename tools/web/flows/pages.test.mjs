@@ -43,7 +43,7 @@ flow('settings_sections_and_the_other_pages_are_accessible', async ({ page, ui, 
     await sections.getByRole('button', { name, exact: true }).click();
     await visible(page.getByRole('heading', { name, level: 2 }));
     await gone(page.getByRole('status', { name: /Loading/ }));
-    await axe(`settings, ${name}`);
+    await axe(`settings, ${name}`, { within: 'main' });
   }
   await ui.button('Statistics').click();
   await visible(page.getByRole('heading', { name: 'Statistics', level: 1 }));
@@ -59,7 +59,7 @@ flow('settings_sections_and_the_other_pages_are_accessible', async ({ page, ui, 
   for (const name of ['Overview', 'Files', 'Peers', 'Trackers', 'Speed', 'Log', 'Options']) {
     await ui.open('One.bin', name);
     await visible(ui.details.getByRole('tabpanel', { name }));
-    await axe(`details, ${name}`);
+    await axe(`details, ${name}`, { within: '.s-details' });
   }
   await ui.button(/^Show the connection/).click();
   await visible(page.getByText('Port').first());
