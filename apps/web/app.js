@@ -62,8 +62,18 @@ export function createApp({ base = basePath() } = {}) {
   /** Rows that the list needs; the table sets it as it scrolls, and the app follows them with the filters. */
   const window = signal(FIRST_WINDOW);
   let list = '';
+  const wasIn = prefs.define('wasIn', /** @type {boolean} */ (false), (value) => typeof value === 'boolean');
   effect(() => {
-    if (!isIn.value) return live.follow(null);
+    const { kind } = session.value;
+    if (kind !== 'unknown') untracked(() => { wasIn.value = kind === 'in'; });
+  });
+  /** The list is requested beside the check of a login that most likely goes on. */
+  const isLikelyIn = computed(() => {
+    const now = session.value;
+    return now.kind === 'in' || (now.kind === 'unknown' && !now.error && wasIn.value);
+  });
+  effect(() => {
+    if (!isLikelyIn.value) return live.follow(null);
     const view = router.view.value;
     const before = list;
     list = JSON.stringify(toQuery(view));

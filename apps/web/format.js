@@ -2,7 +2,7 @@
  * Text of numbers and times in the language of the user, and parsing of sizes, rates and times that users type.
  *
  * Sizes have the binary units and the three digits of the command line. A missing value is an em dash. The formatters
- * of a locale are created once, because their creation takes far longer than their use.
+ * of a locale are created once, and when they are first used, because their creation takes far longer than their use.
  */
 
 const MISSING = '\u2014';
@@ -19,6 +19,14 @@ const SPAN_UNITS = /** @type {const} */ ([['day', DAY], ['hour', HOUR], ['minute
 /** Units of a time ago, the largest first. */
 const AGO_UNITS = /** @type {const} */ (
   [['year', 365 * DAY], ['month', 30 * DAY], ['day', DAY], ['hour', HOUR], ['minute', MINUTE], ['second', 1]]);
+
+/** Creates a value when it is first used: a formatter takes a millisecond or more.
+ *  @template T @param {() => T} create */
+function lazy(create) {
+  /** @type {T | undefined} */
+  let value;
+  return () => (value ??= create());
+}
 
 /** @typedef {number | null | undefined} Maybe */
 /** @typedef {ReturnType<typeof createFormat>} Format */
@@ -43,51 +51,55 @@ const isPresent = (value) => typeof value === 'number' && Number.isFinite(value)
 /** Creates the formatters of a locale. Use `formatFor`, which keeps them.
  *  @param {string} locale @param {string} [timeZone] that of the browser if left out */
 export function createFormat(locale, timeZone) {
+  Intl.getCanonicalLocales(locale); // Throws if the tag is malformed.
   /** @param {Intl.NumberFormatOptions} options */
   const number = (options) => new Intl.NumberFormat(locale, options);
-  const fixed = [0, 1, 2].map((digits) => number({ minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const fixed = [0, 1, 2].map((digits) =>
+    lazy(() => number({ minimumFractionDigits: digits, maximumFractionDigits: digits })));
   const percents = [0, 1].map((digits) =>
-    number({ style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    lazy(() => number({ style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits })));
   /** @param {string} unit @param {number} digits */
-  const unit = (unit, digits) =>
-    number({ style: 'unit', unit, unitDisplay: 'narrow', minimumIntegerDigits: digits, useGrouping: false });
+  const unit = (unit, digits) => lazy(() =>
+    number({ style: 'unit', unit, unitDisplay: 'narrow', minimumIntegerDigits: digits, useGrouping: false }));
   const spans = SPAN_UNITS.map(([name]) => /** @type {const} */ ([unit(name, 1), unit(name, 2)]));
-  const dateTimes = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone });
-  const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone });
-  const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', timeZone });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const dateTimes = lazy(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }));
+  const days = lazy(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone }));
+  const clocks = lazy(() => new Intl.DateTimeFormat(locale, { timeStyle: 'medium', timeZone }));
+  const relative = lazy(() => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
 
   /** Keeps a number and its Latin unit in their order. @param {string} text */
   const ltr = (text) => (RIGHT_TO_LEFT.test(locale) ? `\u2066${text}\u2069` : text);
   /** @param {number} bytes */
   const plainSize = (bytes) => {
-    if (bytes < 1024) return `${fixed[0].format(Math.trunc(bytes))}${SPACE}B`;
+    if (bytes < 1024) return `${fixed[0]().format(Math.trunc(bytes))}${SPACE}B`;
     let value = bytes / 1024, i = 0;
     // 999.5 would round to four digits.
     for (; value >= 999.5 && i + 1 < SIZE_UNITS.length; i += 1) value /= 1024;
     const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-    return `${fixed[digits].format(value)}${SPACE}${SIZE_UNITS[i]}`;
+    return `${fixed[digits]().format(value)}${SPACE}${SIZE_UNITS[i]}`;
   };
   /** @param {Maybe} seconds */
   const duration = (seconds) => {
     if (!isPresent(seconds)) return MISSING;
     const s = Math.floor(seconds);
     const i = SPAN_UNITS.findIndex(([, length]) => s >= length);
-    if (i < 0 || i === SPAN_UNITS.length - 1) return spans[SPAN_UNITS.length - 1][0].format(s);
+    if (i < 0 || i === SPAN_UNITS.length - 1) return spans[SPAN_UNITS.length - 1][0]().format(s);
     const [, length] = SPAN_UNITS[i], [, next] = SPAN_UNITS[i + 1];
     const [large, small] = [Math.floor(s / length), Math.floor((s % length) / next)];
-    return `${spans[i][0].format(large)}${SPACE}${spans[i + 1][1].format(small)}`;
+    return `${spans[i][0]().format(large)}${SPACE}${spans[i + 1][1]().format(small)}`;
   };
-  /** @param {Intl.DateTimeFormat} formatter @param {Maybe} unixS */
+  /** @param {() => Intl.DateTimeFormat} formatter @param {Maybe} unixS */
   const time = (formatter, unixS) => {
     // Dates end at 8.64e12 s.
-    return isPresent(unixS) && unixS <= 8.64e12 ? formatter.format(unixS * 1000) : MISSING;
+    return isPresent(unixS) && unixS <= 8.64e12 ? formatter().format(unixS * 1000) : MISSING;
   };
 
   return {
     locale,
     /** Decimal separator. */
-    decimal: fixed[1].formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.',
+    get decimal() {
+      return fixed[1]().formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.';
+    },
     /** @param {Maybe} bytes */
     size: (bytes) => (isPresent(bytes) ? ltr(plainSize(bytes)) : MISSING),
     /** Bytes per second. @param {Maybe} perS */
@@ -97,13 +109,13 @@ export function createFormat(locale, timeZone) {
     ratio: (value) => {
       if (!isPresent(value)) return MISSING;
       const digits = value < 100 ? 2 : value < 1000 ? 1 : 0;
-      return fixed[digits].format(floorAt(value, 10 ** digits));
+      return fixed[digits]().format(floorAt(value, 10 ** digits));
     },
     /** Part of a whole, from 0 to 1. Rounded down: 100 % is the end, and nothing before it.
      *  @param {Maybe} part */
     percent: (part) => {
       if (!isPresent(part)) return MISSING;
-      return part >= 1 ? percents[0].format(1) : percents[1].format(Math.min(floorAt(part, 1000), 0.999));
+      return part >= 1 ? percents[0]().format(1) : percents[1]().format(Math.min(floorAt(part, 1000), 0.999));
     },
     /** Span of time by its two largest units. @param {Maybe} seconds */
     duration,
@@ -120,10 +132,10 @@ export function createFormat(locale, timeZone) {
       if (!isPresent(unixS)) return MISSING;
       const s = unixS - nowUnixS;
       const [name, length] = AGO_UNITS.find(([, length]) => Math.abs(s) >= length) ?? AGO_UNITS[AGO_UNITS.length - 1];
-      return relative.format(Math.trunc(s / length), name);
+      return relative().format(Math.trunc(s / length), name);
     },
     /** Number of things. @param {Maybe} value */
-    count: (value) => (isPresent(value) ? fixed[0].format(Math.trunc(value)) : MISSING),
+    count: (value) => (isPresent(value) ? fixed[0]().format(Math.trunc(value)) : MISSING),
   };
 }
 

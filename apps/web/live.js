@@ -180,13 +180,16 @@ export function createLive({ url, environment = {}, onUnauthorized }) {
   const onAnswer = (update, request) => {
     asked = null;
     served = request;
-    if (request.query !== followed.peek()) return ask();
-    if (!update.isWhole || !apply(update, request.query)) return goOffline('protocol');
+    const { query } = request, next = followed.peek();
+    // The rows of another window of the same list are shown until those of the followed one arrive.
+    if (query !== next && !(next && isSame(listOf(query), listOf(next)))) return ask();
+    if (!update.isWhole || !apply(update, query)) return goOffline('protocol');
     attempts = 0;
     hasFailed = false;
     problem.value = null;
     if (state.peek().kind !== 'live') state.value = { kind: 'live' };
     schedule(ask, SILENCE_MS);
+    if (query !== next) ask();
   };
 
   /** Takes over an update. Returns false if it does not fit to the rows; then nothing has changed.
@@ -283,6 +286,9 @@ export function createLive({ url, environment = {}, onUnauthorized }) {
 
 /** @typedef {{ kind: 'list', id: number, isWhole: boolean, order: number[] | null, list: List }} Update */
 /** @typedef {{ kind: 'problem', id: number | null, problem: Problem }} Refusal */
+
+/** Returns a query without its window. @param {ListQuery} query */
+const listOf = ({ offset: _offset, limit: _limit, ...list }) => list;
 
 /** @param {unknown} value */
 const isNatural = (value) => Number.isSafeInteger(value) && /** @type {number} */ (value) >= 0;

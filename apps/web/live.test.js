@@ -101,10 +101,21 @@ test('of_several_queries_only_the_latest_is_requested_after_the_answer', () => {
   for (const offset of [10, 20, 30]) live.follow({ offset, limit: 1 });
   assert.deepEqual(socket().sent.map(({ query }) => query.offset), [0, 10]);
   socket().receive(whole(2, [row(11)], { total: 50 }));
-  assert.deepEqual([ids(live), live.first.value], [[1], 0]);
+  // Another window of the same list is better than the old one.
+  assert.deepEqual([ids(live), live.first.value, live.isPending.value], [[11], 10, true]);
   assert.deepEqual(socket().sent.map(({ query }) => query.offset), [0, 10, 30]);
   socket().receive(whole(2, [row(31)], { total: 50 }));
-  assert.deepEqual([ids(live), live.first.value], [[31], 30]);
+  assert.deepEqual([ids(live), live.first.value, live.isPending.value], [[31], 30, false]);
+});
+
+test('answer_for_a_list_that_is_no_longer_followed_is_not_shown', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  for (const tag of ['a', 'b']) live.follow({ tag: [tag] });
+  socket().receive(whole(2, [row(2)]));
+  assert.deepEqual(ids(live), [1]);
+  socket().receive(whole(2, [row(3)]));
+  assert.deepEqual(ids(live), [3]);
 });
 
 test('query_that_is_the_same_is_not_requested_again', () => {
