@@ -56,8 +56,8 @@ impl Sessions {
         Self { open: used.collect(), ..Self::default() }
     }
 
-    /// Returns the sessions for the next run.
-    pub(crate) fn to_stored(&mut self, now: Instant, now_unix_s: u64) -> Vec<StoredSession> {
+    /// Returns the sessions for the next run, and takes note of the save.
+    pub(crate) fn take_stored(&mut self, now: Instant, now_unix_s: u64) -> Vec<StoredSession> {
         self.saved_at = Some(now);
         let row = |(digest, session): (&Digest, &Session)| StoredSession {
             sha256: digest.to_hex(),
@@ -168,7 +168,7 @@ mod tests {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         sessions.begin("a", start, LIFETIME, None);
         sessions.begin("b", start + LIFETIME / 2, LIFETIME, None);
-        let mut rows = sessions.to_stored(start + LIFETIME / 2, 1000);
+        let mut rows = sessions.take_stored(start + LIFETIME / 2, 1000);
         assert!(!sessions.is_stale(start + LIFETIME) && sessions.is_stale(start + 2 * SAVE_EVERY));
         rows.push(StoredSession { sha256: "x".into(), used_unix_s: 1000, token: None });
         let later = start + LIFETIME;

@@ -123,7 +123,7 @@ impl Access {
     /// Saves the sessions, which outlive the process.
     pub(crate) fn save_sessions(&self) {
         let mut state = self.state();
-        let stored = state.to_stored(&self.0.default_username);
+        let stored = state.take_stored(&self.0.default_username);
         // Under the lock, so that the last change is saved last.
         self.0.daemon.update_sessions(&stored);
     }

@@ -98,11 +98,15 @@ impl State {
     }
 
     /// Returns the sessions and their account for the next run.
-    pub(super) fn to_stored(&mut self, default_username: &str) -> StoredSessions {
+    pub(super) fn take_stored(&mut self, default_username: &str) -> StoredSessions {
         let account = self.account.as_ref().map(|account| account.hash.as_str().to_owned());
         let name = self.account.as_ref().and_then(|account| account.username.clone());
         let username = name.unwrap_or_else(|| default_username.to_owned());
-        StoredSessions { account, username, sessions: self.sessions.to_stored(Instant::now(), now_unix_s()) }
+        StoredSessions {
+            account,
+            username,
+            sessions: self.sessions.take_stored(Instant::now(), now_unix_s()),
+        }
     }
 
     /// Replaces the account. All sessions but one, and verified credentials, end.
