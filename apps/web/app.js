@@ -27,7 +27,7 @@ import { createToasts } from './ui/toast.js';
 /** @typedef {{ quiet?: boolean, undo?: Undo }} ActOptions */
 
 /** Rows of a list that are requested at first. */
-const FIRST_WINDOW = { offset: 0, limit: 120 };
+const FIRST_WINDOW = { offset: 0, limit: 80 };
 
 /** Creates the app in the current scope, for the life of the page.
  *  @param {{ base?: string }} [options] path of the app, without a slash at its end */

@@ -8,7 +8,7 @@ export const OVERSCAN = 6;
 /** Windows begin and end at multiples of this. */
 const BLOCK = 20;
 /** Smallest window: below this, a list has no need for others. */
-const SMALLEST = 120;
+const SMALLEST = 80;
 /** Pause before a request while the list scrolls so fast that its rows are not read, and its longest length. */
 const REST_MS = 70, LONGEST_MS = 210;
 
@@ -34,7 +34,7 @@ export function covers({ offset, limit }, { first, count }, total) {
 export function createFollower(request, environment = {}) {
   const { now = () => performance.now(), setTimer = setTimeout, clearTimer = clearTimeout } = environment;
   /** @type {Span} */
-  let span = { first: 0, count: SMALLEST };
+  let span = { first: 0, count: SMALLEST / 2 };
   /** @type {Window | null} */
   let requested = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
