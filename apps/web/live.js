@@ -153,8 +153,9 @@ export function createLive({ url, environment = {}, onUnauthorized }) {
     } else if (update.id === asked?.id) onAnswer(update, asked);
     else if (update.id === served?.id && served.query === followed.peek()
       && (update.isWhole || update.list.revision >= revision)) {
-      if (!apply(update, served.query)) recover();
-      else hasFailed = false;
+      if (!apply(update, served.query)) return recover();
+      hasFailed = false;
+      problem.value = null;
     }
   };
 
@@ -165,7 +166,11 @@ export function createLive({ url, environment = {}, onUnauthorized }) {
       return onUnauthorized?.(refusal);
     }
     if (id === null) return goOffline('protocol');
-    if (id !== asked?.id) return;
+    if (id !== asked?.id) {
+      // A query that was accepted can take too long once there are more torrents.
+      if (id === served?.id && served.query === followed.peek()) problem.value = refusal;
+      return;
+    }
     // The server keeps the request before, whose updates `receive` ignores.
     const { query } = asked;
     asked = null;

@@ -151,6 +151,15 @@ test('refusal_of_an_earlier_request_is_ignored', () => {
   assert.deepEqual([live.problem.value, live.isPending.value], [null, true]);
 });
 
+test('query_that_is_refused_later_is_a_problem_until_the_next_update', () => {
+  const { live, socket, begin } = setup();
+  begin({}, whole(1, [row(1)]));
+  socket().receive({ kind: 'problem', type: 'bad_request', detail: 'too slow', status: 400 });
+  assert.deepEqual([live.problem.value?.detail, ids(live), live.state.value.kind], ['too slow', [1], 'live']);
+  socket().receive(change(2, null, [], 1));
+  assert.equal(live.problem.value, null);
+});
+
 test('end_of_the_session_ends_the_connection_for_good', () => {
   const { live, socket, sockets, pass, begin, timers, refusals } = setup();
   begin({}, whole(1, [row(1)]));

@@ -48,7 +48,7 @@ pub enum LiveUpdate {
         /// The statistics.
         statistics: Box<Statistics>,
     },
-    /// The request is refused, or the connection ends, as the login did.
+    /// The request is refused, or its query is since, until the next list; or the connection ends, as the login did.
     Problem {
         /// Number of the request; `null` if there was none or it cannot be read.
         id: Option<u64>,

@@ -11,10 +11,12 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use std::collections::HashSet;
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use ztor_api::{Counts, ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind, Statistics};
+use ztor_daemon::Daemon;
 
 /// Shortest time between two updates. Answers to requests do not wait for it.
 const PACE: Duration = Duration::from_millis(500);
@@ -43,6 +45,8 @@ struct Followed {
     revision: u64,
     /// True if something may have changed since.
     has_news: bool,
+    /// True if the query was refused since, as it can take too long once there are more torrents.
+    is_refused: bool,
     /// Earliest time of the next update.
     list_due: Instant,
     statistics: Option<FollowedStatistics>,
@@ -153,6 +157,7 @@ fn on_request(api: &Api, text: &str, followed: &mut Option<Followed>) -> Vec<Liv
         counts: list.counts.clone(),
         revision: list.revision,
         has_news: false,
+        is_refused: false,
         list_due: Instant::now() + PACE,
         statistics,
     });
@@ -181,17 +186,24 @@ impl Followed {
             // What changes from here on is news again.
             self.has_news = false;
             self.list_due = now + PACE;
-            updates.extend(self.list(api));
+            updates.extend(self.list(api.daemon()));
         }
         updates
     }
 
-    /// Returns what has changed in the list; `None` if nothing has.
-    fn list(&mut self, api: &Api) -> Option<LiveUpdate> {
+    /// Returns what has changed in the list, or the first refusal in a row; `None` if nothing has changed.
+    fn list(&mut self, daemon: &Daemon) -> Option<LiveUpdate> {
         let since = Some(self.revision);
         let query = ListQuery { since, ..self.query.clone() };
         let known = self.order.iter().copied().collect();
-        let (mut list, order) = api.daemon().follow(&query, &known).ok()?;
+        let (mut list, order) = match daemon.follow(&query, &known) {
+            Ok(found) => found,
+            Err(error) => {
+                let is_known = mem::replace(&mut self.is_refused, true);
+                return (!is_known).then(|| LiveUpdate::Problem { id: self.id, problem: error.into() });
+            }
+        };
+        let was_refused = mem::take(&mut self.is_refused);
         self.revision = list.revision;
         let has_new_order = order != self.order;
         let removed = list.removed.as_ref().is_none_or(|removed| !removed.is_empty());
@@ -200,7 +212,9 @@ impl Followed {
         } else {
             self.counts.clone_from(&list.counts);
         }
-        let is_news = removed || has_new_order || list.total != self.total || list.counts.is_some();
+        // An update also says that the query is accepted again.
+        let is_news =
+            was_refused || removed || has_new_order || list.total != self.total || list.counts.is_some();
         if list.torrents.is_empty() && !is_news {
             return None;
         }
@@ -239,4 +253,36 @@ async fn send(socket: &mut WebSocket, update: &LiveUpdate) -> bool {
     let Ok(text) = serde_json::to_string(update) else { return false };
     let sent = tokio::time::timeout(PATIENCE, socket.send(Message::Text(Utf8Bytes::from(text))));
     matches!(sent.await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::tests::fixture::Fixture;
+
+    #[test]
+    fn query_that_is_refused_later_is_reported_once_until_it_is_accepted() {
+        let fixture = Fixture::start(&[]);
+        let mut followed = Followed {
+            id: Some(7),
+            query: ListQuery { state: vec!["nothing".into()], ..ListQuery::default() },
+            order: Vec::new(),
+            total: 0,
+            counts: None,
+            revision: 0,
+            has_news: true,
+            is_refused: false,
+            list_due: Instant::now(),
+            statistics: None,
+        };
+        let first = followed.list(&fixture.daemon);
+        assert!(matches!(first, Some(LiveUpdate::Problem { id: Some(7), .. })), "{first:?}");
+        assert_eq!(followed.list(&fixture.daemon), None);
+
+        followed.query = ListQuery::default();
+        let accepted = followed.list(&fixture.daemon);
+        assert!(matches!(accepted, Some(LiveUpdate::List { id: Some(7), .. })), "{accepted:?}");
+        assert!(!followed.is_refused);
+    }
 }
