@@ -217,7 +217,7 @@ export default {
   'create.source_hint': 'اسم الموقع إذا طلبه الموقع. يغيّر البصمة.',
   'create.web_seeds': 'بذور الويب',
   'create.web_seeds_hint': 'عناوين URL التي توجد فيها الملفات نفسها، واحد في كل سطر.',
-  'create.web_seed_fault': ({ url }) => `${url} ليس عنوان URL يبدأ بـ http أو https أو ftp.`,
+  'create.web_seed_fault': ({ url }) => `${url} ليس عنوان URL يبدأ بـ http أو https.`,
   'create.ignore': 'الملفات المستبعدة',
   'create.ignore_hint': 'أنماط مثل \u2068*.tmp\u2069، واحد في كل سطر.',
   'create.hidden': 'تضمين الملفات المخفية',

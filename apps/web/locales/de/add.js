@@ -218,7 +218,7 @@ export default {
   'create.source_hint': 'Name der Website, falls sie ihn verlangt. Er ändert den Info-Hash.',
   'create.web_seeds': 'Webseeds',
   'create.web_seeds_hint': 'URLs, unter denen dieselben Dateien liegen, je eine Zeile.',
-  'create.web_seed_fault': ({ url }) => `${url} ist keine URL mit http, https oder ftp.`,
+  'create.web_seed_fault': ({ url }) => `${url} ist keine URL mit http oder https.`,
   'create.ignore': 'Dateien, die wegbleiben',
   'create.ignore_hint': 'Muster wie *.tmp, je eine Zeile.',
   'create.hidden': 'Versteckte Dateien aufnehmen',

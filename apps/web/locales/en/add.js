@@ -229,7 +229,7 @@ export default {
   'create.source_hint': 'Name of the site, if the site asks for it. It changes the info-hash.',
   'create.web_seeds': 'Web seeds',
   'create.web_seeds_hint': 'URLs under which the same files are, one per line.',
-  'create.web_seed_fault': (/** @type {Url} */ { url }) => `${url} is not a URL with http, https or ftp.`,
+  'create.web_seed_fault': (/** @type {Url} */ { url }) => `${url} is not a URL with http or https.`,
   'create.ignore': 'Files to leave out',
   'create.ignore_hint': 'Patterns such as *.tmp, one per line.',
   'create.hidden': 'Include hidden files',

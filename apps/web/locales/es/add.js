@@ -237,7 +237,7 @@ export default {
   'create.source_hint': 'Nombre del sitio, si lo pide. Cambia el info-hash.',
   'create.web_seeds': 'Semillas web',
   'create.web_seeds_hint': 'URL donde están los mismos archivos, una por línea.',
-  'create.web_seed_fault': ({ url }) => `${url} no es una URL con http, https o ftp.`,
+  'create.web_seed_fault': ({ url }) => `${url} no es una URL con http o https.`,
   'create.ignore': 'Archivos que se omiten',
   'create.ignore_hint': 'Patrones como *.tmp, uno por línea.',
   'create.hidden': 'Incluir los archivos ocultos',

@@ -35,7 +35,7 @@ export const linesOf = (text) => text.split('\n').map((line) => line.trim()).fil
 
 /** Returns the first URL that no web seed can have, or null. @param {string} text */
 export const badWebSeed = (text) =>
-  linesOf(text).find((url) => !/^(https?|ftp):/i.test(url) || !URL.canParse(url)) ?? null;
+  linesOf(text).find((url) => !/^https?:\/\//i.test(url) || !URL.canParse(url)) ?? null;
 
 /** Returns a request of the API from the texts of the form.
  *  @param {{ path: string, format: string, pieceBytes: string, trackers: string, webSeeds: string, comment: string,

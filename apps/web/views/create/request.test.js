@@ -30,8 +30,9 @@ test('empty_fields_leave_the_choice_to_the_daemon', () => {
 });
 
 test('web_seeds_are_urls', () => {
-  assert.equal(badWebSeed('https://a.example/\nftp://b.example/x\n'), null);
+  assert.equal(badWebSeed('https://a.example/\nHTTP://b.example/x\n'), null);
   assert.equal(badWebSeed('https://a.example/\nudp://b.example'), 'udp://b.example');
+  assert.equal(badWebSeed('ftp://b.example/x'), 'ftp://b.example/x');
 });
 
 test('piece_sizes_are_powers_of_two', () => {

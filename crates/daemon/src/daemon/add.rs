@@ -2,7 +2,7 @@
 
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
-use super::trackers::{changed, check_url};
+use super::trackers::{changed, check_url, tiers_of};
 use super::{Daemon, in_background};
 use crate::bulk::Saved;
 use crate::clock::now_unix_s;
@@ -395,11 +395,6 @@ impl<'o> Parsed<'o> {
             options,
         })
     }
-}
-
-/// Returns the trackers of a link, each as a tier of its own.
-pub(super) fn tiers_of(magnet: &Magnet) -> Vec<Vec<String>> {
-    magnet.trackers.iter().map(|url| vec![url.clone()]).collect()
 }
 
 /// Parses a torrent file, or a magnet link in a file.

@@ -2,7 +2,7 @@
 
 use super::act::absolute;
 use super::add::{NewContent, Parsed};
-use super::trackers::check_url;
+use super::trackers::{check_url, is_url};
 use super::{Daemon, in_background};
 use crate::clock::now_unix_s;
 use crate::error::DaemonError;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use ztor_api::{AddOptions, Added, Creation, CreationFormat, CreationRequest, CreationState, Problem};
 use ztor_policy::check_category_path;
 use ztor_session::create::{CreateError, CreateOptions, Options, Symlinks, Version, create};
-use ztor_session::{Magnet, Metainfo};
+use ztor_session::{Magnet, Metainfo, redact_url};
 
 /// Maximum number of files that are named as left out.
 const MAX_WARNINGS: usize = 100;
@@ -315,9 +315,11 @@ fn options_of(request: &CreationRequest) -> CreateOptions {
 }
 
 fn check_web_seed(url: &str) -> Result<(), DaemonError> {
-    let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-    let shown: String = url.chars().take(60).collect();
-    is_http.then_some(()).ok_or_else(|| {
-        DaemonError::BadValue(format!("cannot use the web seed {shown:?}: expected http:// or https://"))
-    })
+    if is_url(url, &["http://", "https://"]) {
+        return Ok(());
+    }
+    let shown: String = redact_url(url).chars().take(60).collect();
+    Err(DaemonError::BadValue(format!(
+        "cannot use the web seed {shown:?}: give a URL that begins with http:// or https://"
+    )))
 }

@@ -1,6 +1,7 @@
 //! Folders of the machine, for front ends that choose one.
 
 use super::act::absolute;
+use super::free_space::space_of;
 use super::{Daemon, in_background};
 use crate::error::DaemonError;
 use std::io;
@@ -66,13 +67,13 @@ fn read(dir: &Path) -> Result<Folder, DaemonError> {
         .take(MAX_NAMES)
         .collect();
     folders.sort_unstable();
-    let space = rustix::fs::statvfs(dir).ok();
+    let (free_bytes, total_bytes) = space_of(dir).unzip();
     Ok(Folder {
         dir: dir.display().to_string(),
         parent: dir.parent().map(|parent| parent.display().to_string()),
         folders,
-        free_bytes: space.as_ref().and_then(|space| space.f_bavail.checked_mul(space.f_frsize)),
-        total_bytes: space.as_ref().and_then(|space| space.f_blocks.checked_mul(space.f_frsize)),
+        free_bytes,
+        total_bytes,
         is_writable: rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok(),
     })
 }

@@ -44,6 +44,11 @@ impl FreeSpace {
 /// Returns the free space of the disk with a folder, or with the nearest folder above it; `None` if unknown.
 fn free_bytes(dir: &Path) -> Option<u64> {
     let existing = dir.ancestors().find(|dir| dir.exists())?;
-    let stat = rustix::fs::statvfs(existing).ok()?;
-    stat.f_bavail.checked_mul(stat.f_frsize)
+    space_of(existing).map(|(free, _)| free)
+}
+
+/// Returns the free space of the disk with a folder, and its size, in bytes; `None` if unknown.
+pub(super) fn space_of(dir: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    stat.f_bavail.checked_mul(stat.f_frsize).zip(stat.f_blocks.checked_mul(stat.f_frsize))
 }

@@ -1,6 +1,7 @@
 //! Loading of torrents into the session: at the start, after a failure, and when the metadata of a magnet link arrives.
 
 use super::Daemon;
+use super::trackers::tiers_of;
 use crate::bulk::Saved;
 use crate::core::Load;
 use crate::record::{Record, bare_magnet};
@@ -264,9 +265,9 @@ impl Daemon {
         let Some(entry) = core.entry_mut(key).filter(|entry| !entry.is_leaving()) else { return };
         let record = entry.record_mut();
         // The link may name more trackers than the metadata, which has none of its own.
-        let of_link = record.magnet.parse::<Magnet>().map(|magnet| magnet.trackers).unwrap_or_default();
+        let of_link = record.magnet.parse().map(|magnet| tiers_of(&magnet)).unwrap_or_default();
         if record.trackers.is_none() && !of_link.is_empty() {
-            record.trackers = Some(of_link.into_iter().map(|url| vec![url]).collect());
+            record.trackers = Some(of_link);
         }
         record.set_meta(meta);
         record.magnet = bare_magnet(meta.info_hashes);

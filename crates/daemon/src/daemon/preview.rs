@@ -5,7 +5,8 @@
 //! session has each swarm only once.
 
 use super::Daemon;
-use super::add::{NewContent, tiers_of};
+use super::add::NewContent;
+use super::trackers::tiers_of;
 use crate::error::DaemonError;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -46,10 +46,8 @@ impl Daemon {
             if let Some(trackers) = &record.trackers {
                 return Some(Some(trackers.clone()));
             }
-            let of_link =
-                || record.magnet.parse::<Magnet>().map(|magnet| magnet.trackers).unwrap_or_default();
-            let is_link = record.size.is_none();
-            Some(is_link.then(|| of_link().into_iter().map(|url| vec![url]).collect()))
+            let of_link = || record.magnet.parse().map(|magnet| tiers_of(&magnet)).unwrap_or_default();
+            Some(record.size.is_none().then(of_link))
         });
         if let Some(trackers) = known.ok_or(DaemonError::NoTorrent)? {
             return Ok(trackers);
@@ -169,14 +167,23 @@ pub(super) fn changed(
     Ok(tiers)
 }
 
-/// Checks an announce URL.
-pub(super) fn check_url(url: &str) -> Result<(), DaemonError> {
-    let schemes = ["http://", "https://", "udp://", "ws://", "wss://"];
-    let is_known = schemes.iter().any(|scheme| {
+/// Returns the trackers of a link, each as a tier of its own.
+pub(super) fn tiers_of(magnet: &Magnet) -> Vec<Vec<String>> {
+    magnet.trackers.iter().map(|url| vec![url.clone()]).collect()
+}
+
+/// Returns true if a URL begins with one of the schemes, and has a usual length and no spaces.
+pub(super) fn is_url(url: &str, schemes: &[&str]) -> bool {
+    let has_scheme = schemes.iter().any(|scheme| {
         url.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
             && url.len() > scheme.len()
     });
-    if is_known && url.len() <= MAX_URL && !url.chars().any(|char| char.is_control() || char == ' ') {
+    has_scheme && url.len() <= MAX_URL && !url.chars().any(|char| char.is_control() || char == ' ')
+}
+
+/// Checks an announce URL.
+pub(super) fn check_url(url: &str) -> Result<(), DaemonError> {
+    if is_url(url, &["http://", "https://", "udp://", "ws://", "wss://"]) {
         return Ok(());
     }
     let shown = redact_url(url);

@@ -136,7 +136,11 @@ fn creation_of_what_is_not_there_fails_with_its_reason() {
     assert_eq!(fixture.ask(Ask::to("POST /creations").local().json(&body)).status, 200);
     let list = wait_for(&fixture, "GET /creations", |list| list[0]["state"] == "failed");
     assert!(list[0]["problem"]["detail"].as_str().unwrap().contains("nothing"), "{list}");
-    for bad in [json!({ "path": "relative" }), json!({ "path": "/x", "web_seeds": ["ftp://x"] })] {
+    for bad in [
+        json!({ "path": "relative" }),
+        json!({ "path": "/x", "web_seeds": ["ftp://x"] }),
+        json!({ "path": "/x", "web_seeds": ["http://x/\n"] }),
+    ] {
         assert_eq!(
             fixture.ask(Ask::to("POST /creations").local().json(&bad.to_string())).status,
             400,
