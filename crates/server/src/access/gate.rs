@@ -4,9 +4,9 @@ use super::clock::now_unix_s;
 use super::credentials::{Credentials, cookies, credentials};
 use super::denied::{Challenge, Denied};
 use super::request::{Connection, FETCH_MODE, Source, examine};
-use super::secret::Digest;
+use super::secret::{Digest, random_text};
 use super::sessions::CODE_TIME;
-use super::shared::{Access, Caller, Pass, closed, random};
+use super::shared::{Access, Caller, Pass, closed, no_random, random};
 use axum::http::Method;
 use axum::http::request::Parts;
 use std::net::IpAddr;
@@ -135,14 +135,20 @@ impl Access {
 
     /// Makes a code that begins one session. If a token makes it, the session ends with the token.
     pub(crate) fn make_link(&self, pass: Option<&Pass>) -> Result<LoginLink, Denied> {
-        let code = random()?;
         let token = match pass {
             Some(Pass::Token(name)) => Some(name.clone()),
             Some(Pass::Session(session)) => self.state().sessions.token_of(session),
             _ => None,
         };
-        self.state().sessions.add_code(&code, Instant::now(), token);
+        let code = self.make_code(token).map_err(no_random)?;
         Ok(LoginLink { code, valid_s: CODE_TIME.as_secs() })
+    }
+
+    /// Makes a code that begins one session, which ends with the token if there is one.
+    pub(crate) fn make_code(&self, token: Option<String>) -> Result<String, getrandom::Error> {
+        let code = random_text()?;
+        self.state().sessions.add_code(&code, Instant::now(), token);
+        Ok(code)
     }
 
     /// Returns a description of credentials.

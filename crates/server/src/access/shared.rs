@@ -147,8 +147,11 @@ pub(super) fn closed() -> Denied {
 
 /// Returns a new secret.
 pub(super) fn random() -> Result<String, Denied> {
-    random_text().map_err(|error| {
-        tracing::error!(%error, "cannot get random numbers from the system");
-        Denied::new(ProblemKind::Internal, "the system has no random numbers; the log says why")
-    })
+    random_text().map_err(no_random)
+}
+
+/// Reports that there are no random numbers.
+pub(super) fn no_random(error: getrandom::Error) -> Denied {
+    tracing::error!(%error, "cannot get random numbers from the system");
+    Denied::new(ProblemKind::Internal, "the system has no random numbers; the log says why")
 }

@@ -16,9 +16,6 @@ use ztor_daemon::{Daemon, StoreError, StoredSessions};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AccessError {
-    /// No login code can be made.
-    #[error("{0}")]
-    Code(String),
     /// The password file cannot be used.
     #[error("cannot use the password file {}: {reason}", path.display())]
     PasswordFile {

@@ -200,10 +200,7 @@ impl Listening {
     /// # Errors
     /// The system has no random numbers.
     pub fn login_code(&self) -> Result<String, AccessError> {
-        self.access
-            .make_link(None)
-            .map(|link| link.code)
-            .map_err(|denied| AccessError::Code(denied.problem.detail))
+        Ok(self.access.make_code(None)?)
     }
 
     /// Returns true if there is a password with which people can log in.
