@@ -47,7 +47,7 @@ export function createConnection({ api, live, isIn }) {
       probe.value = undefined;
       const state = live.state.peek();
       let found = null;
-      // A session that has ended is told to the app by the client of the API.
+      // The client of the API reports a login that has ended to the app.
       try { await api.session(); } catch (error) { found = error; }
       if (state === live.state.peek()) probe.value = found;
     });

@@ -97,7 +97,7 @@ pub enum CreationState {
     Hashing,
     /// The torrent file can be read.
     Done,
-    /// It failed.
+    /// The torrent was not created.
     Failed,
     /// A state that this version does not know.
     #[serde(other)]

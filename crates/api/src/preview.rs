@@ -1,4 +1,4 @@
-//! What front ends need before they add or create a torrent: its content, and folders of the daemon.
+//! Previews of torrents, and folders of the daemon, for front ends that add or create a torrent.
 
 use crate::add::AddSource;
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,7 @@
 //!
 //! The page is public, as it shows nothing without the API. Its policy allows scripts and styles of this server only.
 
-#[expect(clippy::allow_attributes_without_reason, reason = "the build script uses all of it")]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the build script uses all of it")]
 mod bundle;
 mod encoding;
 
@@ -181,7 +180,7 @@ async fn asset(
     let assets = web.assets();
     let found = (hash == assets.hash).then(|| assets.files.get(&path)).flatten();
     let Some((bytes, media_type)) = found.zip(bundle::media_type(&path)) else {
-        // A page of a version before asks for its files. It says so, and loads the page again.
+        // A page of a version before asks for its files. It says so, and offers to load the page again.
         let mut response =
             (StatusCode::NOT_FOUND, "no such file in this version of the web UI\n").into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

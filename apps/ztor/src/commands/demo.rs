@@ -41,17 +41,16 @@ pub(super) fn run(args: &DemoArgs, console: &Console, stop: &Stop) -> anyhow::Re
     let place = builder
         .tempdir_in(&parent)
         .with_context(|| format!("cannot create a folder in {}", parent.display()))?;
-    if args.web {
-        let exit = web::run(args.size << 20, place.path(), console, stop);
-        let removed = place.close().context("cannot remove the folder of the demo");
-        let exit = exit?;
-        return removed.map(|()| exit);
-    }
-    let (source, target) = (place.path().join("seed"), place.path().join("copy"));
-    for dir in [&source, &target] {
-        std::fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    }
-    let exit = swarm(args.size << 20, &source, &target, console, stop);
+    let bytes = args.size << 20;
+    let exit = if args.web {
+        web::run(bytes, place.path(), console, stop)
+    } else {
+        let (source, target) = (place.path().join("seed"), place.path().join("copy"));
+        for dir in [&source, &target] {
+            std::fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        swarm(bytes, &source, &target, console, stop)
+    };
     let removed = place.close().context("cannot remove the folder of the demo");
     let exit = exit?;
     removed.map(|()| exit)
