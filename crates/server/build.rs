@@ -2,6 +2,8 @@
 
 #[path = "src/web/bundle.rs"]
 mod bundle;
+#[path = "src/web/link.rs"]
+mod link;
 
 use std::env;
 use std::error::Error;
@@ -13,8 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-changed={}", root.display());
     println!("cargo::rerun-if-changed=src/web/bundle.rs");
+    println!("cargo::rerun-if-changed=src/web/link.rs");
     let mut files =
         bundle::read(&root).map_err(|error| format!("cannot read {}: {error}", root.display()))?;
+    link::link(&mut files).map_err(|error| format!("{}: {error}", root.display()))?;
     let hash = bundle::hash(&files);
     let page = bundle::page(&files, &hash)?;
     files.remove(bundle::PAGE);

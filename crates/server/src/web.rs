@@ -5,6 +5,10 @@
 #[allow(dead_code, reason = "the build script uses all of it")]
 mod bundle;
 mod encoding;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod link_tests;
 
 use axum::Router;
 use axum::extract::{Path, State};

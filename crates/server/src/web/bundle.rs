@@ -11,7 +11,7 @@ use std::path::Path;
 /// Name of the page.
 pub(crate) const PAGE: &str = "index.html";
 /// Module with which the page begins.
-const ENTRY: &str = "main.js";
+pub(crate) const ENTRY: &str = "main.js";
 /// Prefix of the files in the page; the hash of all follows it.
 const PREFIX: &str = "assets/";
 /// Place in the page for the links to the modules that the entry imports.
