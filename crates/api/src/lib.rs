@@ -51,3 +51,8 @@ pub use watch::{WatchFolder, WatchFolderEdit, WatchLoaded, WatchProblem};
 
 /// Path of the version of the API in this crate, before each route.
 pub const BASE: &str = "/api/v1";
+
+/// Returns the path of the daemon's local socket in its state folder.
+pub fn socket_in(state_dir: &std::path::Path) -> std::path::PathBuf {
+    state_dir.join("socket")
+}

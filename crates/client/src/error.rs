@@ -1,5 +1,6 @@
 //! Errors of requests to a daemon.
 
+use crate::fingerprint::Fingerprint;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use ztor_api::Problem;
@@ -21,6 +22,30 @@ pub enum ClientError {
         target: String,
         /// Cause in plain words.
         reason: String,
+    },
+    /// The certificate is not one that this machine trusts.
+    #[error(
+        "cannot trust the daemon at {target}: its certificate is not known; compare its SHA-256 fingerprint with that \
+         of the daemon, and accept it if they are the same: {found}"
+    )]
+    UnknownCertificate {
+        /// The daemon, without credentials.
+        target: String,
+        /// Certificate of the daemon.
+        found: Fingerprint,
+    },
+    /// The certificate is not the one that was accepted before.
+    #[error(
+        "cannot trust the daemon at {target}: its certificate has changed from {expected} to {found}; somebody may \
+         listen in, unless it was renewed"
+    )]
+    ChangedCertificate {
+        /// The daemon, without credentials.
+        target: String,
+        /// Certificate that was accepted.
+        expected: Fingerprint,
+        /// Certificate of the daemon.
+        found: Fingerprint,
     },
     /// The daemon refuses the request.
     #[error("{0}")]

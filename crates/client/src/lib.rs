@@ -14,18 +14,26 @@
 
 mod access;
 mod error;
+mod fingerprint;
+pub mod live;
+pub mod profiles;
 mod target;
+pub mod tasks;
 mod tls;
 mod verbs;
 mod watch;
 
 pub use error::ClientError;
+pub use fingerprint::{BadFingerprint, Fingerprint};
 pub use target::{Credentials, Target};
+pub use tls::Trust;
 
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Client as Http, Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tls::Tls;
 use ztor_api::{BASE, Problem};
 
 /// Time for a connection.
@@ -38,6 +46,7 @@ const MAX_ANSWER: usize = 512 << 20;
 pub struct Client {
     http: Http,
     target: Target,
+    tls: Tls,
 }
 
 impl Client {
@@ -46,8 +55,10 @@ impl Client {
     /// # Errors
     /// The target cannot be used.
     pub fn new(target: Target) -> Result<Self, ClientError> {
-        let http = target.http(Http::builder().connect_timeout(CONNECT))?;
-        Ok(Self { http, target })
+        let bad = |reason| ClientError::BadTarget { target: target.to_string(), reason };
+        let tls = Tls::new(target.trust()).map_err(bad)?;
+        let http = target.http(Http::builder().connect_timeout(CONNECT), &tls)?;
+        Ok(Self { http, target, tls })
     }
 
     /// Returns scheme, host and port of the daemon for browsers, such as `https://box.example`; `None` if its local socket is
@@ -68,7 +79,15 @@ impl Client {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{BASE}{path}", self.target.base()));
-        self.target.authorize(request)
+        match self.target.authorization() {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        }
+    }
+
+    /// Makes an error of one of a request.
+    fn failed(&self, error: reqwest::Error) -> ClientError {
+        self.target.explain(&self.tls).unwrap_or_else(|| self.target.failed(error))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -92,7 +111,7 @@ impl Client {
     }
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
-        let response = request.send().await.map_err(|error| self.target.failed(error))?;
+        let response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let bytes = self.body(response).await?;
         if status.is_success() {
@@ -106,7 +125,7 @@ impl Client {
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
         let mut bytes = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|error| self.target.failed(error))? {
+        while let Some(part) = response.chunk().await.map_err(|error| self.failed(error))? {
             if bytes.len() + part.len() > MAX_ANSWER {
                 return Err(ClientError::Answer(format!("it is longer than {MAX_ANSWER} bytes")));
             }

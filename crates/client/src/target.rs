@@ -1,7 +1,9 @@
 //! Addresses of daemons.
 
 use crate::error::ClientError;
-use reqwest::{ClientBuilder, RequestBuilder};
+use crate::tls::{Tls, Trust};
+use data_encoding::BASE64;
+use reqwest::ClientBuilder;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -16,8 +18,8 @@ pub enum Target {
         base: String,
         /// Credentials.
         credentials: Credentials,
-        /// Certificates in PEM to trust in addition to those of the system.
-        certificates: Option<Vec<u8>>,
+        /// Certificates to trust.
+        trust: Trust,
     },
 }
 
@@ -47,6 +49,23 @@ impl Target {
         }
     }
 
+    /// Returns the trust in certificates.
+    pub(crate) fn trust(&self) -> &Trust {
+        match self {
+            Self::Socket(_) => &Trust::System,
+            Self::Url { trust, .. } => trust,
+        }
+    }
+
+    /// Returns the error for a certificate that was refused since the last call.
+    pub(crate) fn explain(&self, tls: &Tls) -> Option<ClientError> {
+        let target = self.to_string();
+        Some(match tls.take_refused()? {
+            (found, Some(expected)) => ClientError::ChangedCertificate { target, expected, found },
+            (found, None) => ClientError::UnknownCertificate { target, found },
+        })
+    }
+
     /// Makes an error of one of a request.
     pub(crate) fn failed(&self, error: reqwest::Error) -> ClientError {
         let socket = match self {
@@ -56,17 +75,19 @@ impl Target {
         ClientError::of(error, socket, self.to_string())
     }
 
-    pub(crate) fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
-        match self {
-            Self::Socket(_) | Self::Url { credentials: Credentials::None, .. } => request,
-            Self::Url { credentials: Credentials::Token(token), .. } => request.bearer_auth(token),
-            Self::Url { credentials: Credentials::Password { username, password }, .. } => {
-                request.basic_auth(username, Some(password))
+    /// Returns the value of the header `Authorization`; `None` without credentials.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let Self::Url { credentials, .. } = self else { return None };
+        match credentials {
+            Credentials::None => None,
+            Credentials::Token(token) => Some(format!("Bearer {token}")),
+            Credentials::Password { username, password } => {
+                Some(format!("Basic {}", BASE64.encode(format!("{username}:{password}").as_bytes())))
             }
         }
     }
 
-    pub(crate) fn http(&self, builder: ClientBuilder) -> Result<reqwest::Client, ClientError> {
+    pub(crate) fn http(&self, builder: ClientBuilder, tls: &Tls) -> Result<reqwest::Client, ClientError> {
         let bad = |reason: String| ClientError::BadTarget { target: self.to_string(), reason };
         let builder = match self {
             Self::Socket(path) => builder.unix_socket(path.clone()),
@@ -78,12 +99,7 @@ impl Target {
                 builder.redirect(reqwest::redirect::Policy::none())
             }
         };
-        let certificates = match self {
-            Self::Socket(_) => None,
-            Self::Url { certificates, .. } => certificates.as_deref(),
-        };
-        let tls = crate::tls::config(certificates).map_err(bad)?;
-        let builder = builder.tls_backend_preconfigured(tls).no_proxy();
+        let builder = builder.tls_backend_preconfigured((*tls.config).clone()).no_proxy();
         builder.build().map_err(|error| bad(error.to_string()))
     }
 }

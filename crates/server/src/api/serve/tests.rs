@@ -1,5 +1,6 @@
 //! The server over real connections.
 
+mod follow;
 mod live;
 
 use super::*;
@@ -10,17 +11,21 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 use tempfile::TempDir;
-use ztor_client::{Client, ClientError, Credentials, Target};
+use ztor_client::{Client, ClientError, Credentials, Target, Trust};
 
 struct Server {
     folder: TempDir,
     runtime: tokio::runtime::Runtime,
-    _daemon: Daemon,
+    daemon: Daemon,
     listening: Listening,
 }
 
 fn serve(settings: &[(&str, &str)], tls: Option<TlsFiles>) -> Server {
-    let folder = tempfile::tempdir().unwrap();
+    serve_in(tempfile::tempdir().unwrap(), settings, tls)
+}
+
+/// Serves a daemon whose state is in a folder.
+fn serve_in(folder: TempDir, settings: &[(&str, &str)], tls: Option<TlsFiles>) -> Server {
     let password = folder.path().join("password");
     std::fs::write(&password, PASSWORD).unwrap();
     let all = [("listen", "127.0.0.1:0"), ("password_file", password.to_str().unwrap())];
@@ -32,7 +37,7 @@ fn serve(settings: &[(&str, &str)], tls: Option<TlsFiles>) -> Server {
         ..ServeConfig::new(&daemon.settings_changes().borrow(), socket, LogBuffer::default())
     };
     let listening = Listening::start(&daemon, &config, about(), runtime.handle()).unwrap();
-    Server { folder, runtime, _daemon: daemon, listening }
+    Server { folder, runtime, daemon, listening }
 }
 
 /// Makes a certificate for `localhost`. Returns the files, and the certificate in PEM.
@@ -53,9 +58,17 @@ impl Server {
         self.listening.addrs()[0]
     }
 
+    /// Ends the daemon, and cuts its connections.
+    fn end(self) -> TempDir {
+        self.listening.end();
+        self.daemon.end(Duration::ZERO, Duration::from_secs(60));
+        self.runtime.shutdown_background();
+        self.folder
+    }
+
     fn client(&self, scheme: &str, base: &str, credentials: Credentials, pem: Option<Vec<u8>>) -> Client {
         let base = format!("{scheme}://localhost:{}{base}", self.addr().port());
-        Client::new(Target::Url { base, credentials, certificates: pem }).unwrap()
+        Client::new(Target::Url { base, credentials, trust: pem.map_or(Trust::System, Trust::Pem) }).unwrap()
     }
 
     fn about(&self, client: &Client) -> Result<ztor_api::Daemon, ClientError> {
@@ -116,9 +129,9 @@ fn client_reaches_the_daemon_over_tls_only_with_a_trusted_certificate() {
     assert!(server.listening.is_tls());
     let of = |scheme, pem| server.client(scheme, "", password(PASSWORD), pem);
     assert!(server.about(&of("https", Some(pem.clone()))).is_ok());
-    assert!(matches!(server.about(&of("https", None)), Err(ClientError::Connection { .. })));
+    assert!(matches!(server.about(&of("https", None)), Err(ClientError::UnknownCertificate { .. })));
     let (_, other) = certificate(&tempfile::tempdir().unwrap());
-    assert!(matches!(server.about(&of("https", Some(other))), Err(ClientError::Connection { .. })));
+    assert!(matches!(server.about(&of("https", Some(other))), Err(ClientError::UnknownCertificate { .. })));
     // Plain HTTP to the port of TLS is closed.
     assert!(server.about(&of("http", None)).is_err());
     let answer = raw(connect(server.addr()), "GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");

@@ -1,0 +1,75 @@
+//! A WebSocket to the daemon: over its local socket, TCP or TLS.
+
+use crate::target::Target;
+use crate::{Client, ClientError};
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use url::Url;
+use ztor_api::{BASE, Problem};
+
+/// A stream of bytes in both directions.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(super) type Received = Result<Message, Error>;
+
+/// Opens the WebSocket of the daemon.
+pub(super) async fn open(client: &Client) -> Result<Socket, ClientError> {
+    let target = &client.target;
+    let bad = |reason: String| ClientError::BadTarget { target: target.to_string(), reason };
+    let failed = |reason: String| ClientError::Connection { target: target.to_string(), reason };
+    let url =
+        Url::parse(&format!("{}{BASE}/events", target.base())).map_err(|error| bad(error.to_string()))?;
+    let stream: Box<dyn Stream> = match target {
+        Target::Socket(path) => match UnixStream::connect(path).await {
+            Ok(stream) => Box::new(stream),
+            Err(_) => return Err(ClientError::NoDaemon { path: path.clone() }),
+        },
+        Target::Url { .. } => {
+            let host = url.host_str().ok_or_else(|| bad("it has no host".to_owned()))?;
+            // A literal IPv6 address is in brackets.
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let port = url.port_or_known_default().ok_or_else(|| bad("it has no port".to_owned()))?;
+            let stream = TcpStream::connect((host, port)).await.map_err(|error| failed(error.to_string()))?;
+            // Without it a lost network would keep a silent connection for minutes; failure costs only that.
+            let _ = stream.set_nodelay(true);
+            if url.scheme() == "https" {
+                let name = ServerName::try_from(host.to_owned()).map_err(|error| bad(error.to_string()))?;
+                let connector = TlsConnector::from(Arc::clone(&client.tls.config));
+                let stream = connector.connect(name, stream).await;
+                Box::new(stream.map_err(|error| {
+                    target.explain(&client.tls).unwrap_or_else(|| failed(error.to_string()))
+                })?)
+            } else {
+                Box::new(stream)
+            }
+        }
+    };
+    let mut url = url;
+    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+    url.set_scheme(scheme).map_err(|()| bad("it has no scheme of HTTP".to_owned()))?;
+    let mut request = url.as_str().into_client_request().map_err(|error| bad(error.to_string()))?;
+    if let Some(value) = target.authorization() {
+        let value = value.parse().map_err(|_| bad("the credentials have forbidden characters".to_owned()))?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    match tokio_tungstenite::client_async(request, stream).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(response)) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            Err(match serde_json::from_slice::<Problem>(body) {
+                Ok(problem) => ClientError::Refused(problem),
+                Err(_) => ClientError::Status(response.status().as_u16()),
+            })
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
