@@ -85,7 +85,7 @@ fn ask<F: Future<Output = Result<Vec<String>, ClientError>>>(
 ) -> Vec<String> {
     let answer = || {
         let state_dir = std::env::var_os("ZTOR_STATE_DIR").map(std::path::PathBuf::from);
-        let socket = crate::state_dir::socket_path(&crate::state_dir::of(state_dir.as_deref()).ok()?);
+        let socket = ztor_api::socket_in(&crate::state_dir::of(state_dir.as_deref()).ok()?);
         let client = Client::new(Target::Socket(socket)).ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         runtime.block_on(async { tokio::time::timeout(PATIENCE, request(client)).await }).ok()?.ok()

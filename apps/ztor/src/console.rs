@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
-use crate::text::{clean_lines, json_line};
+use crate::text::json_line;
+use ztor_view::text::clean_lines;
 
 /// Form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

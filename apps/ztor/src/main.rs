@@ -20,7 +20,6 @@ mod select;
 mod state_dir;
 mod stop;
 mod text;
-mod units;
 
 use std::process::ExitCode;
 

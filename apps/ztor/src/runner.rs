@@ -27,10 +27,10 @@ use crate::args::NetArgs;
 use crate::display::{Display, Event, Row, Summary};
 use crate::exit::{CliError, Exit, Report};
 use crate::stop::Stop;
-use crate::units::Span;
 use failures::not_whole;
 use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
+use ztor_view::format::Span;
 
 pub(crate) use goal::{Goal, Rules, Seed};
 pub(crate) use magnet::{Link, OnMetadata};

@@ -1,4 +1,4 @@
-//! The state folder of the daemon, and its local socket.
+//! The state folder of the daemon.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,4 @@ pub(crate) fn of(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         })?,
     };
     Ok(std::path::absolute(&dir).unwrap_or(dir))
-}
-
-/// Returns the path of the local socket in a state folder.
-pub(crate) fn socket_path(state_dir: &Path) -> PathBuf {
-    state_dir.join("socket")
 }

@@ -32,7 +32,7 @@ pub use kind::Kind;
 pub use reference::{commented_toml, reference};
 pub use resolved::{Edit, Resolved, Stored};
 pub use shape::{Shape, is_username};
-pub use sources::{ENVIRONMENT_PREFIX, Sources};
+pub use sources::{ENVIRONMENT_PREFIX, FileError, Sources};
 pub use table::{Declaration, SECTIONS, Settings, TABLE};
 
 #[cfg(test)]

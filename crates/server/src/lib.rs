@@ -25,6 +25,7 @@ pub mod api;
 pub mod files;
 mod guard;
 mod route;
+mod served;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -32,3 +33,4 @@ pub mod tracker;
 mod web;
 
 pub use route::reachable_ip;
+pub use served::{Served, ServedError};

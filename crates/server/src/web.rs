@@ -8,6 +8,7 @@ mod encoding;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod link_tests;
 
 use axum::Router;

@@ -15,7 +15,7 @@ use crate::content::{self, TorrentFields};
 use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 use crate::text::lossy_path;
-use crate::units::{Count, Size};
+use ztor_view::format::{Count, Size};
 
 pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let output = match &args.output {

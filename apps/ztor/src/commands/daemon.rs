@@ -2,7 +2,6 @@
 
 mod flags;
 mod notify;
-pub(super) mod served;
 mod sources;
 
 use std::io::IsTerminal as _;
@@ -23,8 +22,8 @@ use crate::exit::Exit;
 use crate::log::LogFilter;
 use crate::stop::Stop;
 use notify::Notifier;
-use served::Served;
 use sources::SourceArgs;
+use ztor_server::Served;
 
 pub(crate) use flags::SettingFlags;
 

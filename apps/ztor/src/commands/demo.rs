@@ -23,7 +23,7 @@ use crate::display::{Display, Work};
 use crate::exit::{CliError, Exit};
 use crate::runner::{Goal, Runner, Seed};
 use crate::stop::Stop;
-use crate::units::{Count, Elapsed, Rate, Size};
+use ztor_view::format::{Count, Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "ztor-demo.bin";

@@ -15,8 +15,8 @@ use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
 use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
-use crate::text::Escaped;
-use crate::units::Count;
+use ztor_view::format::Count;
+use ztor_view::text::Escaped;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let start = |net: &DhtArgs| {

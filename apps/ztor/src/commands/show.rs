@@ -16,8 +16,8 @@ use crate::open::{self, Opened};
 use crate::runner;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::text::Escaped;
-use crate::units::Size;
+use ztor_view::format::Size;
+use ztor_view::text::Escaped;
 
 /// Maximum number of trackers to scrape for one torrent.
 const MAX_SCRAPED: usize = 50;

@@ -13,7 +13,7 @@ use crate::args::TrackerArgs;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::stop::Stop;
-use crate::units::Count;
+use ztor_view::format::Count;
 
 /// Interval between reports of the size with `--json`.
 const REPORT: Duration = Duration::from_secs(60);

@@ -18,8 +18,8 @@ use crate::exit::{Exit, Report, of_many};
 use crate::runner::info_hash;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::text::Escaped;
-use crate::units::{Count, Size};
+use ztor_view::format::{Count, Size};
+use ztor_view::text::Escaped;
 
 /// Maximum number of ranges of bad pieces in a line of plain output. `--json` has all of them.
 const SHOWN_RANGES: usize = 8;

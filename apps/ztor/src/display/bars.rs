@@ -7,8 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Row, State};
 use crate::console::Console;
-use crate::text::Escaped;
-use crate::units::{Rate, Size, Span};
+use ztor_view::format::{Rate, Size, Span};
+use ztor_view::text::Escaped;
 
 /// Number of terminal lines left to other output if there are more torrents than lines.
 const SPARE_LINES: u16 = 4;

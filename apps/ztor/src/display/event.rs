@@ -7,8 +7,9 @@ use serde::Serialize;
 use ztor_session::SessionEvent;
 
 use super::Row;
-use crate::text::{Escaped, lossy_path};
-use crate::units::{Count, Elapsed, Rate, Size};
+use crate::text::lossy_path;
+use ztor_view::format::{Count, Elapsed, Rate, Size};
+use ztor_view::text::Escaped;
 
 /// Event of a run. The names of variants and fields are part of the format of `--json`.
 #[derive(Debug, Serialize)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::text::Escaped;
-use crate::units::{Count, Rate, Size, Span};
+use ztor_view::format::{Count, Rate, Size, Span};
+use ztor_view::text::Escaped;
 
 /// State of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::bars::{bar, style};
 use super::{BARS_BEAT, JSON_BEAT, PLAIN_BEAT};
 use crate::console::{Console, Style};
-use crate::text::Escaped;
-use crate::units::{Rate, Size, Span};
+use ztor_view::format::{Rate, Size, Span};
+use ztor_view::text::Escaped;
 
 /// One task on a number of bytes. Several threads may report its progress.
 pub(crate) struct Work {

@@ -7,8 +7,9 @@ use ztor_api::AccountChange;
 
 use super::access_args::{PasswordArgs, TokenArgs, TokenCommand};
 use super::connection::Connection;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::{CliError, Exit};
+use ztor_view::column::Align;
 
 pub(super) fn token(args: &TokenArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let client = &connection.client;

@@ -31,9 +31,7 @@ impl Connection {
     pub(super) fn open(address: &DaemonAddress, console: &Console, stop: &Stop) -> anyhow::Result<Self> {
         let target = match &address.remote {
             Some(remote) => profile::target(remote)?,
-            None => Target::Socket(crate::state_dir::socket_path(&crate::state_dir::of(
-                address.state_dir.as_deref(),
-            )?)),
+            None => Target::Socket(ztor_api::socket_in(&crate::state_dir::of(address.state_dir.as_deref())?)),
         };
         let is_local = matches!(target, Target::Socket(_));
         let client = Client::new(target).map_err(refused)?;
@@ -118,7 +116,7 @@ impl Connection {
         if self.console.is_json() {
             self.console.json(&Done { event: "done", result });
         } else {
-            let of = |count: usize| crate::units::Count(count, "torrent").to_string();
+            let of = |count: usize| ztor_view::format::Count(count, "torrent").to_string();
             if result.done.is_empty() && result.under_way.is_empty() && result.failed.is_empty() {
                 self.console.line("No torrent matches.");
             }

@@ -8,10 +8,10 @@ use ztor_api::{Action, Detail, FileChoice, FilePriority, ListQuery, TrackerChang
 
 use super::args::{FilesArgs, OneArgs, TorrentArgs, TrackersArgs};
 use super::connection::Connection;
-use super::list::percent;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::{CliError, Exit};
-use crate::units::{Rate, Size, Span};
+use ztor_view::column::Align;
+use ztor_view::format::{Percent, Rate, Size, Span};
 
 /// Returns the details of all torrents that terms select.
 pub(super) fn each(torrents: &[String], connection: &Connection) -> anyhow::Result<Vec<Detail>> {
@@ -41,7 +41,7 @@ pub(super) fn info(args: &TorrentArgs, connection: &Connection) -> anyhow::Resul
             connection.console.line("");
         }
         for (name, value) in fields(detail) {
-            connection.console.line(&format!("{name:<14}{}", crate::text::Escaped(&value)));
+            connection.console.line(&format!("{name:<14}{}", ztor_view::text::Escaped(&value)));
         }
     }
     Ok(Exit::Ok)
@@ -59,7 +59,7 @@ fn fields(detail: &Detail) -> Vec<(&'static str, String)> {
     fields.push(("State", torrent.state.name().to_owned()));
     fields.extend(torrent.fault.as_ref().map(|fault| ("Fault", fault.message.clone())));
     fields.extend(torrent.queue_position.map(|position| ("Queue", position.to_string())));
-    fields.push(("Done", format!("{} of {}", percent(torrent.progress), Size(torrent.size_bytes))));
+    fields.push(("Done", format!("{} of {}", Percent(torrent.progress), Size(torrent.size_bytes))));
     fields.extend(torrent.eta_s.map(|eta| ("ETA", Span(eta).to_string())));
     if let (Some(pieces), Some(bytes)) = (detail.pieces, detail.piece_bytes) {
         fields.push(("Pieces", format!("{} of {pieces}, {} each", detail.have_pieces, Size(bytes.into()))));
@@ -129,7 +129,7 @@ pub(super) fn files(args: &FilesArgs, connection: &Connection) -> anyhow::Result
             file.index.to_string(),
             file.path.clone(),
             Size(file.size_bytes).to_string(),
-            percent(share),
+            Percent(share).to_string(),
             priority.to_owned(),
         ]);
     }
@@ -245,7 +245,7 @@ pub(super) fn peers(args: &OneArgs, connection: &Connection) -> anyhow::Result<E
         table.row(vec![
             peer.addr.clone(),
             peer.client.clone().unwrap_or_default(),
-            percent(peer.progress),
+            Percent(peer.progress).to_string(),
             Rate(peer.down_per_s).to_string(),
             Rate(peer.up_per_s).to_string(),
             format!("{}{secret}", peer.transport),

@@ -6,9 +6,10 @@ use super::act::{goal_of, ratio_of};
 use super::add::absolute;
 use super::args::{CategoryArgs, CategoryCommand, TagArgs, TagCommand};
 use super::connection::Connection;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::Exit;
-use crate::units::Rate;
+use ztor_view::column::Align;
+use ztor_view::format::Rate;
 
 pub(super) fn category(args: &CategoryArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let client = &connection.client;

@@ -3,13 +3,28 @@
 use std::time::Duration;
 
 use ztor_api::{List, ListQuery, Sort, Torrent};
+use ztor_view::column::Column;
+use ztor_view::format::{Count, Rate, Size};
 
 use super::args::ListArgs;
 use super::connection::Connection;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::{CliError, Exit};
-use crate::units::{Count, Rate, Size, Span};
 
+/// Columns of the table.
+const COLUMNS: [Column; 11] = [
+    Column::Id,
+    Column::Name,
+    Column::State,
+    Column::Progress,
+    Column::Size,
+    Column::Down,
+    Column::Up,
+    Column::Ratio,
+    Column::Eta,
+    Column::Category,
+    Column::Tags,
+];
 /// Interval between two looks with `--watch`.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -62,21 +77,8 @@ pub(super) fn lines(list: &List, width: Option<usize>) -> Vec<String> {
     if list.total == 0 {
         return vec!["No torrents. `ztor add` adds some.".to_owned()];
     }
-    let right = |heading| (heading, Align::Right);
-    let left = |heading| (heading, Align::Left);
-    let columns = vec![
-        right("ID"),
-        left("Name"),
-        left("State"),
-        right("Done"),
-        right("Size"),
-        right("Down"),
-        right("Up"),
-        right("Ratio"),
-        right("ETA"),
-        left("Category"),
-        left("Tags"),
-    ];
+    let columns =
+        COLUMNS.iter().map(|column| (column.definition().short, column.definition().align)).collect();
     let mut table = Table::new(columns, 1);
     list.torrents.iter().for_each(|torrent| table.row(cells(torrent)));
     let mut lines = table.lines(width);
@@ -95,33 +97,19 @@ pub(super) fn lines(list: &List, width: Option<usize>) -> Vec<String> {
 }
 
 fn cells(torrent: &Torrent) -> Vec<String> {
-    let rate = |rate: u64| if rate == 0 { String::new() } else { Rate(rate).to_string() };
-    let mut state = torrent.state.name().to_owned();
-    if torrent.moving.is_some() {
-        state = "moving".to_owned();
-    } else if let (ztor_api::State::Queued, Some(position)) = (torrent.state, torrent.queue_position) {
-        state = format!("queued {position}");
-    } else if torrent.is_forced {
-        state.push('!');
-    }
-    vec![
-        torrent.id.to_string(),
-        torrent.name.clone(),
-        state,
-        percent(torrent.progress),
-        if torrent.size_bytes == 0 { String::new() } else { Size(torrent.size_bytes).to_string() },
-        rate(torrent.down_per_s),
-        rate(torrent.up_per_s),
-        torrent.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
-        torrent.eta_s.map(|eta| Span(eta).to_string()).unwrap_or_default(),
-        torrent.category.clone().unwrap_or_default(),
-        torrent.tags.join(", "),
-    ]
+    let cell = |column: &Column| if *column == Column::State { state(torrent) } else { column.text(torrent) };
+    COLUMNS.iter().map(cell).collect()
 }
 
-/// Returns a share in percent, which is 100 only if nothing is missing.
-pub(super) fn percent(share: f64) -> String {
-    if share >= 1.0 { "100%".to_owned() } else { format!("{:.1}%", (share * 1000.0).floor() / 10.0) }
+/// Returns the state by its name in queries.
+fn state(torrent: &Torrent) -> String {
+    let name = torrent.state.name();
+    match (torrent.state, torrent.queue_position) {
+        _ if torrent.moving.is_some() => "moving".to_owned(),
+        (ztor_api::State::Queued, Some(position)) => format!("queued {position}"),
+        _ if torrent.is_forced => format!("{name}!"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Shows the list until stopped: redrawn in place on a terminal, else the changed torrents only.

@@ -4,9 +4,10 @@ use ztor_api::{Setting, SettingKind, SettingSource, SettingValue};
 
 use super::args::{SettingsArgs, SettingsCommand};
 use super::connection::Connection;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::Exit;
-use crate::units::{Rate, Span};
+use ztor_view::column::Align;
+use ztor_view::format::{Rate, Span};
 
 pub(super) fn run(args: &SettingsArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let client = &connection.client;

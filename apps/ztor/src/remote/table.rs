@@ -1,13 +1,7 @@
 //! Tables on the terminal.
 
-use crate::text::Escaped;
-
-/// Alignment of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
-    Left,
-    Right,
-}
+use ztor_view::column::Align;
+use ztor_view::text::Escaped;
 
 /// A table of texts. The widest column gives way if a line is longer than the terminal.
 #[derive(Debug)]

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use ztor_api::{ListQuery, State, Torrent};
 
 use super::connection::Connection;
-use super::list::percent;
 use crate::exit::{CliError, Exit};
-use crate::units::{Rate, Size};
+use ztor_view::format::{Percent, Rate, Size};
 
 /// Interval between two looks.
 const EVERY: Duration = Duration::from_millis(300);
@@ -58,7 +57,7 @@ fn report(connection: &Connection, open: &[Torrent]) {
         connection.console.line(&format!(
             "{}: {} of {}, {}, {}",
             torrent.name,
-            percent(torrent.progress),
+            Percent(torrent.progress),
             Size(torrent.size_bytes),
             Rate(torrent.down_per_s),
             torrent.state.name()

@@ -7,9 +7,10 @@ use ztor_api::{WatchFolder, WatchFolderEdit, WatchLoaded};
 use super::add::absolute;
 use super::args::{Loaded, WatchAddArgs, WatchArgs, WatchCommand};
 use super::connection::Connection;
-use super::table::{Align, Table, terminal_width};
+use super::table::{Table, terminal_width};
 use crate::exit::Exit;
-use crate::text::Escaped;
+use ztor_view::column::Align;
+use ztor_view::text::Escaped;
 
 pub(super) fn run(args: &WatchArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let client = &connection.client;

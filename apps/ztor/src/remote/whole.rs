@@ -8,8 +8,8 @@ use ztor_api::{Connectivity, LogLine};
 use super::args::LogArgs;
 use super::connection::Connection;
 use crate::exit::Exit;
-use crate::text::Escaped;
-use crate::units::{Count, Rate, Size, Span};
+use ztor_view::format::{Count, Rate, Size, Span};
+use ztor_view::text::Escaped;
 
 pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
     let statistics = connection.ask(connection.client.statistics())?;

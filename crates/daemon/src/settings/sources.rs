@@ -1,12 +1,15 @@
 //! Sources of settings, and their order.
 
 use std::ffi::OsString;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use etcetera::BaseStrategy as _;
+use thiserror::Error;
 use ztor_api::{SettingSource, SettingValue};
 
 use super::error::{Errors, Place, Problem, SettingError, quoted, shown};
-use super::file;
+use super::file::{self, MAX_FILE};
 use super::nearest::nearest;
 use super::pin::Pin;
 use super::resolved::{Resolved, Stored};
@@ -14,6 +17,8 @@ use super::table::{TABLE, index_of};
 
 /// Prefix of environment variables; the key in upper case follows.
 pub const ENVIRONMENT_PREFIX: &str = "ZTOR_";
+/// Variables of the environment with that prefix that are not settings.
+const OTHERS: &[&str] = &["ZTOR_STATE_DIR", "ZTOR_CONFIG", "ZTOR_REMOTE", "ZTOR_TOKEN"];
 
 /// All sources of settings.
 ///
@@ -38,10 +43,49 @@ pub struct Sources {
     stored: Vec<Stored>,
 }
 
+/// A configuration file cannot be read.
+#[derive(Debug, Error)]
+#[error("cannot read the configuration file {}: {error}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Cause.
+    pub error: io::Error,
+}
+
+/// Reads a file, at most one byte more than a configuration file may have.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Returns the usual path of the configuration file.
+fn default_config() -> Option<PathBuf> {
+    Some(etcetera::base_strategy::Xdg::new().ok()?.config_dir().join("ztor/ztor.toml"))
+}
+
 impl Sources {
     /// Creates a set of sources that has only the defaults. Without a home folder, all paths must be absolute.
     pub fn new(home: Option<PathBuf>) -> Self {
         Self { home, ..Self::default() }
+    }
+
+    /// Creates the usual set: the configuration file that is given, or that of the user if it exists, and the environment.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of_user(config: Option<&Path>) -> Result<Self, FileError> {
+        let mut sources = Self::new(etcetera::home_dir().ok());
+        if let Some(path) = config.map(Path::to_owned).or_else(default_config) {
+            match read_file(&path) {
+                Ok(content) => sources = sources.file(&path, content),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && config.is_none() => {}
+                Err(error) => return Err(FileError { path, error }),
+            }
+        }
+        let variables = std::env::vars_os().filter(|(name, _)| !OTHERS.iter().any(|other| name == other));
+        Ok(sources.environment(variables))
     }
 
     /// Sets the path and the content of the configuration file.

@@ -72,6 +72,7 @@ pub(super) const CRATES: &[Entry] = &[
     // All that a front end needs of the daemon.
     entry("ztor-api", (Layer::Runtime, 0), Kind::Pure).only(&[]),
     entry("ztor-client", (Layer::Runtime, 1), Kind::Open).only(&["ztor-api"]),
+    entry("ztor-view", (Layer::Runtime, 2), Kind::Open).only(&["ztor-api", "ztor-client"]),
     entry("ztor-daemon", (Layer::Runtime, 1), Kind::Open).only(&[
         "ztor-base",
         "ztor-policy",
@@ -95,6 +96,7 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-daemon",
         "ztor-api",
         "ztor-client",
+        "ztor-view",
         "ztor-server",
     ]),
     entry("ztor-sim", (Layer::Tools, 0), Kind::Open),

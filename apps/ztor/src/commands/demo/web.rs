@@ -14,7 +14,6 @@ use ztor_server::api::LogBuffer;
 use ztor_server::tracker::Config;
 use ztor_session::AddTorrent;
 
-use super::super::daemon::served::Served;
 use super::super::tracker::{Urls, start};
 use super::{LOOPBACK, SEEDS, net, write_noise};
 use crate::args::{ContentArgs, Format, NetArgs};
@@ -24,6 +23,7 @@ use crate::display::Display;
 use crate::exit::{CliError, Exit};
 use crate::runner::Runner;
 use crate::stop::Stop;
+use ztor_server::Served;
 
 /// Time that the downloads take.
 const SECONDS: u64 = 90;

@@ -1,22 +1,30 @@
-//! Display of sizes, rates and times.
+//! Texts of sizes, rates, shares and times.
 
 use std::fmt;
 
 /// A number of bytes; shown with a binary prefix and three significant digits: `1.46 GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size(pub u64);
+pub struct Size(pub u64);
 
 /// Bytes per second; shown like [`Size`] with `/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate(pub u64);
+pub struct Rate(pub u64);
 
 /// A span of time in whole seconds, shown by its two largest units: `2h05m`, `45s`, `3d04h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(pub u64);
+pub struct Span(pub u64);
+
+/// A share from 0 to 1 in percent: `12.3%`; `100%` only if nothing is missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub f64);
+
+/// A point in time in seconds since 1970, in the time zone of this machine: `2026-11-30 21:28`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub i64);
 
 /// Elapsed time in seconds; below 9.95 s it is shown with a tenth: `0.4s`, `2m05s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Elapsed(pub f64);
+pub struct Elapsed(pub f64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,12 +71,28 @@ impl fmt::Display for Span {
 
 /// A number of things: `1 file`, `2 files`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Count<T>(pub T, pub &'static str);
+pub struct Count<T>(pub T, pub &'static str);
 
 impl<T: fmt::Display + PartialEq<T> + From<u8>> fmt::Display for Count<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.0 == T::from(1) { "" } else { "s" };
         write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 >= 1.0 {
+            return f.pad("100%");
+        }
+        f.pad(&format!("{:.1}%", (self.0.max(0.0) * 1000.0).floor() / 10.0))
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(time) = jiff::Timestamp::from_second(self.0) else { return f.pad("") };
+        f.pad(&time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string())
     }
 }
 
@@ -106,6 +130,22 @@ mod tests {
         for (s, text) in [(0, "0s"), (59, "59s"), (61, "1m01s"), (7500, "2h05m"), (277_200, "3d05h")] {
             assert_eq!(Span(s).to_string(), text);
         }
+    }
+
+    #[test]
+    fn display_of_a_share_is_whole_only_at_its_end() {
+        for (share, text) in
+            [(0.0, "0.0%"), (0.5, "50.0%"), (0.99999, "99.9%"), (1.0, "100%"), (-0.1, "0.0%")]
+        {
+            assert_eq!(Percent(share).to_string(), text);
+        }
+        assert_eq!(Percent(f64::NAN).to_string(), "0.0%");
+    }
+
+    #[test]
+    fn display_of_a_moment_is_total() {
+        assert_eq!(Moment(i64::MAX).to_string(), "");
+        assert_eq!(Moment(1_796_000_000).to_string().len(), "2026-11-30 21:28".len());
     }
 
     #[test]
