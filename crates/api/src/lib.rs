@@ -11,6 +11,7 @@
 mod access;
 mod action;
 mod add;
+mod alternative;
 mod creation;
 mod detail;
 mod goals;
@@ -32,6 +33,7 @@ pub use access::{
 };
 pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
 pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
+pub use alternative::{LimitsChange, LimitsChoice};
 pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, NewCreation};
 pub use detail::{
     Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker,

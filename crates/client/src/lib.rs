@@ -22,6 +22,7 @@ pub mod tasks;
 mod tls;
 mod verbs;
 mod watch;
+mod whole;
 
 pub use error::ClientError;
 pub use fingerprint::{BadFingerprint, Fingerprint};

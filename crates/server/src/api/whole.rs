@@ -5,8 +5,8 @@ use super::answer::{Answer, Json, Refused};
 use super::body::JsonBody;
 use super::query::only_parameter;
 use axum::extract::{RawQuery, State};
-use serde::{Deserialize, Serialize};
-use ztor_api::{Daemon, History, ProblemKind, Statistics};
+use serde::Serialize;
+use ztor_api::{Daemon, History, LimitsChange, LimitsChoice, ProblemKind, Statistics};
 use ztor_daemon::SPANS_S;
 use ztor_daemon::policy::Alternative;
 
@@ -14,25 +14,6 @@ use ztor_daemon::policy::Alternative;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Health {
     status: &'static str,
-}
-
-/// Choice of the limits of the whole.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = LimitsChange)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    /// `on` for the alternative limits, `off` for the normal ones, `schedule` for what the schedule says.
-    limits: Choice,
-}
-
-/// The limits of the whole in force.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = LimitsChoice)]
-#[serde(rename_all = "snake_case")]
-enum Choice {
-    On,
-    Off,
-    Schedule,
 }
 
 pub(super) async fn about(State(api): State<Api>) -> Answer<Daemon> {
@@ -62,23 +43,23 @@ pub(super) async fn history(State(api): State<Api>, RawQuery(query): RawQuery) -
     })
 }
 
-pub(super) async fn alternative(State(api): State<Api>) -> Answer<Limits> {
+pub(super) async fn alternative(State(api): State<Api>) -> Answer<LimitsChange> {
     let limits = match api.daemon().alternative() {
-        Alternative::On => Choice::On,
-        Alternative::Off => Choice::Off,
-        Alternative::Auto => Choice::Schedule,
+        Alternative::On => LimitsChoice::On,
+        Alternative::Off => LimitsChoice::Off,
+        Alternative::Auto => LimitsChoice::Schedule,
     };
-    Ok(Json(Limits { limits }))
+    Ok(Json(LimitsChange { limits }))
 }
 
 pub(super) async fn set_alternative(
     State(api): State<Api>,
-    JsonBody(choice): JsonBody<Limits>,
-) -> Answer<Limits> {
+    JsonBody(choice): JsonBody<LimitsChange>,
+) -> Answer<LimitsChange> {
     let alternative = match choice.limits {
-        Choice::On => Alternative::On,
-        Choice::Off => Alternative::Off,
-        Choice::Schedule => Alternative::Auto,
+        LimitsChoice::On => Alternative::On,
+        LimitsChoice::Off => Alternative::Off,
+        LimitsChoice::Schedule => Alternative::Auto,
     };
     api.daemon().set_alternative(alternative).await?;
     Ok(Json(choice))

@@ -5,12 +5,12 @@ use super::parameters::{
     creation, dir, file_index, folder, in_path, of_list, of_log, secrets, setting, span,
 };
 use crate::api::labels::{Done, Put};
-use crate::api::whole::{Health, Limits};
+use crate::api::whole::Health;
 use ztor_api::{
     Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit,
     CategoryRename, Creation, CreationRequest, Daemon, Detail, DownloadLink, DownloadLinkRequest, File,
-    Folder, History, List, LogLine, Login, LoginLink, LoginState, NewCreation, NewToken, Peer, Pieces,
-    Preview, PreviewRequest, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename, Token,
+    Folder, History, LimitsChange, List, LogLine, Login, LoginLink, LoginState, NewCreation, NewToken, Peer,
+    Pieces, Preview, PreviewRequest, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename, Token,
     TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
 };
 
@@ -43,10 +43,10 @@ fn of_daemon() -> Vec<Operation> {
             .parameters([span()])
             .answers::<History>(),
         operation("GET /limits/alternative", "getAlternativeLimits", "Returns which limits are in force.")
-            .answers::<Limits>(),
+            .answers::<LimitsChange>(),
         operation("PUT /limits/alternative", "setAlternativeLimits", "Chooses the limits in force.")
-            .takes::<Limits>()
-            .answers::<Limits>()
+            .takes::<LimitsChange>()
+            .answers::<LimitsChange>()
             .problems([Storage]),
     ]
 }
