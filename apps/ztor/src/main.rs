@@ -20,6 +20,7 @@ mod select;
 mod state_dir;
 mod stop;
 mod text;
+mod tui;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ mod act;
 mod add;
 mod address;
 pub(crate) mod args;
-mod connection;
+pub(crate) mod connection;
 mod details;
 mod labels;
 mod list;
@@ -23,6 +23,7 @@ mod whole;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::stop::Stop;
+use crate::tui::Options;
 use args::RemoteCommand;
 use connection::Connection;
 
@@ -55,6 +56,14 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
         RemoteCommand::Token(args) => access::token(&args, &connect(&args.daemon)?),
         RemoteCommand::Password(args) => access::password(&args, &connect(&args.daemon)?),
+        RemoteCommand::Tui(args) => {
+            let options = Options {
+                has_mouse: !args.no_mouse,
+                has_color: !args.no_color && console.color(),
+                name: args.daemon.remote.clone().unwrap_or_else(|| "this machine".to_owned()),
+            };
+            crate::tui::run(&connect(&args.daemon)?, &options)
+        }
         RemoteCommand::Web(args) => web::run(&args, &connect(&args.daemon)?),
     }
 }

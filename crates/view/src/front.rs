@@ -12,7 +12,8 @@ use crate::command::{Command, Summary, terms};
 use crate::filter::View;
 use crate::selection::Selection;
 use crate::window::Window;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::{Action, ActionResult, AddRequest, AddResult, Added, Category, ListQuery, Tag, Torrent};
@@ -38,7 +39,9 @@ pub struct Front {
     selection: Selection,
     details: Details,
     notices: Notices,
-    actions: Vec<(Pending<ActionResult>, &'static str)>,
+    /// Action that is carried out, with its label, and those that wait for it: their order matters.
+    action: Option<(Pending<ActionResult>, &'static str)>,
+    waiting: VecDeque<(Request, &'static str)>,
     additions: Vec<Pending<AddResult>>,
     /// Ids of the whole list, to select all of it or to deselect what has left it.
     ids: Option<(Pending<Vec<u64>>, IdsFor)>,
@@ -46,6 +49,16 @@ pub struct Front {
     tags: Loaded<Vec<Tag>>,
     /// Number of torrents at the last look: fewer of them may mean that selected ones are gone.
     last_all: usize,
+}
+
+/// A request for an action that has not begun.
+struct Request(Box<Begin>);
+type Begin = dyn FnOnce(&Tasks) -> Pending<ActionResult> + Send;
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Request")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +83,8 @@ impl Front {
             selection: Selection::default(),
             details: Details::default(),
             notices: Notices::default(),
-            actions: Vec::new(),
+            action: None,
+            waiting: VecDeque::new(),
             additions: Vec::new(),
             ids: None,
             categories: Loaded::default(),
@@ -242,28 +256,38 @@ impl Front {
             return;
         }
         let terms = terms(ids);
-        self.actions.push((self.tasks.ask(|client| async move { client.act(terms, action).await }), label));
-        self.details.expire();
+        self.act_by(label, |client| async move { client.act(terms, action).await });
+    }
+
+    /// Makes requests that end in an action, after those before. `label` names it if it fails.
+    pub fn act_by<F>(&mut self, label: &'static str, request: impl FnOnce(Client) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<ActionResult, ClientError>> + Send + 'static,
+    {
+        self.waiting.push_back((Request(Box::new(|tasks| tasks.ask(request))), label));
+        self.begin_action();
+    }
+
+    fn begin_action(&mut self) {
+        if self.action.is_none()
+            && let Some((Request(begin), label)) = self.waiting.pop_front()
+        {
+            self.action = Some((begin(&self.tasks), label));
+        }
     }
 
     fn poll_actions(&mut self) {
-        let mut ended = Vec::new();
-        self.actions.retain_mut(|(pending, label)| match pending.poll() {
-            Some(result) => {
-                ended.push((result, *label));
-                false
-            }
-            None => true,
-        });
-        for (result, label) in ended {
-            match result {
-                Ok(result) => self.report(&result, label),
-                Err(error) => self.fail(&error),
-            }
-            self.categories.expire();
-            self.tags.expire();
-            self.details.expire();
+        let Some((pending, label)) = &mut self.action else { return };
+        let (Some(result), label) = (pending.poll(), *label) else { return };
+        self.action = None;
+        match result {
+            Ok(result) => self.report(&result, label),
+            Err(error) => self.fail(&error),
         }
+        self.categories.expire();
+        self.tags.expire();
+        self.details.expire();
+        self.begin_action();
     }
 
     fn report(&mut self, result: &ActionResult, label: &'static str) {
@@ -340,6 +364,12 @@ impl Front {
     /// Returns the details, for changes.
     pub fn details_mut(&mut self) -> &mut Details {
         &mut self.details
+    }
+
+    /// Requests categories and tags with the next tick, after a change of them.
+    pub fn expire_labels(&mut self) {
+        self.categories.expire();
+        self.tags.expire();
     }
 
     /// Returns the categories, by path.

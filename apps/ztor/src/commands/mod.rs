@@ -31,7 +31,13 @@ pub(crate) fn run(command: Command, console: &Console, stop: &Stop, log: &LogFil
         Command::Verify(args) => verify::run(&args, console, stop),
         Command::Dht(command) => dht::run(&command, console, stop),
         Command::Daemon(args) => daemon::run(&args, console, stop, log),
-        Command::Remote(command) => crate::remote::run(command, console, stop),
+        Command::Remote(command) => {
+            if command.owns_terminal() {
+                // Lines of the log would be written over the screen.
+                log.set("off");
+            }
+            crate::remote::run(command, console, stop)
+        }
         Command::Setup(args) => setup::run(&args, console),
         Command::Tracker(args) => tracker::run(&args, console, stop),
         Command::Demo(args) => demo::run(&args, console, stop),

@@ -1,4 +1,4 @@
-//! Flags of `ztor token` and `ztor password`.
+//! Flags of `ztor token`, `ztor password`, `ztor web` and `ztor tui`.
 
 use clap::{Args, Subcommand};
 
@@ -33,6 +33,18 @@ pub(crate) struct WebArgs {
     /// Print the link instead. It logs in once, within five minutes
     #[arg(long)]
     pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TuiArgs {
+    /// Leave the mouse to the terminal, which then marks texts by it
+    #[arg(long)]
+    pub(crate) no_mouse: bool,
+    /// Use no colours, as with the variable NO_COLOR
+    #[arg(long)]
+    pub(crate) no_color: bool,
     #[command(flatten)]
     pub(crate) daemon: DaemonAddress,
 }

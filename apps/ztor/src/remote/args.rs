@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use ztor_daemon::units::{Limit, parse_duration, parse_limit};
 
-use super::access_args::{PasswordArgs, TokenArgs, WebArgs};
+use super::access_args::{PasswordArgs, TokenArgs, TuiArgs, WebArgs};
 use super::address::DaemonAddress;
 use crate::complete;
 
@@ -75,8 +75,17 @@ pub(crate) enum RemoteCommand {
     Token(TokenArgs),
     /// Set the password with which people and programs log in over TCP
     Password(PasswordArgs),
+    /// Show the daemon's torrents in the terminal, and work on them
+    Tui(TuiArgs),
     /// Open the web UI of the daemon in the browser, logged in
     Web(WebArgs),
+}
+
+impl RemoteCommand {
+    /// Returns true if the command draws on the whole terminal.
+    pub(crate) fn owns_terminal(&self) -> bool {
+        matches!(self, Self::Tui(_))
+    }
 }
 
 /// The part of `--help` about the choice of torrents.

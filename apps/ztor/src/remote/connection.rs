@@ -17,12 +17,12 @@ use crate::stop::Stop;
 const TICK: Duration = Duration::from_millis(50);
 
 /// A daemon, and the output of the command.
-pub(super) struct Connection {
-    pub(super) client: Client,
+pub(crate) struct Connection {
+    pub(crate) client: Client,
     pub(super) console: Console,
-    pub(super) stop: Stop,
+    pub(crate) stop: Stop,
     /// True if paths of this machine are those of the daemon.
-    pub(super) is_local: bool,
+    pub(crate) is_local: bool,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// Waits for an answer; Ctrl-C ends the wait.
-    pub(super) fn ask<T>(&self, request: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
+    pub(crate) fn ask<T>(&self, request: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
         self.runtime.block_on(async {
             let stopped = async {
                 while !self.stop.is_set() {
@@ -157,6 +157,12 @@ pub(super) fn refused(error: ClientError) -> CliError {
     match error {
         ClientError::Refused(problem) => CliError::new(exit_of(problem.kind), problem.detail),
         ClientError::BadTarget { .. } => CliError::new(Exit::Usage, error.to_string()),
+        ClientError::UnknownCertificate { found, .. } | ClientError::ChangedCertificate { found, .. } => {
+            let hint = format!(
+                "to accept it, write fingerprint = \"{found}\" into the daemon's table in remotes.toml"
+            );
+            CliError::new(Exit::Network, error.to_string()).hint(hint)
+        }
         ClientError::NoDaemon { .. } | ClientError::Connection { .. } => {
             CliError::new(Exit::Network, error.to_string())
         }
