@@ -18,7 +18,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 #[non_exhaustive]
 pub enum ProfileError {
     /// There is no home folder.
-    #[error("there is no home folder with profiles")]
+    #[error("there is no home folder with profiles; set HOME")]
     NoFolder,
     /// A file cannot be read or written.
     #[error("cannot use {}: {error}", path.display())]
@@ -160,7 +160,8 @@ impl Profiles {
     }
 
     /// Adds a profile, or gives one another address, token and trust. The token goes to a file of its own, which only the
-    /// user may read.
+    /// user may read. Without a token, one with the same address keeps its credentials; without a fingerprint, none is
+    /// pinned.
     ///
     /// # Errors
     /// The name cannot be used, or a file cannot be written.
@@ -171,12 +172,20 @@ impl Profiles {
         token: Option<&str>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), ProfileError> {
-        let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || !name.chars().all(is_good) {
+        if !is_name(name) {
             return Err(ProfileError::BadName(name.to_owned()));
         }
         let token_file = token.map(|token| self.save_token(name, token)).transpose()?;
+        let is_elsewhere = self.entries.get(name).is_some_and(|profile| profile.url != url);
         let table = self.document.entry(name).or_insert(Item::Table(Table::new()));
+        if let Some(table) = table.as_table_like_mut() {
+            // Credentials must not go to another machine.
+            let old: &[&str] =
+                if is_elsewhere { &["token_file", "username", "password_file", "certificate"] } else { &[] };
+            for key in old.iter().chain(&["fingerprint"]) {
+                table.remove(key);
+            }
+        }
         table["url"] = value(url);
         if let Some(file) = token_file {
             table["token_file"] = value(file.display().to_string());
@@ -192,6 +201,10 @@ impl Profiles {
     /// # Errors
     /// A file cannot be written or removed.
     pub fn remove(&mut self, name: &str) -> Result<(), ProfileError> {
+        // A name is part of a path below.
+        if !is_name(name) {
+            return Err(ProfileError::BadName(name.to_owned()));
+        }
         self.document.remove(name);
         self.save()?;
         let path = self.token_path(name);
@@ -219,6 +232,10 @@ impl Profiles {
         *self = Self::read(self.path.clone())?;
         Ok(())
     }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 /// Replaces a file by one that only the user may read.
@@ -278,6 +295,13 @@ mod tests {
         }
         let token = path.with_file_name("tokens").join("seed-1");
         assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+        // At another address nothing of before is used.
+        profiles.put("seed-1", "https://elsewhere", None, None).unwrap();
+        match profiles.target("seed-1").unwrap() {
+            Target::Url { credentials: Credentials::None, trust: Trust::System, .. } => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(profiles.remove("../remotes"), Err(ProfileError::BadName(_))));
         profiles.remove("seed-1").unwrap();
         assert!(!token.exists());
         assert_eq!(profiles.entries().keys().collect::<Vec<_>>(), ["box"]);

@@ -95,6 +95,11 @@ impl Target {
                 if !base.starts_with("http://") && !base.starts_with("https://") {
                     return Err(bad("write it with http:// or https://".into()));
                 }
+                let authority = base.split('/').nth(2).unwrap_or_default();
+                if authority.contains('@') {
+                    let hint = "it has a user name or password in it; put them into a profile, as username and password_file";
+                    return Err(bad(hint.into()));
+                }
                 // A redirect would send the credentials elsewhere.
                 builder.redirect(reqwest::redirect::Policy::none())
             }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
+/// Longest time for a request. Peers may be asked for metadata, and a URL be fetched.
+const LONGEST: Duration = Duration::from_secs(150);
+
 /// A function that makes a front end draw again.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -43,7 +46,7 @@ impl Tasks {
         &self.wake
     }
 
-    /// Begins a request. It goes on if the result is dropped.
+    /// Begins a request, which fails after a time without an answer. It goes on if the result is dropped.
     pub fn ask<T, F>(&self, request: impl FnOnce(Client) -> F) -> Pending<T>
     where
         T: Send + 'static,
@@ -51,9 +54,12 @@ impl Tasks {
     {
         let (sender, receiver) = oneshot::channel();
         let (request, wake) = (request(self.client.clone()), Arc::clone(&self.wake));
+        let target = self.client.target.to_string();
+        let silent = ClientError::Connection { target, reason: "it did not answer in time".to_owned() };
         self.runtime.spawn(async move {
+            let result = tokio::time::timeout(LONGEST, request).await;
             // Nobody may wait for the result any more.
-            let _ = sender.send(request.await);
+            let _ = sender.send(result.unwrap_or(Err(silent)));
             wake();
         });
         Pending { receiver: Some(receiver) }
@@ -75,10 +81,10 @@ impl<T> Pending<T> {
                 Some(result)
             }
             Err(oneshot::error::TryRecvError::Empty) => None,
-            // The runtime ends, and the front end with it.
+            // The runtime ends, or the request has panicked.
             Err(oneshot::error::TryRecvError::Closed) => {
                 self.receiver = None;
-                None
+                Some(Err(ClientError::Answer("the request was given up; try it again".to_owned())))
             }
         }
     }

@@ -77,8 +77,15 @@ impl Served {
             pid: std::process::id(),
         };
         let serve = ServeConfig::new(&chosen, socket.clone(), log);
-        let listening = Listening::start(&daemon, &serve, about, runtime.handle())?;
-        Ok((Self { daemon, listening, socket, runtime }, salvage))
+        match Listening::start(&daemon, &serve, about, runtime.handle()) {
+            Ok(listening) => Ok((Self { daemon, listening, socket, runtime }, salvage)),
+            Err(error) => {
+                // What was begun is saved; the error says more than a failure of that.
+                daemon.end(Duration::ZERO, DEADLINE);
+                runtime.shutdown_background();
+                Err(error.into())
+            }
+        }
     }
 
     /// Ends the daemon within five seconds. Returns false if the disk did not save all data in time.

@@ -25,6 +25,8 @@ use notices::Notices;
 
 /// Interval of the categories and tags, which other front ends may change.
 const LABELS_EVERY: Duration = Duration::from_secs(30);
+/// Largest number of actions that wait for the one before, and of additions under way. More are refused.
+const MOST_WAITING: usize = 100;
 
 /// State of a front end.
 #[derive(Debug)]
@@ -163,9 +165,10 @@ impl Front {
         self.live.follow(self.window.of(self.view.query()));
     }
 
-    /// Returns true if the rows of the present filters and sort order have arrived, or were refused.
+    /// Returns true if the rows are those of the present filters and sort order. Until then they belong to the list
+    /// before, and must not be acted on.
     pub fn is_current(&self) -> bool {
-        self.snapshot.problem.is_some() || self.snapshot.is_of(&self.live.query())
+        self.snapshot.problem.is_none() && self.snapshot.is_of(&self.live.query())
     }
 
     /// Connects now, or checks the connection.
@@ -190,7 +193,7 @@ impl Front {
 
     /// Selects all torrents of the list, as soon as their ids are known.
     pub fn select_all(&mut self) {
-        if self.snapshot.rows.len() == self.snapshot.total {
+        if self.is_current() && self.snapshot.rows.len() == self.snapshot.total {
             self.selection.set(self.snapshot.rows.iter().map(|row| row.id));
         } else {
             self.request_ids(IdsFor::Selecting);
@@ -264,6 +267,9 @@ impl Front {
     where
         F: Future<Output = Result<ActionResult, ClientError>> + Send + 'static,
     {
+        if self.waiting.len() >= MOST_WAITING {
+            return self.notices.add(NoticeKind::Error, &format!("{label}: the daemon has not answered those before"));
+        }
         self.waiting.push_back((Request(Box::new(|tasks| tasks.ask(request))), label));
         self.begin_action();
     }
@@ -306,6 +312,9 @@ impl Front {
 
     /// Adds torrents.
     pub fn add(&mut self, request: AddRequest) {
+        if self.additions.len() >= MOST_WAITING {
+            return self.notices.add(NoticeKind::Error, "Add: the daemon has not answered those before");
+        }
         self.additions.push(self.tasks.ask(|client| async move { client.add(&request).await }));
     }
 

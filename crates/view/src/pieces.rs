@@ -16,9 +16,10 @@ pub struct Segment {
 
 /// Divides the pieces into `width` segments, or as many as there are pieces. Bits and bytes that are missing count as 0.
 pub fn segments(pieces: &Pieces, width: usize) -> Vec<Segment> {
-    let count = pieces.count as usize;
     let have = BASE64.decode(pieces.have.as_bytes()).unwrap_or_default();
     let availability = BASE64.decode(pieces.availability.as_bytes()).unwrap_or_default();
+    // What was not sent is not counted: a number alone could keep a front end busy.
+    let count = (pieces.count as usize).min(have.len().saturating_mul(8).max(availability.len()));
     let has = |piece: usize| have.get(piece / 8).is_some_and(|byte| byte & 0x80 >> (piece % 8) != 0);
     let width = width.min(count);
     let mut segments: Vec<Segment> = (0..width)
@@ -34,6 +35,9 @@ pub fn segments(pieces: &Pieces, width: usize) -> Vec<Segment> {
         })
         .collect();
     for piece in pieces.partial.iter().map(|piece| *piece as usize).filter(|piece| *piece < count) {
+        if width == 0 {
+            break;
+        }
         // The last segment that begins at or before the piece.
         let at = ((piece + 1) * width - 1) / count;
         if let Some(segment) = segments.get_mut(at) {

@@ -74,7 +74,8 @@ impl Selection {
                 let range = self.anchor.and_then(place).zip(place(id));
                 self.ids = match range {
                     Some((a, b)) => order[a.min(b)..=a.max(b)].iter().copied().collect(),
-                    None => BTreeSet::from([id]),
+                    // Where the range begins is not loaded: those that are selected remain.
+                    None => self.ids.iter().copied().chain([id]).collect(),
                 };
             }
             Mode::Cursor => {}
@@ -83,6 +84,11 @@ impl Selection {
         if mode != Mode::Range || self.anchor.is_none() {
             self.anchor = Some(id);
         }
+    }
+
+    /// Takes the cursor from its torrent, so that commands do not act on one that is not at the cursor any more.
+    pub fn leave(&mut self) {
+        self.cursor = None;
     }
 
     /// Selects these torrents and no others.

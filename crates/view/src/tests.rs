@@ -155,7 +155,12 @@ fn selection_follows_clicks_and_ranges() {
     selection.clear();
     assert_eq!(selection.targets(), [9]);
     selection.put(4, Mode::Range, &order);
-    assert_eq!(selection.targets(), [4], "a range to a row that is not loaded is that row");
+    assert_eq!(selection.targets(), [4], "a range to a row that is not loaded adds that row");
+    selection.put(1, Mode::Range, &[1, 2]);
+    assert_eq!(selection.targets(), [1, 4], "what is selected remains");
+    selection.clear();
+    selection.leave();
+    assert!(selection.targets().is_empty());
     selection.set(order);
     selection.keep(&BTreeSet::from([1, 2]));
     assert_eq!((selection.len(), selection.cursor()), (1, None));

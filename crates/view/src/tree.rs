@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Largest depth. The rest of a deeper path is one name.
+const DEEPEST: usize = 128;
+
 /// A line of a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -38,7 +41,7 @@ impl Tree {
         let mut sizes = Vec::new();
         for (index, (path, size)) in files.into_iter().enumerate() {
             sizes.push(size);
-            let mut parts = path.split('/').collect::<Vec<_>>();
+            let mut parts = path.splitn(DEEPEST, '/').collect::<Vec<_>>();
             let name = parts.pop().unwrap_or_default();
             let mut folder = &mut root;
             for part in parts {

@@ -44,7 +44,16 @@ impl Connection {
 
     /// Waits for an answer; Ctrl-C ends the wait.
     pub(crate) fn ask<T>(&self, request: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
-        self.runtime.block_on(async {
+        self.ask_on(&self.runtime, request)
+    }
+
+    /// Waits for an answer on other threads, which then drive the connections that it leaves open.
+    pub(crate) fn ask_on<T>(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        request: impl Future<Output = Result<T, ClientError>>,
+    ) -> anyhow::Result<T> {
+        runtime.block_on(async {
             let stopped = async {
                 while !self.stop.is_set() {
                     tokio::time::sleep(TICK).await;

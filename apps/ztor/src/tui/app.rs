@@ -35,7 +35,7 @@ const WIDE: u16 = 120;
 /// Height of the details, as a part of the page in percent.
 const DETAILS_PERCENT: u16 = 50;
 
-/// What the caller has to do.
+/// Request to the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
@@ -187,6 +187,7 @@ impl App {
         let mut hits = Hits::default();
         if area.height < 5 || area.width < 20 {
             frame.render_widget(Line::from("Too small"), area);
+            self.hits = hits;
             return;
         }
         let title = Rect { height: 1, ..area };
@@ -211,6 +212,14 @@ impl App {
 
     fn draw_torrents(&mut self, frame: &mut Frame<'_>, page: Rect, hits: &mut Hits) {
         let mut rest = page;
+        let is_hidden = match self.focus {
+            Focus::Filters => !self.shows_filters(),
+            Focus::List => false,
+            Focus::Details => self.front.details().id().is_none(),
+        };
+        if is_hidden {
+            self.focus = Focus::List;
+        }
         if self.shows_filters() {
             let side = Rect { width: filters::WIDTH.min(page.width / 2), ..page };
             let is_focused = self.focus == Focus::Filters;
@@ -218,7 +227,8 @@ impl App {
             rest = Rect { x: side.right(), width: page.width - side.width, ..page };
         }
         if self.front.details().id().is_some() {
-            let height = (rest.height * DETAILS_PERCENT / 100).max(3);
+            let height =
+                (rest.height / 100 * DETAILS_PERCENT + rest.height % 100 * DETAILS_PERCENT / 100).max(3);
             let details = Rect { y: rest.bottom() - height, height, ..rest };
             let is_focused = self.focus == Focus::Details;
             self.details.draw(frame, details, &self.front, self.theme, is_focused, hits);
@@ -249,6 +259,12 @@ impl App {
         }
     }
 
+    /// Returns true if the rows are those that are asked for, and one is at the cursor.
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.front.is_current() && self.front.selection().cursor().is_some()
+    }
+
     /// Returns a text that is to be copied, once.
     pub(super) fn take_copied(&mut self) -> Option<String> {
         self.copied.take()
@@ -266,6 +282,8 @@ impl App {
                 self.search = None;
                 self.set_search(String::new());
             }
+            KeyCode::Char('r')
+                if key.modifiers.contains(KeyModifiers::CONTROL) && self.view == View::Settings => {}
             KeyCode::Char('r') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 self.front.change_view(|view| view.is_regex ^= true);
                 self.list.reset();
@@ -357,8 +375,11 @@ impl App {
             }
             Intent::Filters => self.toggle_filters(),
             Intent::Focus => self.next_focus(),
-            Intent::Menu => self.open_menu(),
             Intent::Add => self.open_add(""),
+            // They act on what is in view.
+            Intent::Menu | Intent::Sort | Intent::Reverse | Intent::SelectAll
+                if self.view != View::Torrents => {}
+            Intent::Menu => self.open_menu(),
             Intent::Sort => self.open_sort(),
             Intent::Reverse => {
                 if let Some(key) = self.front.view().sort().first().map(|sort| sort.key) {

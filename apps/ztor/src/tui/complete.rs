@@ -9,10 +9,12 @@ use ztor_view::text::cleaned;
 
 /// Most candidates that are looked at: a folder may have millions of entries.
 const MOST: usize = 10_000;
+/// Most words of a text that are looked at as the begin of a path.
+const MOST_WORDS: usize = 32;
 /// Most candidates that are shown.
 const MOST_SHOWN: usize = 20;
 
-/// What completes a field.
+/// Source of completions of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Nothing.
@@ -52,9 +54,15 @@ impl Completer {
         match kind {
             Kind::Plain => None,
             Kind::LocalPath => {
-                let (folder, _) = split(text);
-                let candidates = local_names(&expanded(folder));
-                self.finish(text, candidates)
+                // A path may have spaces, and there may be several.
+                let begins =
+                    text.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, c)| at + c.len_utf8());
+                let begins: Vec<usize> = std::iter::once(0).chain(begins).collect();
+                begins.into_iter().take(MOST_WORDS).find_map(|begin| {
+                    let (before, path) = text.split_at(begin);
+                    let (folder, word) = split(path);
+                    self.choose(text, &format!("{before}{folder}"), word, local_names(&expanded(folder)))
+                })
             }
             Kind::DaemonDir => {
                 let (folder, _) = split(text);
@@ -81,6 +89,7 @@ impl Completer {
         let (pending, _) = self.pending.as_mut()?;
         let result = pending.poll()?;
         let (_, text) = self.pending.take()?;
+        // A folder that cannot be read has no completions; what is wrong with it is said when it is used.
         let names = result.ok()?.folders.into_iter().map(|name| format!("{name}/")).collect();
         self.finish(&text, names)
     }
@@ -105,7 +114,7 @@ impl Completer {
         if found.len() > 1 {
             self.candidates = found;
         }
-        (extended.len() > text.len() || extended != text).then_some(extended)
+        (extended != text).then_some(extended)
     }
 }
 
@@ -124,6 +133,7 @@ pub(super) fn expanded(path: &str) -> std::path::PathBuf {
 
 /// Returns the names in a folder of this machine: folders end in a slash, and of the files only torrents count.
 fn local_names(folder: &Path) -> Vec<String> {
+    // A folder that cannot be read has no completions.
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.flatten().take(MOST).filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;

@@ -72,6 +72,10 @@ impl DetailsPane {
     /// Returns the files at the cursor with their next priority: normal, high, skip, low.
     pub(super) fn next_priorities(&mut self, front: &Front) -> Option<Vec<FileChoice>> {
         let files = front.details().files().value()?;
+        if self.tree_of != front.details().id().map(|id| (id, front.details().files().version())) {
+            // The tree is that of other files until the next frame.
+            return None;
+        }
         let places = self.shown_nodes().get(self.at)?.files.clone();
         let first = *places.first()?;
         let now = self.chosen.get(&first).copied().or_else(|| files.get(first).map(|file| file.priority))?;

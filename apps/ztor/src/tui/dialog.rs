@@ -26,7 +26,7 @@ pub(super) enum Dialog {
     Menu(Menu),
 }
 
-/// What a form is for.
+/// Purpose of a form.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Purpose {
     Add,
@@ -39,6 +39,8 @@ pub(super) enum Purpose {
 pub(super) struct FieldState {
     label: &'static str,
     content: Content,
+    /// Text at first.
+    initial: String,
 }
 
 #[derive(Debug)]
@@ -82,13 +84,21 @@ impl Form {
 
     /// Adds a field for a text.
     pub(super) fn text(mut self, label: &'static str, text: &str, kind: Kind) -> Self {
-        self.fields.push(FieldState { label, content: Content::Text(Input::new(text), kind) });
+        self.fields.push(FieldState {
+            label,
+            content: Content::Text(Input::new(text), kind),
+            initial: text.to_owned(),
+        });
         self
     }
 
     /// Adds a choice of one of some words.
     pub(super) fn choice(mut self, label: &'static str, words: &[&'static str], at: usize) -> Self {
-        self.fields.push(FieldState { label, content: Content::Choice(words.to_vec(), at) });
+        self.fields.push(FieldState {
+            label,
+            content: Content::Choice(words.to_vec(), at),
+            initial: String::new(),
+        });
         self
     }
 
@@ -100,9 +110,17 @@ impl Form {
         })
     }
 
+    /// Returns the text that a field had at first.
+    pub(super) fn initial(&self, label: &str) -> &str {
+        self.fields.iter().find(|field| field.label == label).map_or("", |field| field.initial.as_str())
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
-        if let Some(Content::Text(input, _)) = self.fields.get_mut(self.at).map(|field| &mut field.content) {
-            input.insert(text.trim());
+        self.completer.clear();
+        if let Some(Content::Text(input, _)) = self.fields.get_mut(self.at).map(|field| &mut field.content)
+            && !input.insert(text.trim())
+        {
+            self.error = Some("The text is too long".to_owned());
         }
     }
 
@@ -123,7 +141,7 @@ impl Form {
     /// Takes over a completion of the text before the cursor.
     pub(super) fn complete(&mut self, text: &str) {
         if let Some(Content::Text(input, _)) = self.fields.get_mut(self.at).map(|field| &mut field.content) {
-            input.set(text);
+            input.replace_before(text);
         }
     }
 

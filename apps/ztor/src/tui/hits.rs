@@ -6,7 +6,7 @@ use ztor_view::front::Tab;
 
 use super::keys::View;
 
-/// What is at a place of the screen.
+/// Thing at a place of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hit {
     Row(usize),

@@ -15,7 +15,9 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), at: text.len() }
+        let mut input = Self::default();
+        input.insert(text);
+        input
     }
 
     pub(super) fn text(&self) -> &str {
@@ -27,17 +29,23 @@ impl Input {
         &self.text[..self.at]
     }
 
-    pub(super) fn set(&mut self, text: &str) {
-        *self = Self::new(text);
+    /// Replaces the text before the cursor.
+    pub(super) fn replace_before(&mut self, text: &str) {
+        self.text.replace_range(..self.at, "");
+        self.at = 0;
+        self.insert(text);
     }
 
-    /// Inserts a text at the cursor, without line breaks and other control characters.
-    pub(super) fn insert(&mut self, text: &str) {
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        if self.text.len() + text.len() <= LONGEST {
-            self.text.insert_str(self.at, &text);
-            self.at += text.len();
+    /// Inserts a text at the cursor, with spaces for line breaks and other control characters. Returns false if the line
+    /// would be too long; then it stays as it is.
+    pub(super) fn insert(&mut self, text: &str) -> bool {
+        if self.text.len() + text.len() > LONGEST {
+            return false;
         }
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.text.insert_str(self.at, &text);
+        self.at += text.len();
+        true
     }
 
     fn previous(&self) -> usize {
@@ -72,7 +80,7 @@ impl Input {
             KeyCode::Char('k') if has_control => self.text.truncate(self.at),
             KeyCode::Char('w') if has_control => self.remove(self.word(), self.at),
             KeyCode::Backspace if has_alt || has_control => self.remove(self.word(), self.at),
-            KeyCode::Char(c) if !has_control && !has_alt => self.insert(c.encode_utf8(&mut [0; 4])),
+            KeyCode::Char(c) if !has_control && !has_alt => return self.insert(c.encode_utf8(&mut [0; 4])),
             KeyCode::Backspace => self.remove(self.previous(), self.at),
             KeyCode::Delete => {
                 let (at, next) = (self.at, self.next());

@@ -85,23 +85,30 @@ impl ListPlace {
         front.show_rows(self.first, height);
     }
 
-    /// Follows the torrent at the cursor after changes of the list, or takes the one at its place if it is gone.
+    /// Follows the torrent at the cursor after changes of the list, or takes the one at its place if it is gone. While the
+    /// rows belong to another list, or that at the cursor is not loaded, there is no torrent at the cursor.
     pub(super) fn settle(&mut self, front: &mut Front) {
         let snapshot = std::sync::Arc::clone(front.snapshot());
-        if let Some(mode) = self.pending {
-            if let Some(row) = snapshot.row(self.at) {
+        if !front.is_current() || snapshot.total == 0 {
+            self.pending.get_or_insert(Mode::Cursor);
+            return front.selection_mut().leave();
+        }
+        if self.pending.is_none() {
+            let cursor = front.selection().cursor();
+            match cursor.and_then(|id| snapshot.rows.iter().position(|row| row.id == id)) {
+                Some(place) => self.at = snapshot.first + place,
+                None => self.pending = Some(Mode::Cursor),
+            }
+        }
+        self.at = self.at.min(snapshot.total - 1);
+        let Some(mode) = self.pending else { return };
+        match snapshot.row(self.at) {
+            Some(row) => {
                 let order = front.loaded_order();
                 front.selection_mut().put(row.id, mode, &order);
                 self.pending = None;
             }
-            return;
-        }
-        let cursor = front.selection().cursor();
-        let place = cursor.and_then(|id| snapshot.rows.iter().position(|row| row.id == id));
-        match place {
-            Some(place) => self.at = snapshot.first + place,
-            None if snapshot.total > 0 => self.pending = Some(Mode::Cursor),
-            None => self.at = 0,
+            None => front.selection_mut().leave(),
         }
     }
 
@@ -125,6 +132,7 @@ impl ListPlace {
         self.show(front);
         self.settle(front);
         let snapshot = std::sync::Arc::clone(front.snapshot());
+        // The rows before a refusal belong to another list.
         if snapshot.total == 0 || snapshot.problem.is_some() {
             draw_nothing(frame, body, front, theme);
             return;

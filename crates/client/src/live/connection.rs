@@ -14,7 +14,7 @@ use ztor_api::{List, ListQuery, LiveRequest, LiveUpdate, Problem, ProblemKind};
 
 /// Longest time for a connection and for the answer to a request. A disk that spins up takes some seconds.
 const ANSWER: Duration = Duration::from_secs(15);
-/// The same for a connection that may have died while the machine slept.
+/// Longest time for an answer on a connection that may have died while the machine slept.
 const WAKE: Duration = Duration::from_secs(5);
 /// Silence after which the window is requested again: a dead connection is silent too.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -76,6 +76,8 @@ fn is_refusal(error: &ClientError) -> bool {
         }
         ClientError::UnknownCertificate { .. } | ClientError::ChangedCertificate { .. } => true,
         ClientError::BadTarget { .. } => true,
+        // A proxy may send the head of an answer alone, and its body later.
+        ClientError::Status(status) => matches!(status, 401 | 403 | 404),
         _ => false,
     }
 }

@@ -3,7 +3,9 @@
 use crate::target::Target;
 use crate::{Client, ClientError};
 use rustls::pki_types::ServerName;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -14,12 +16,28 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use url::Url;
 use ztor_api::{BASE, Problem};
 
+/// Time for a connection to one address.
+const EACH: Duration = Duration::from_secs(4);
+
 /// A stream of bytes in both directions.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 pub(super) type Received = Result<Message, Error>;
+
+/// Connects to the first address of a host that answers. Each gets a part of the time, as a route may be dead.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match tokio::time::timeout(EACH, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
 
 /// Opens the WebSocket of the daemon.
 pub(super) async fn open(client: &Client) -> Result<Socket, ClientError> {
@@ -38,8 +56,8 @@ pub(super) async fn open(client: &Client) -> Result<Socket, ClientError> {
             // A literal IPv6 address is in brackets.
             let host = host.trim_start_matches('[').trim_end_matches(']');
             let port = url.port_or_known_default().ok_or_else(|| bad("it has no port".to_owned()))?;
-            let stream = TcpStream::connect((host, port)).await.map_err(|error| failed(error.to_string()))?;
-            // Without it a lost network would keep a silent connection for minutes; failure costs only that.
+            let stream = connect(host, port).await.map_err(|error| failed(error.to_string()))?;
+            // Small requests are not held back; failure costs only time.
             let _ = stream.set_nodelay(true);
             if url.scheme() == "https" {
                 let name = ServerName::try_from(host.to_owned()).map_err(|error| bad(error.to_string()))?;

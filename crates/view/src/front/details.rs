@@ -7,7 +7,7 @@ use ztor_client::tasks::{Loaded, Tasks};
 
 /// Interval of requests while the tab is open.
 const EVERY: Duration = Duration::from_secs(1);
-/// The same for what changes seldom.
+/// Interval of requests for what changes seldom.
 const SELDOM: Duration = Duration::from_secs(3);
 /// Lines of the log.
 const LOG_LINES: usize = 500;

@@ -1,5 +1,7 @@
 //! Forms of commands: their fields, and what they ask of the daemon.
 
+use std::io::Read as _;
+
 use ztor_api::{Action, AddOptions, AddRequest, AddSource, CategoryEdit, DataChoice, Limits, TrackerChange};
 use ztor_daemon::units::parse_limit;
 use ztor_view::command::{Command, terms};
@@ -32,10 +34,13 @@ impl App {
         let snapshot = std::sync::Arc::clone(self.front.snapshot());
         let rows: Vec<_> = ids.iter().filter_map(|id| snapshot.torrent(*id)).collect();
         let first = rows.first();
-        let count = ztor_view::format::Count(ids.len(), "torrent").to_string();
+        let count = match (ids.as_slice(), first) {
+            ([_], Some(row)) => ztor_view::text::cleaned(&row.name).into_owned(),
+            _ => ztor_view::format::Count(ids.len(), "torrent").to_string(),
+        };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let purpose = Purpose::Command(command, ids);
-        let title = format!("{} ({count})", command.label().trim_end_matches('…'));
+        let title = format!("{}: {count}", command.label().trim_end_matches('…'));
         let form = |hint: &str| Form::new(purpose.clone(), title.clone(), hint.to_owned());
         let form = match command {
             Command::Rename => form(
@@ -147,7 +152,7 @@ impl App {
                 return Ok(());
             }
             Command::Tags => {
-                self.set_tags(&ids, words(form.value("Tags")));
+                self.set_tags(&ids, &words(form.initial("Tags")), words(form.value("Tags")));
                 return Ok(());
             }
             Command::Limits => {
@@ -193,23 +198,19 @@ impl App {
         });
     }
 
-    /// Gives the torrents these tags, and takes away those that all had and that are not among them.
-    fn set_tags(&mut self, ids: &[u64], tags: Vec<String>) {
-        let snapshot = std::sync::Arc::clone(self.front.snapshot());
-        let rows: Vec<_> = ids.iter().filter_map(|id| snapshot.torrent(*id)).collect();
-        let common = rows.first().map_or(&[][..], |row| row.tags.as_slice()).iter();
-        let removed: Vec<String> = common
-            .filter(|tag| rows.iter().all(|row| row.tags.contains(tag)) && !tags.contains(tag))
-            .cloned()
-            .collect();
-        if tags.is_empty() && removed.is_empty() {
+    /// Gives the torrents these tags, and takes away those of the form that are not among them any more. Tags that others
+    /// have given them meanwhile remain.
+    fn set_tags(&mut self, ids: &[u64], before: &[String], tags: Vec<String>) {
+        let removed: Vec<String> = before.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+        let added: Vec<String> = tags.into_iter().filter(|tag| !before.contains(tag)).collect();
+        if added.is_empty() && removed.is_empty() {
             return self.front.say(NoticeKind::Info, "The tags are as before");
         }
         if !removed.is_empty() {
             self.front.act(ids.to_vec(), Action::RemoveTags { tags: removed }, "Remove tags");
         }
-        if !tags.is_empty() {
-            self.front.act(ids.to_vec(), Action::AddTags { tags }, "Edit tags");
+        if !added.is_empty() {
+            self.front.act(ids.to_vec(), Action::AddTags { tags: added }, "Edit tags");
         }
     }
 }
@@ -229,10 +230,17 @@ fn source_of(text: &str) -> Result<AddSource, String> {
     if text.starts_with("magnet:") || (is_hash && !path.exists()) {
         return Ok(AddSource::Magnet(text.to_owned()));
     }
-    let length = std::fs::metadata(&path).map_err(|error| format!("cannot read {text}: {error}"))?.len();
-    if length > MAX_TORRENT {
+    let hint = "name a torrent file, a magnet link, an info-hash or a URL";
+    let failed = |error: std::io::Error| format!("cannot read {text}: {error}; {hint}");
+    // A device or a pipe would never end.
+    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
+        return Err(format!("{text} is not a file; {hint}"));
+    }
+    let mut content = Vec::new();
+    let file = std::fs::File::open(&path).map_err(failed)?;
+    file.take(MAX_TORRENT + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > MAX_TORRENT {
         return Err(format!("{text} is too long for a torrent file"));
     }
-    let content = std::fs::read(&path).map_err(|error| format!("cannot read {text}: {error}"))?;
     Ok(AddSource::Torrent(data_encoding::BASE64.encode(&content)))
 }

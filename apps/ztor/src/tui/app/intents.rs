@@ -1,4 +1,4 @@
-//! What keys ask for.
+//! Reactions to keys.
 
 use ztor_api::{Action, LimitsChoice};
 use ztor_view::column::{COLUMNS, Column};
@@ -127,7 +127,8 @@ impl App {
                     self.front.act(vec![id], Action::SetFilePriorities { files }, "Set priorities");
                 }
             }
-            (View::Torrents, Focus::List) => {
+            // A row that is not loaded cannot be selected yet.
+            (View::Torrents, Focus::List) if self.front.selection().cursor().is_some() => {
                 let at = self.list.at();
                 self.list.go_to(at, Mode::Toggle, &mut self.front);
                 self.list.step(Step::Lines(1), Mode::Cursor, &mut self.front);
@@ -151,9 +152,15 @@ impl App {
                 let ids = self.front.selection().targets();
                 let rows = ids.iter().filter_map(|id| self.front.snapshot().torrent(*id));
                 let column = if command == Command::CopyName { Column::Name } else { Column::Hash };
-                let text = rows.map(|row| column.text(row)).collect::<Vec<_>>().join("\n");
+                let texts: Vec<String> = rows.map(|row| column.text(row)).collect();
+                if texts.len() < ids.len() {
+                    let text =
+                        format!("Only {} of {} torrents are loaded; select fewer", texts.len(), ids.len());
+                    self.front.say(NoticeKind::Error, &text);
+                    return Effect::None;
+                }
                 self.front.say(NoticeKind::Info, "Copied");
-                return Effect::Copy(text);
+                return Effect::Copy(texts.join("\n"));
             }
             Command::CopyMagnet => {
                 let term = self.front.selection().targets().first().map(|id| format!("id:{id}"));

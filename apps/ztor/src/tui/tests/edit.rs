@@ -39,10 +39,13 @@ fn line_is_edited_by_characters_and_words() {
 #[test]
 fn line_takes_no_control_characters_and_is_bounded() {
     let mut input = Input::default();
-    input.insert("a\nb\u{1b}c");
-    assert_eq!(input.text(), "abc");
-    input.insert(&"x".repeat(1 << 20));
-    assert_eq!(input.text(), "abc");
+    assert!(input.insert("a\nb\u{1b}c"));
+    assert_eq!(input.text(), "a b c");
+    assert!(!input.insert(&"x".repeat(1 << 20)));
+    assert_eq!(input.text(), "a b c");
+    input.handle(KeyEvent::new(KeyCode::Left, KeyModifiers::NONE));
+    input.replace_before("new ");
+    assert_eq!((input.text(), input.before()), ("new c", "new "));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a user does.
+//! Flows of a user.
 
 use ratatui::crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
@@ -16,6 +16,7 @@ fn names(screen: &str) -> Vec<&str> {
 fn list_and_details_look_as_they_should() {
     let mut harness = Harness::start(80, 24, &NAMES);
     insta::assert_snapshot!("list", harness.stable_screen());
+    harness.settle();
     harness.press("Enter");
     harness.until("Time left");
     insta::assert_snapshot!("details", harness.stable_screen());
@@ -61,6 +62,7 @@ fn torrents_are_renamed_tagged_and_removed() {
     let mut harness = Harness::start(100, 30, &NAMES);
     harness.press("s Home Enter");
     harness.until("Name↑");
+    harness.settle();
     harness.press("r ^u");
     harness.write("zeta");
     harness.press("Enter");
@@ -112,6 +114,7 @@ fn torrents_are_added_with_completed_paths() {
     harness.until("Added one");
     let screen = harness.until("Stopped");
     assert!(screen.contains("1 torrent"), "{screen}");
+    harness.settle();
     // The details have its file, which is skipped at the press of a key.
     harness.press("Enter l Enter");
     harness.until_screen("the file", |screen| screen.matches(" one ").count() == 2);
@@ -125,6 +128,74 @@ fn torrents_are_added_with_completed_paths() {
     harness.write("/no/such/file.torrent");
     harness.press("Enter");
     harness.until("cannot read /no/such/file.torrent");
+}
+
+#[test]
+fn commands_act_on_nothing_that_is_not_in_view() {
+    let mut harness = Harness::start(100, 24, &NAMES);
+    harness.press("/");
+    harness.write("zzzz");
+    harness.press("Enter d");
+    let screen = harness.until("No torrent matches the filters");
+    assert!(!screen.contains("The torrents leave the list"), "{screen}");
+    harness.press("d");
+    assert!(!harness.screen().contains("The torrents leave the list"));
+    harness.press("Esc / ^r (");
+    harness.until("Cannot show the list");
+    harness.press("Enter d");
+    assert!(!harness.screen().contains("The torrents leave the list"));
+    harness.press("Esc");
+    harness.until("3 torrents");
+    // Rows that a jump goes to are acted on once they are there.
+    harness.add_synthetic(500);
+    harness.until("503 torrents");
+    harness.press("End");
+    harness.press("d");
+    let screen = harness.screen();
+    assert!(!screen.contains("Remove: ") || !screen.contains(" …"), "{screen}");
+    // Another order begins at its start.
+    harness.press("Esc s Home Enter");
+    harness.until("Name↑");
+    harness.settle();
+    harness.press("S");
+    harness.until("Name↓");
+    harness.until_screen("the start of the other order", |screen| {
+        screen.lines().nth(2).is_some_and(|line| line.trim_start().starts_with("Проект"))
+    });
+    // The cursor is on the first line, and not where its torrent of before is now.
+    let screen = {
+        harness.settle();
+        harness.press("Enter");
+        harness.until("Time left")
+    };
+    let first =
+        screen.lines().nth(2).map(|line| line.trim_start().chars().take(10).collect::<String>()).unwrap();
+    assert!(screen.lines().skip(12).any(|line| line.starts_with(&first)), "{screen}");
+}
+
+#[test]
+fn categories_and_tags_are_completed() {
+    let mut harness = Harness::start(100, 24, &NAMES);
+    harness.press("s Home Enter");
+    harness.until("Name↑");
+    harness.settle();
+    harness.press("c");
+    harness.write("linux/distributions");
+    harness.press("Enter");
+    harness.until("Set category: done for 1 torrent");
+    harness.press("Down c");
+    harness.write("lin");
+    harness.until_typed("Tab", "linux/distributions");
+    harness.press("Esc t");
+    harness.write("one, two");
+    harness.press("Enter");
+    harness.until("Edit tags: done");
+    harness.press("Down t");
+    harness.write("one, tw");
+    harness.until_typed("Tab", "one, two");
+    // Text behind the cursor stays.
+    harness.press("^a Tab");
+    harness.until("one, two");
 }
 
 #[test]
@@ -169,6 +240,7 @@ fn mouse_selects_sorts_and_opens() {
     let mut harness = Harness::start(100, 20, &NAMES);
     harness.press("s Home Enter");
     harness.until("Name↑");
+    harness.settle();
     let mouse = |kind, column, row, modifiers| Event::Mouse(MouseEvent { kind, column, row, modifiers });
     let click = MouseEventKind::Down(MouseButton::Left);
     harness.app.handle(mouse(click, 10, 3, KeyModifiers::CONTROL));
@@ -191,6 +263,7 @@ fn mouse_selects_sorts_and_opens() {
     harness.until("No trackers");
     harness.app.handle(mouse(click, 10, 1, KeyModifiers::NONE));
     harness.until("Name↓");
+    harness.settle();
     harness.app.handle(mouse(MouseEventKind::Down(MouseButton::Right), 10, 2, KeyModifiers::NONE));
     harness.until("Force start");
 }
@@ -198,6 +271,7 @@ fn mouse_selects_sorts_and_opens() {
 #[test]
 fn screen_of_any_size_is_drawn() {
     let mut harness = Harness::start(80, 24, &NAMES);
+    harness.settle();
     harness.press("f Tab Enter Enter");
     for (width, height) in [(1, 1), (19, 4), (20, 5), (25, 6), (40, 10), (80, 12), (300, 100)] {
         for view in ["1", "2", "3", "4", "?", "a", "x"] {

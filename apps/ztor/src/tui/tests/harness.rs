@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use ztor_api::{AddOptions, AddRequest, AddSource};
 use ztor_client::tasks::Tasks;
 use ztor_client::{Client, Target};
-use ztor_daemon::Store;
 use ztor_daemon::settings::Sources;
+use ztor_daemon::{Store, StoreError};
 use ztor_server::Served;
 use ztor_server::api::LogBuffer;
 
@@ -48,7 +48,17 @@ fn daemon(folder: &Path) -> Served {
     let flags = fixed.map(|(key, value)| (key.to_owned(), format!("--{key}"), value.to_owned()));
     let settings = Sources::new(None).flags(flags).resolve().unwrap();
     let state_dir = folder.join("state");
-    Served::start(Store::open(&state_dir).unwrap(), state_dir, settings, LogBuffer::default()).unwrap().0
+    // Threads of the daemon before a restart may hold its lock for a moment longer.
+    let end = Instant::now() + LIMIT;
+    let store = loop {
+        match Store::open(&state_dir) {
+            Err(StoreError::InUse { .. }) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
+            opened => break opened.unwrap(),
+        }
+    };
+    Served::start(store, state_dir, settings, LogBuffer::default()).unwrap().0
 }
 
 impl Harness {
@@ -172,6 +182,32 @@ impl Harness {
             self.screen();
         }
         effect
+    }
+
+    /// Waits until the rows are those that are asked for, and one is at the cursor.
+    pub(super) fn settle(&mut self) {
+        let end = Instant::now() + LIMIT;
+        while !self.app.is_settled() {
+            let screen = self.screen();
+            assert!(Instant::now() < end, "the rows do not arrive:\n{screen}");
+            // An error is a time that is over.
+            let _ = self.changes.recv_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// Presses a key again and again until the screen has a text, as what it needs may be on its way.
+    pub(super) fn until_typed(&mut self, key: &str, text: &str) {
+        let end = Instant::now() + LIMIT;
+        loop {
+            self.press(key);
+            let screen = self.screen();
+            if screen.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < end, "pressed {key} for {text:?}:\n{screen}");
+            // An error is a time that is over.
+            let _ = self.changes.recv_timeout(Duration::from_millis(100));
+        }
     }
 
     /// Types a text.
