@@ -4,15 +4,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::dynamic_filter_fn;
-use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::layer::Filter;
 use ztor_server::api::LogBuffer;
 
 use crate::console::{Console, LogLine};
@@ -48,7 +46,7 @@ pub(crate) fn start(level: Option<&str>, console: &Console) -> Result<LogFilter,
         .with(filter)
         .with(lines.with_filter(while_json_is(false, &is_json)))
         .with(objects.with_filter(while_json_is(true, &is_json)))
-        .with(Kept(buffer.clone()))
+        .with(buffer.clone())
         .init();
     Ok(LogFilter { handle, is_by_user, is_json, buffer })
 }
@@ -86,49 +84,5 @@ impl LogFilter {
             Ok(filter) => drop(self.handle.reload(filter)),
             Err(error) => tracing::warn!(level, %error, "cannot use the level of the log"),
         }
-    }
-}
-
-/// Keeps the last lines for front ends.
-struct Kept(LogBuffer);
-
-impl<S: Subscriber> Layer<S> for Kept {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text::default();
-        event.record(&mut text);
-        let metadata = event.metadata();
-        let level = metadata.level().as_str().to_ascii_lowercase();
-        // Other crates have ids of their own.
-        let torrent = text.id.filter(|_| metadata.target().starts_with("ztor_daemon"));
-        self.0.push(&level, metadata.target(), text.message + &text.fields, torrent);
-    }
-}
-
-/// Message and fields of an event.
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: String,
-    id: Option<u64>,
-}
-
-impl Visit for Text {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "id" {
-            self.id = Some(value);
-        }
-        self.record_debug(field, &value);
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        // Writing to a text does not fail.
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
     }
 }

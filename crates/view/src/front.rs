@@ -268,7 +268,9 @@ impl Front {
         F: Future<Output = Result<ActionResult, ClientError>> + Send + 'static,
     {
         if self.waiting.len() >= MOST_WAITING {
-            return self.notices.add(NoticeKind::Error, &format!("{label}: the daemon has not answered those before"));
+            return self
+                .notices
+                .add(NoticeKind::Error, &format!("{label}: the daemon has not answered those before"));
         }
         self.waiting.push_back((Request(Box::new(|tasks| tasks.ask(request))), label));
         self.begin_action();

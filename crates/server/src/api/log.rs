@@ -4,8 +4,13 @@ use super::Api;
 use super::answer::{Answer, Json, Refused};
 use axum::extract::{RawQuery, State};
 use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
 use ztor_api::{LogLine, ProblemKind};
 
 /// Number of lines that are kept.
@@ -24,6 +29,48 @@ struct Lines {
     lines: VecDeque<LogLine>,
     /// Number of lines so far.
     count: u64,
+}
+
+/// Keeps the events of a log.
+impl<S: Subscriber> Layer<S> for LogBuffer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let metadata = event.metadata();
+        let level = metadata.level().as_str().to_ascii_lowercase();
+        // Other crates have ids of their own.
+        let torrent = text.id.filter(|_| metadata.target().starts_with("ztor_daemon"));
+        self.push(&level, metadata.target(), text.message + &text.fields, torrent);
+    }
+}
+
+/// Message and fields of an event.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+    id: Option<u64>,
+}
+
+impl Visit for Text {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "id" {
+            self.id = Some(value);
+        }
+        self.record_debug(field, &value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a text does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
 }
 
 impl LogBuffer {

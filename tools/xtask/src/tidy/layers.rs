@@ -99,6 +99,13 @@ pub(super) const CRATES: &[Entry] = &[
         "ztor-view",
         "ztor-server",
     ]),
+    entry("ztor-desktop", (Layer::Application, 1), Kind::Open).only(&[
+        "ztor-daemon",
+        "ztor-api",
+        "ztor-client",
+        "ztor-view",
+        "ztor-server",
+    ]),
     entry("ztor-sim", (Layer::Tools, 0), Kind::Open),
     entry("ztor-bench", (Layer::Tools, 0), Kind::Open),
     entry("ztor-fuzz-targets", (Layer::Tools, 0), Kind::Open),

@@ -1,0 +1,118 @@
+//! What happens after a frame: what the views asked for, and what is remembered.
+
+use super::App;
+use crate::context::{Cx, Intent, Page};
+use crate::details::DetailsView;
+use crate::dialogs::{self, AddDialog};
+use crate::jobs::Jobs;
+use crate::pages::{LogPage, SettingsPage, StatisticsPage};
+use crate::source::Source;
+use crate::table::Table;
+use eframe::egui::{Context, ViewportCommand};
+use ztor_view::command::Command;
+
+/// Number of torrents whose magnet links are copied at a time.
+const COPIED: usize = 500;
+
+impl App {
+    /// Does what a view asked for.
+    pub(super) fn carry_out(&mut self, ctx: &Context, intent: Intent) {
+        match intent {
+            Intent::Run(command) => self.run(ctx, command),
+            Intent::Open(dialog) => self.dialog = Some(dialog),
+            Intent::Add(sources) => self.add(sources),
+            Intent::Show(page) => self.page = page,
+            Intent::ShowSettings(section) => self.settings.choose(section),
+            Intent::Connect(place) => {
+                self.connection.go(place);
+                (self.details, self.table) = (DetailsView::default(), Table::default());
+                (self.settings, self.statistics, self.log) =
+                    (SettingsPage::default(), StatisticsPage::default(), LogPage::default());
+                self.jobs = Jobs::default();
+                if let Some(notifier) = &mut self.notifier {
+                    notifier.forget();
+                }
+                ctx.request_repaint();
+            }
+            Intent::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
+        }
+    }
+
+    fn add(&mut self, sources: Vec<Source>) {
+        let sources = match &mut self.dialog {
+            Some(dialog) => dialog.take(sources),
+            None => Some(sources),
+        };
+        if let Some(sources) = sources {
+            self.page = Page::Torrents;
+            self.dialog = Some(Box::new(AddDialog::new(sources, Vec::new())));
+        }
+    }
+
+    pub(crate) fn run(&mut self, ctx: &Context, command: Command) {
+        let is_local = self.connection.is_local();
+        let Some(front) = self.connection.front() else { return };
+        let (prefs, jobs) = (&mut self.prefs.now, &mut self.jobs);
+        let mut intents = Vec::new();
+        let remotes = &self.remotes;
+        let mut cx = Cx { front, prefs, jobs, intents: &mut intents, is_local, remotes };
+        let rows = cx.targets();
+        let of_rows = |of: &dyn Fn(&ztor_api::Torrent) -> String| {
+            rows.iter().take(COPIED).map(|row| of(row)).collect::<Vec<_>>().join("\n")
+        };
+        match command {
+            Command::CopyName => {
+                ctx.copy_text(of_rows(&|row| ztor_view::text::cleaned(&row.name).into_owned()))
+            }
+            Command::CopyHash => ctx.copy_text(of_rows(&|row| row.hash.clone())),
+            Command::CopyMagnet => ctx.copy_text(of_rows(&|row| magnet(&row.hash))),
+            command if command.can_run(&cx.front.summary()) => {
+                if let Some(dialog) = dialogs::of_command(command, &mut cx) {
+                    self.dialog = Some(dialog);
+                } else {
+                    cx.front.run(command);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps what the app remembers up to date.
+    pub(super) fn remember(&mut self, ctx: &Context) {
+        if ctx.options(|options| options.theme_preference) != self.prefs.now.theme.preference() {
+            ctx.set_theme(self.prefs.now.theme.preference());
+        }
+        // Zoom by keys is egui's; zoom by the slider is the app's.
+        let zoom = ctx.zoom_factor();
+        if (zoom - self.prefs.now.zoom).abs() > 0.001 {
+            match self.settings_zoomed(ctx) {
+                true => ctx.set_zoom_factor(self.prefs.now.zoom),
+                false => self.prefs.now.zoom = zoom,
+            }
+        }
+        if let Some(rect) = ctx.input(|input| input.viewport().inner_rect)
+            && ctx.input(|input| {
+                input.viewport().maximized != Some(true) && input.viewport().fullscreen != Some(true)
+            })
+        {
+            self.prefs.now.window = [(rect.width() * zoom).round(), (rect.height() * zoom).round()];
+        }
+        if let Some(due) = self.prefs.tick() {
+            ctx.request_repaint_after(due);
+        }
+    }
+
+    /// Returns true if the zoom was not changed by keys in this frame.
+    fn settings_zoomed(&self, ctx: &Context) -> bool {
+        self.page == Page::Settings && !ctx.input(|input| input.modifiers.command)
+    }
+}
+
+/// Magnet link of an info-hash.
+fn magnet(hash: &str) -> String {
+    if hash.len() == 40 {
+        format!("magnet:?xt=urn:btih:{hash}")
+    } else {
+        format!("magnet:?xt=urn:btmh:1220{hash}")
+    }
+}

@@ -1,0 +1,132 @@
+//! Names of settings, of their choices and of their sections.
+
+/// Names of settings by key.
+const NAMES: [(&str, &str); 58] = [
+    ("download_dir", "Download folder"),
+    ("incomplete_dir", "Folder for incomplete files"),
+    ("part_suffix", "End of the names of incomplete files"),
+    ("layout", "Folder layout"),
+    ("trash_dir", "Trash folder"),
+    ("share_files", "Files that several torrents have"),
+    ("allocate", "Allocation of disk space"),
+    ("bind", "Address or interface"),
+    ("port", "Port for peers"),
+    ("transport", "Transport protocols"),
+    ("encryption", "Encryption"),
+    ("dht", "Find peers through the DHT"),
+    ("dht_bootstrap", "First nodes of the DHT"),
+    ("local_discovery", "Find peers in the local network"),
+    ("peer_exchange", "Exchange peers with peers"),
+    ("max_peers", "Connections in total"),
+    ("max_peers_per_torrent", "Connections per torrent"),
+    ("upload_slots", "Upload slots in total"),
+    ("upload_slots_per_torrent", "Upload slots per torrent"),
+    ("announce_to_all", "Announce to all trackers"),
+    ("limit_down", "Download limit"),
+    ("limit_up", "Upload limit"),
+    ("alternative_limit_down", "Alternative download limit"),
+    ("alternative_limit_up", "Alternative upload limit"),
+    ("limits_count_overhead", "Count packet headers"),
+    ("limits_spare_local", "No limits in the local network"),
+    ("schedule", "Schedule"),
+    ("max_downloads", "Downloads at a time"),
+    ("max_seeds", "Seeds at a time"),
+    ("max_active", "Active torrents at a time"),
+    ("slow_torrents_are_free", "Do not count slow torrents"),
+    ("slow_below", "Slow below"),
+    ("slow_after", "Slow after"),
+    ("queue_to_top", "New torrents to the top of the queue"),
+    ("seed_ratio", "Share ratio"),
+    ("seed_time", "Seeding time"),
+    ("seed_idle_time", "Seeding time without upload"),
+    ("goal_action", "When a goal is reached"),
+    ("start_paused", "Do not start new torrents"),
+    ("sequential", "Download in order"),
+    ("ends_first", "Download ends of files first"),
+    ("listen", "Addresses of the web UI"),
+    ("username", "Default user name"),
+    ("password_file", "Password file"),
+    ("tls_certificate", "TLS certificate"),
+    ("tls_key", "TLS key"),
+    ("base_path", "Path behind a reverse proxy"),
+    ("web_dir", "Folder of another web UI"),
+    ("trusted_proxies", "Trusted reverse proxies"),
+    ("allowed_hosts", "Allowed host names"),
+    ("session_time", "Time without use until logout"),
+    ("login_attempts", "Failed logins until a ban"),
+    ("login_ban", "Time of a ban"),
+    ("allow_remote_without_tls", "Remote logins without TLS"),
+    ("log_level", "Log level"),
+    ("log_format", "Log format"),
+    ("watch_rescan", "Time between complete scans"),
+    ("watch_settle", "Wait until a file is unchanged"),
+];
+
+/// Names of choices by key and word.
+const CHOICES: [(&str, &str, &str); 20] = [
+    ("layout", "original", "As in the torrent"),
+    ("layout", "subfolder", "Always a folder"),
+    ("layout", "no_subfolder", "Never a folder"),
+    ("share_files", "no", "A copy for each"),
+    ("share_files", "hard_links", "Hard links"),
+    ("share_files", "reflinks", "Reflinks"),
+    ("allocate", "sparse", "As data arrives"),
+    ("allocate", "full", "In full at the start"),
+    ("transport", "both", "TCP and µTP"),
+    ("transport", "tcp", "Only TCP"),
+    ("transport", "utp", "Only µTP"),
+    ("encryption", "allow", "Allowed"),
+    ("encryption", "prefer", "Preferred"),
+    ("encryption", "require", "Required"),
+    ("encryption", "off", "Off"),
+    ("goal_action", "stop", "Stop the torrent"),
+    ("goal_action", "remove", "Remove the torrent"),
+    ("goal_action", "remove_with_data", "Remove it with its files"),
+    ("log_format", "text", "Plain text"),
+    ("log_format", "json", "JSON lines"),
+];
+
+/// Sections with their titles, in order.
+const SECTIONS: [(&str, &str); 10] = [
+    ("folders", "Folders"),
+    ("new", "New torrents"),
+    ("queue", "Queue"),
+    ("goals", "Seeding goals"),
+    ("limits", "Speed limits"),
+    ("schedule", "Schedule"),
+    ("network", "Network"),
+    ("watch", "Watched folders"),
+    ("api", "Web access"),
+    ("log", "Log"),
+];
+
+/// Returns the name of a setting: one that is not listed is its key in words.
+pub(super) fn name(key: &str) -> String {
+    let known = NAMES.iter().find(|(known, _)| *known == key).map(|(_, name)| (*name).to_owned());
+    known.unwrap_or_else(|| words(key))
+}
+
+/// Returns the name of a choice.
+pub(super) fn choice(key: &str, word: &str) -> String {
+    let known = CHOICES.iter().find(|(of, known, _)| *of == key && *known == word);
+    known.map_or_else(|| words(word), |(_, _, name)| (*name).to_owned())
+}
+
+/// Returns the title of a section.
+pub(super) fn section(key: &str) -> String {
+    let known = SECTIONS.iter().find(|(known, _)| *known == key).map(|(_, title)| (*title).to_owned());
+    known.unwrap_or_else(|| words(key))
+}
+
+/// Returns the place of a section among the others.
+pub(super) fn section_place(key: &str) -> usize {
+    SECTIONS.iter().position(|(known, _)| *known == key).unwrap_or(SECTIONS.len())
+}
+
+fn words(key: &str) -> String {
+    let text = key.replace('_', " ");
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().collect::<String>() + characters.as_str())
+}

@@ -1,0 +1,230 @@
+//! A window with a daemon on a temporary folder.
+
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Event, Key, Modifiers};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::{Harness, Node};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use ztor_desktop::{App, Options};
+
+/// Longest wait for something to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A window.
+pub(crate) struct Window {
+    harness: Harness<'static, Option<App>>,
+    folder: TempDir,
+}
+
+/// Settings of a daemon that touches no network.
+fn flags(folder: &Path) -> Vec<(String, String)> {
+    let downloads = folder.join("downloads");
+    [
+        ("download_dir", downloads.to_str().unwrap()),
+        ("bind", "127.0.0.1"),
+        ("port", "0"),
+        ("dht", "false"),
+        ("local_discovery", "false"),
+        ("listen", "127.0.0.1:0"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+impl Window {
+    /// Opens a window, which starts a daemon of its own.
+    pub(crate) fn open() -> Self {
+        Self::open_with(Vec::new())
+    }
+
+    /// Opens a window with arguments of the command line.
+    pub(crate) fn open_with(arguments: Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { harness: make(folder.path(), arguments), folder }
+    }
+
+    /// Returns the folder with all that the window keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Closes the window, and opens it again on the same folder.
+    pub(crate) fn reopen(self) -> Self {
+        let Self { harness, folder } = self;
+        // The daemon ends with its window.
+        drop(harness);
+        Self { harness: make(folder.path(), Vec::new()), folder }
+    }
+
+    /// Draws until a test of the window holds.
+    pub(crate) fn wait(&mut self, what: &str, mut test: impl FnMut(&Self) -> bool) {
+        let start = Instant::now();
+        loop {
+            self.harness.step();
+            if test(self) {
+                // What depends on what has arrived is in place with the next frame.
+                self.harness.step();
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", self.texts().join("\n"));
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    /// Returns all labels, for messages.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let root = self.harness.root();
+        root.children_recursive().filter_map(|node| text_of(&node)).collect()
+    }
+
+    /// Returns true if a node has this label.
+    pub(crate) fn has(&self, label: &str) -> bool {
+        self.harness.query_all_by_label(label).next().is_some()
+    }
+
+    /// Returns true if a node has a label with this text in it.
+    pub(crate) fn has_part(&self, part: &str) -> bool {
+        self.harness.query_all_by_label_contains(part).next().is_some()
+    }
+
+    /// Draws until a node has a label.
+    pub(crate) fn wait_for(&mut self, label: &str) {
+        self.wait(label, |window| window.has(label));
+    }
+
+    /// Clicks on the first node with a label.
+    pub(crate) fn click(&mut self, label: &str) {
+        self.click_with(label, Modifiers::NONE);
+    }
+
+    /// The same while keys are held.
+    pub(crate) fn click_with(&mut self, label: &str, modifiers: Modifiers) {
+        self.wait_for(label);
+        self.harness.query_all_by_label(label).next().unwrap().click_modifiers(modifiers);
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// Clicks on the row of a torrent.
+    pub(crate) fn click_row(&mut self, name: &str, modifiers: Modifiers) {
+        self.wait(name, |window| window.rows().iter().any(|row| row == name));
+        self.row(name).click_modifiers(modifiers);
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn row<'a>(&'a self, name: &'a str) -> Node<'a> {
+        self.harness.get_by_role_and_label(Role::Row, name)
+    }
+
+    /// Returns the names of the rows, from the top.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let mut rows: Vec<(f32, String)> = self
+            .harness
+            .query_all_by_role(Role::Row)
+            .filter_map(|node| Some((node.rect().top(), node.accesskit_node().label()?)))
+            .collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        rows.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// Returns the state of the torrent in a row, as screen readers tell it.
+    pub(crate) fn state_of(&self, name: &str) -> String {
+        self.row(name).accesskit_node().description().unwrap_or_default()
+    }
+
+    /// Returns the names of the selected rows.
+    pub(crate) fn selected(&self) -> Vec<String> {
+        let is_selected = |name: &String| self.row(name).accesskit_node().is_selected() == Some(true);
+        self.rows().into_iter().filter(is_selected).collect()
+    }
+
+    /// Replaces the text of a field.
+    pub(crate) fn fill(&mut self, label: &str, text: &str) {
+        self.click_field(label);
+        self.press_with(Key::A, Modifiers::COMMAND);
+        self.press(Key::Delete);
+        self.write(text);
+    }
+
+    /// Clicks into a field.
+    pub(crate) fn click_field(&mut self, label: &str) {
+        self.wait(label, |window| window.field(label).is_some());
+        self.field(label).unwrap().click();
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn field<'a>(&'a self, label: &'a str) -> Option<Node<'a>> {
+        let is_field = |node: &Node<'_>| {
+            matches!(
+                node.accesskit_node().role(),
+                Role::TextInput | Role::MultilineTextInput | Role::PasswordInput
+            )
+        };
+        self.harness.query_all_by_label(label).find(is_field)
+    }
+
+    /// Returns the text of a field.
+    pub(crate) fn value(&self, label: &str) -> String {
+        self.field(label).and_then(|node| node.value()).unwrap_or_default()
+    }
+
+    /// Pastes a text.
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.harness.event(Event::Paste(text.to_owned()));
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// Presses a key.
+    pub(crate) fn press(&mut self, key: Key) {
+        self.press_with(key, Modifiers::NONE);
+    }
+
+    /// Types a text.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// Presses a key with others.
+    pub(crate) fn press_with(&mut self, key: Key, modifiers: Modifiers) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.step();
+        self.harness.step();
+    }
+}
+
+fn text_of(node: &Node<'_>) -> Option<String> {
+    let node = node.accesskit_node();
+    let label = node.label().or_else(|| node.value())?;
+    Some(format!("{:?} {label}", node.role()))
+}
+
+fn make(folder: &Path, arguments: Vec<String>) -> Harness<'static, Option<App>> {
+    let mut options = Some(Options {
+        state_dir: folder.join("state"),
+        flags: flags(folder),
+        remote: None,
+        remotes: Some(folder.join("remotes.toml")),
+        arguments,
+        log: ztor_desktop::log::start(),
+        instance: None,
+        screenshots: None,
+        has_desktop: false,
+    });
+    let draw = move |ui: &mut eframe::egui::Ui, app: &mut Option<App>| {
+        if let Some(options) = options.take() {
+            *app = Some(App::new(ui.ctx(), options).unwrap());
+        }
+        let app = app.as_mut().unwrap();
+        app.tick(ui.ctx());
+        app.draw(ui);
+    };
+    // The fonts of the system, which have the rest, are not there.
+    Harness::builder().with_size([1280.0, 800.0]).allow_missing_glyphs().build_ui_state(draw, None)
+}

@@ -1,0 +1,9 @@
+//! Tests of the window against a real daemon, without a display: through the nodes that screen readers see.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod add;
+mod driver;
+mod filters;
+mod remote;
+mod settings;
