@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Time for a view to settle: what it requests arrives, and animations end.
-const SETTLE: Duration = Duration::from_millis(2200);
+const SETTLE: Duration = Duration::from_millis(900);
 /// Names of the pictures of one theme, in order.
 const NAMES: [&str; 18] = [
     "list",

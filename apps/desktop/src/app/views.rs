@@ -6,7 +6,7 @@ use crate::details::DetailsView;
 use crate::look::{Icon, Palette, empty, primary_button};
 use crate::shell::sidebar;
 use crate::table::Table;
-use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, Stroke, Ui, ViewportCommand};
+use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, Stroke, Ui, Vec2, ViewportCommand};
 
 /// Returns the title of the window.
 pub(super) fn title(statistics: Option<&ztor_api::Statistics>, connection: &Connection) -> String {
@@ -60,8 +60,11 @@ pub(super) fn torrents(ui: &mut Ui, cx: &mut Cx<'_>, table: &mut Table, details:
             .default_size(300.0)
             .size_range(140.0..=most)
             .resizable(true)
+            .show_separator_line(false)
             .frame(frame)
             .show(ui, |ui| {
+                let edge = ui.max_rect().expand2(Vec2::new(12.0, 4.0));
+                ui.painter().hline(edge.x_range(), edge.top(), Stroke::new(1.0, palette.border));
                 details.show(ui, cx);
             });
     }
@@ -94,7 +97,7 @@ pub(super) fn drop_hint(ctx: &Context) {
     let painter = ctx.layer_painter(layer);
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, palette.backdrop);
-    let card = eframe::egui::Rect::from_center_size(rect.center(), eframe::egui::Vec2::new(320.0, 110.0));
+    let card = eframe::egui::Rect::from_center_size(rect.center(), Vec2::new(320.0, 110.0));
     painter.rect_filled(card, 10.0, palette.raised);
     painter.rect_stroke(
         card.shrink(6.0),

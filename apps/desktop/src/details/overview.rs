@@ -38,6 +38,7 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx<'_>) {
             for (index, part) in facts.chunks(rows).enumerate() {
                 let column = width / count as f32 - 12.0;
                 ui.allocate_ui(Vec2::new(column, 0.0), |ui| {
+                    ui.set_min_width(column);
                     ui.spacing_mut().interact_size.y = 18.0;
                     Grid::new(("facts", index))
                         .num_columns(2)

@@ -59,7 +59,12 @@ impl Window {
     }
 
     /// Draws until a test of the window holds.
-    pub(crate) fn wait(&mut self, what: &str, mut test: impl FnMut(&Self) -> bool) {
+    pub(crate) fn wait(&mut self, what: &str, test: impl FnMut(&Self) -> bool) {
+        self.wait_within(PATIENCE, what, test);
+    }
+
+    /// Draws until a test of the window holds, for longer than usual.
+    pub(crate) fn wait_within(&mut self, limit: Duration, what: &str, mut test: impl FnMut(&Self) -> bool) {
         let start = Instant::now();
         loop {
             self.harness.step();
@@ -68,7 +73,7 @@ impl Window {
                 self.harness.step();
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", self.texts().join("\n"));
+            assert!(start.elapsed() < limit, "waited in vain for: {what}\n{}", self.texts().join("\n"));
             std::thread::sleep(Duration::from_millis(15));
         }
     }

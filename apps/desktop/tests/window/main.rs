@@ -5,5 +5,6 @@
 mod add;
 mod driver;
 mod filters;
+mod namespace;
 mod remote;
 mod settings;

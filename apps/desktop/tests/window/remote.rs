@@ -10,7 +10,7 @@ use ztor_daemon::Store;
 use ztor_daemon::settings::Sources;
 use ztor_server::Served;
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const LINK: &str = "magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233&dn=far+away";
 
 /// A daemon that is reached over TLS.

@@ -26,6 +26,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 pub(super) type Received = Result<Message, Error>;
 
+/// Returns when a silent connection is checked: it ends after 24 seconds without an answer.
+fn keepalive() -> socket2::TcpKeepalive {
+    let each = Duration::from_secs(4);
+    socket2::TcpKeepalive::new().with_time(Duration::from_secs(12)).with_interval(each).with_retries(3)
+}
+
 /// Connects to the first address of a host that answers. Each gets a part of the time, as a route may be dead.
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -57,8 +63,10 @@ pub(super) async fn open(client: &Client) -> Result<Socket, ClientError> {
             let host = host.trim_start_matches('[').trim_end_matches(']');
             let port = url.port_or_known_default().ok_or_else(|| bad("it has no port".to_owned()))?;
             let stream = connect(host, port).await.map_err(|error| failed(error.to_string()))?;
-            // Small requests are not held back; failure costs only time.
+            // Small requests are not held back, and a network that is gone is found out while nothing is sent. Failure
+            // costs only time.
             let _ = stream.set_nodelay(true);
+            let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive());
             if url.scheme() == "https" {
                 let name = ServerName::try_from(host.to_owned()).map_err(|error| bad(error.to_string()))?;
                 let connector = TlsConnector::from(Arc::clone(&client.tls.config));

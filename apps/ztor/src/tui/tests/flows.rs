@@ -101,7 +101,7 @@ fn torrents_are_added_with_completed_paths() {
     std::fs::write(folder.join("my first.torrent"), torrent).unwrap();
     let place = harness.folder.path().display().to_string();
     harness.press("a");
-    harness.write(&format!("{place}/som"));
+    harness.write(&format!("{place}/some"));
     harness.press("Tab Tab");
     harness.until("my first.torrent");
     // The folder of the daemon is completed by its API.
