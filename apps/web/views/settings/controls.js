@@ -126,8 +126,15 @@ function createDraft({ app, setting, edit }) {
   /** @type {Signal<string>} */
   const text = signal('');
   const valueText = () => fieldText(setting.value.kind, setting.value.value);
-  const restore = () => { text.value = untracked(valueText); };
-  effect(() => { text.value = valueText(); });
+  /** Text of the value that was followed last. */
+  let followed = '';
+  const restore = () => { text.value = followed = untracked(valueText); };
+  effect(() => {
+    const next = valueText();
+    // What the user has typed meanwhile stays.
+    if (text.peek() === followed) text.value = next;
+    followed = next;
+  });
 
   const commit = async () => {
     const now = setting.peek();
@@ -136,8 +143,9 @@ function createDraft({ app, setting, edit }) {
     const typed = now.kind.type === 'path' ? text.peek().replace(/(.)\/+$/, '$1') : text.peek();
     const parsed = parseField(now, typed, app.f().decimal);
     if (parsed.fault) return edit.refuse(faultText(app, now, parsed.fault));
+    const sent = text.peek();
     // The daemon may write the value in another way.
-    if (await edit.save(parsed.value)) restore();
+    if (await edit.save(parsed.value) && text.peek() === sent) restore();
   };
   return {
     text, commit,

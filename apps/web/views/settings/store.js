@@ -48,17 +48,22 @@ export function createStore(app) {
 export function createEdit(store, setting) {
   const state = signal(/** @type {EditState} */ ({ kind: 'idle' }));
   const { key } = setting.peek();
+  /** Number of changes of the state that the user has caused: an answer to one before the last says nothing new. */
+  let turns = 0;
 
   /** @param {() => Promise<unknown>} send @param {Setting | null} before state for an undo
    *  @returns {Promise<boolean>} */
   const run = async (send, before) => {
+    const turn = (turns += 1);
+    /** @param {EditState} next */
+    const settle = (next) => { if (turn === turns) state.value = next; };
     state.value = { kind: 'saving' };
     try {
       await send();
-      state.value = before ? { kind: 'saved', before } : { kind: 'idle' };
-      return true;
+      settle(before ? { kind: 'saved', before } : { kind: 'idle' });
+      return turn === turns;
     } catch (error) {
-      state.value = { kind: 'failed', message: errorText(error) };
+      settle({ kind: 'failed', message: errorText(error) });
       return false;
     }
   };
@@ -81,6 +86,9 @@ export function createEdit(store, setting) {
       if (current.kind === 'saved') await run(() => restore(current.before), null);
     },
     /** Shows a fault that was found before anything was sent. @param {string | null} message */
-    refuse(message) { state.value = message === null ? { kind: 'idle' } : { kind: 'failed', message }; },
+    refuse(message) {
+      turns += 1;
+      state.value = message === null ? { kind: 'idle' } : { kind: 'failed', message };
+    },
   };
 }

@@ -54,6 +54,19 @@ test('refusal_of_the_daemon_stays_until_a_good_value', async () => {
   assert.equal(edit.state.value.message, 'bad');
 });
 
+test('late_answer_does_not_hide_a_later_refusal', async () => {
+  const { edit, sent } = create(setting(1));
+  const saved = edit.save(2);
+  edit.refuse('bad');
+  assert.equal(await saved, false);
+  assert.deepEqual([edit.state.value, sent], [{ kind: 'failed', message: 'bad' }, ['port=2']]);
+  // An answer that fails is late as well.
+  const failed = edit.save(0);
+  edit.refuse('worse');
+  assert.equal(await failed, false);
+  assert.equal(edit.state.value.message, 'worse');
+});
+
 test('store_replaces_the_changed_setting_and_can_load_again', async () => {
   let fails = true;
   const api = {
