@@ -15,10 +15,11 @@ use crate::look::{self, Palette};
 use crate::notify::Notifier;
 use crate::pages::{LogPage, SettingsPage, StatisticsPage};
 use crate::prefs::Prefs;
+use crate::reader::{Named, Reader};
 use crate::remotes::Remotes;
 use crate::shell::{banner, keys, statusbar, toasts, topbar};
 use crate::shots::Shots;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::table::Table;
 use crate::tray::Tray;
 use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, Stroke, Ui, ViewportCommand};
@@ -27,9 +28,12 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use ztor_client::tasks::Wake;
+use ztor_client::tasks::{Pending, Wake};
 use ztor_server::api::LogBuffer;
 use ztor_view::front::NoticeKind;
+
+/// Longest wait at the end for requests under way.
+const LAST: Duration = Duration::from_secs(3);
 
 /// What the app starts with.
 #[derive(Debug)]
@@ -72,8 +76,11 @@ pub struct App {
     dialog: Option<Box<dyn Dialog>>,
     /// What was asked for outside of the views.
     asked: Vec<Intent>,
-    /// Torrents that wait for a connection.
+    /// Torrents that wait for a connection, or for the end of another dialog.
     waiting: Vec<Source>,
+    reader: Reader,
+    /// Torrent whose magnet link is copied when it is there.
+    copied: Option<Pending<ztor_api::Detail>>,
     instance: Option<Instance>,
     starts: Option<Receiver<Vec<String>>>,
     /// What the user is told when there is a connection.
@@ -139,6 +146,8 @@ impl App {
             dialog: None,
             asked: Vec::new(),
             waiting: Vec::new(),
+            reader: Reader::default(),
+            copied: None,
             instance,
             starts,
             unsaid: Vec::new(),
@@ -150,7 +159,7 @@ impl App {
             runtime: Some(runtime),
             wake: Waker(wake),
         };
-        app.take_arguments(&options.arguments);
+        app.take_arguments(options.arguments);
         Ok(app)
     }
 
@@ -159,12 +168,13 @@ impl App {
         Prefs::read(state_dir.join("desktop.json")).now.window
     }
 
-    fn take_arguments(&mut self, arguments: &[String]) {
-        let unsaid = &mut self.unsaid;
-        let mut say = |_: NoticeKind, text: &str| unsaid.push(text.to_owned());
-        if let Some(Intent::Add(sources)) = dialogs::of_arguments(arguments, &mut say) {
-            self.waiting.extend(sources);
-        }
+    /// Returns true once the first rows of the list have arrived.
+    pub fn has_rows(&self) -> bool {
+        self.connection.seen().is_some_and(|front| !front.snapshot().rows.is_empty())
+    }
+
+    fn take_arguments(&mut self, arguments: Vec<String>) {
+        self.reader.begin(arguments.into_iter().map(Named::Argument).collect(), self.wake.0.clone());
     }
 
     /// Shows the window, after a [`tick`](Self::tick).
@@ -180,6 +190,9 @@ impl App {
         let bar = Frame::new().fill(palette.surface).inner_margin(Margin::symmetric(10, 0));
         let error = self.connection.error().map(str::to_owned);
         let Some(front) = self.connection.front() else {
+            if keys::wants_end(&ctx) {
+                intents.push(Intent::Quit);
+            }
             Panel::top("top").exact_size(50.0).frame(bar).show(ui, |ui| {
                 topbar::show_unconnected(ui, &place, &remotes, &mut intents);
             });
@@ -237,7 +250,7 @@ impl App {
         let starts: Vec<Vec<String>> =
             self.starts.as_ref().map(|starts| starts.try_iter().collect()).unwrap_or_default();
         for arguments in starts {
-            self.take_arguments(&arguments);
+            self.take_arguments(arguments);
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
         }
@@ -246,7 +259,12 @@ impl App {
         }
         let dropped: Vec<PathBuf> =
             ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-        self.take_files(dropped);
+        self.reader.begin(dropped.into_iter().map(Named::File).collect(), self.wake.0.clone());
+        for (sources, problems) in self.reader.poll() {
+            self.waiting.extend(sources);
+            self.unsaid.extend(problems);
+        }
+        self.poll_copied(ctx);
         self.is_hovered_by_files = ctx.input(|input| !input.raw.hovered_files.is_empty());
         let Some(front) = self.connection.front() else { return };
         for text in self.unsaid.drain(..) {
@@ -270,15 +288,6 @@ impl App {
             notifier.look(front, self.prefs.now.notifies);
         }
         views::set_title(ctx, views::title(statistics.as_deref(), &self.connection));
-    }
-
-    fn take_files(&mut self, paths: Vec<PathBuf>) {
-        for path in paths {
-            match source::file(&path) {
-                Ok(source) => self.waiting.push(source),
-                Err(problem) => self.unsaid.push(problem),
-            }
-        }
     }
 
     /// What happens after the views are shown: dialogs, and what the views asked for.
@@ -316,9 +325,11 @@ impl App {
 
     /// Ends the connection, and the daemon if it runs in this process. Saves what the app remembers.
     pub fn end(&mut self) {
+        // A start from now on needs a window of its own.
+        (self.instance, self.starts) = (None, None);
         self.prefs.write();
+        self.connection.settle(LAST);
         self.connection.end();
-        self.instance = None;
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_millis(300));
         }

@@ -3,12 +3,16 @@
 use crate::host::{Flags, Host, HostState};
 use crate::remotes::Remotes;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use ztor_client::tasks::{Tasks, Wake};
 use ztor_client::{Client, Credentials, Fingerprint, Target, Trust};
 use ztor_server::api::LogBuffer;
 use ztor_view::filter::View;
 use ztor_view::front::Front;
+
+/// Time between looks at requests while the app ends.
+const STEP: Duration = Duration::from_millis(10);
 
 /// A daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +168,21 @@ impl Connection {
     /// Returns the state of the front end, if there is a daemon to connect to.
     pub(crate) fn front(&mut self) -> Option<&mut Front> {
         self.front.as_mut()
+    }
+
+    /// Returns the same, to look at.
+    pub(crate) fn seen(&self) -> Option<&Front> {
+        self.front.as_ref()
+    }
+
+    /// Waits for additions and actions under way, but not longer than `limit`.
+    pub(crate) fn settle(&mut self, limit: Duration) {
+        let Some(front) = &mut self.front else { return };
+        let start = Instant::now();
+        while front.is_busy() && start.elapsed() < limit {
+            std::thread::sleep(STEP);
+            front.tick();
+        }
     }
 
     /// Returns the daemon that is chosen.

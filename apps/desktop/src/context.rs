@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use tokio::runtime::Handle;
 use ztor_api::Torrent;
 use ztor_client::tasks::Wake;
-use ztor_view::command::Command;
+use ztor_view::command::{Command, Summary};
 use ztor_view::front::Front;
 
 /// Page of the window.
@@ -58,6 +58,12 @@ pub(crate) struct Cx<'a> {
 }
 
 impl Cx<'_> {
+    /// Returns facts about the selected torrents. Rows of the list before, and those of a query that the daemon refuses,
+    /// must not be acted on: there are none then.
+    pub(crate) fn summary(&self) -> Summary {
+        if self.front.is_current() { self.front.summary() } else { Summary::default() }
+    }
+
     /// Returns the selected torrents that are loaded.
     pub(crate) fn targets(&self) -> Vec<std::sync::Arc<Torrent>> {
         let snapshot = self.front.snapshot();

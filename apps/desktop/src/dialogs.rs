@@ -7,10 +7,11 @@ mod confirm;
 mod info;
 mod profile;
 mod remove;
+mod results;
 mod tags;
 mod trust;
 
-pub(crate) use add::{AddDialog, of_arguments};
+pub(crate) use add::AddDialog;
 pub(crate) use change::ChangeDialog;
 pub(crate) use confirm::ConfirmDialog;
 pub(crate) use info::{AboutDialog, KeysDialog};

@@ -20,6 +20,7 @@ mod notify;
 mod pages;
 mod picker;
 mod prefs;
+mod reader;
 mod remotes;
 mod shell;
 mod shots;

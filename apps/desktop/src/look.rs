@@ -6,8 +6,8 @@ mod palette;
 mod style;
 
 pub(crate) use controls::{
-    bar, chip, combo, empty, field_label, ghost_button, icon_button, icon_label, line_edit, menu_entry,
-    one_line, primary_button, section_title, switch_button, wide_button,
+    bar, chip, combo, empty, field_label, focus_ring, ghost_button, icon_button, icon_label, line_edit,
+    menu_entry, one_line, primary_button, section_title, switch_button, wide_button,
 };
 pub(crate) use icon::Icon;
 pub(crate) use palette::Palette;

@@ -18,6 +18,7 @@ fn main() -> anyhow::Result<()> {
     } else {
         match Instance::claim(&state_dir, &arguments) {
             Start::Handed => return Ok(()),
+            Start::Refused(reason) => anyhow::bail!(reason),
             Start::First(instance) => Some(instance),
         }
     };

@@ -1,8 +1,7 @@
 //! Notifications of the desktop about finished downloads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::{Sender, channel};
-use std::time::{SystemTime, UNIX_EPOCH};
 use ztor_api::{List, ListQuery, Sort, SortKey, Torrent};
 use ztor_client::tasks::Pending;
 use ztor_view::front::Front;
@@ -17,11 +16,19 @@ const LATEST: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Notifier {
     sender: Option<Sender<(String, String)>>,
-    /// Number of complete torrents at the last look.
+    /// Number of complete torrents when the list was asked for last.
     complete: Option<usize>,
-    /// Time after which a download has to be finished to be told.
-    since_unix_s: u64,
+    told: Option<Told>,
     pending: Option<Pending<List>>,
+}
+
+/// Downloads that need not be told any more. Times are those of the daemon.
+#[derive(Debug, Default)]
+struct Told {
+    /// Those that had finished at the first look, and those that were told since.
+    ids: BTreeSet<u64>,
+    /// End of the latest one at the first look.
+    since_unix_s: u64,
 }
 
 impl Notifier {
@@ -41,12 +48,12 @@ impl Notifier {
                 }
             }
         });
-        Self { sender: Some(sender), complete: None, since_unix_s: now_unix_s(), pending: None }
+        Self { sender: Some(sender), complete: None, told: None, pending: None }
     }
 
     /// Forgets what is complete: another daemon is shown.
     pub(crate) fn forget(&mut self) {
-        (self.complete, self.pending, self.since_unix_s) = (None, None, now_unix_s());
+        (self.complete, self.pending, self.told) = (None, None, None);
     }
 
     /// Looks for downloads that have finished since the last look.
@@ -61,29 +68,32 @@ impl Notifier {
             }
         }
         let Some(counts) = &front.snapshot().counts else { return };
-        let has_more = self.complete.is_some_and(|complete| counts.complete > complete);
-        self.complete = Some(counts.complete);
-        if has_more && self.pending.is_none() {
+        if self.pending.is_none() && self.complete != Some(counts.complete) {
+            self.complete = Some(counts.complete);
             let sort = vec![Sort { key: SortKey::Finished, is_descending: true }];
             let query = ListQuery { sort, limit: Some(LATEST), ..ListQuery::default() };
             self.pending = Some(front.tasks().ask(|client| async move { client.list(&query).await }));
         }
     }
 
-    /// Returns the names of what has finished since the last call.
+    /// Returns the names of what has finished since the last call. What the first list of a daemon has is not news.
     fn finished(&mut self, list: &List) -> Vec<String> {
-        let since = self.since_unix_s;
-        let is_new =
-            |row: &&Torrent| row.finished_unix_s.is_some_and(|at| at > since) && row.downloaded_bytes > 0;
-        let names = list.torrents.iter().filter(is_new).map(|row| cleaned(&row.name).into_owned()).collect();
-        let latest = list.torrents.iter().filter_map(|row| row.finished_unix_s).max();
-        self.since_unix_s = latest.unwrap_or(since).max(since);
+        let Some(told) = &mut self.told else {
+            let ended = |row: &Torrent| Some((row.id, row.finished_unix_s?));
+            let known: Vec<(u64, u64)> = list.torrents.iter().filter_map(ended).collect();
+            let since_unix_s = known.iter().map(|(_, at)| *at).max().unwrap_or(0);
+            self.told = Some(Told { ids: known.into_iter().map(|(id, _)| id).collect(), since_unix_s });
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        for row in &list.torrents {
+            let is_later = row.finished_unix_s.is_some_and(|at| at >= told.since_unix_s);
+            if is_later && row.downloaded_bytes > 0 && told.ids.insert(row.id) {
+                names.push(cleaned(&row.name).into_owned());
+            }
+        }
         names
     }
-}
-
-fn now_unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn wording(finished: &[String]) -> (String, String) {
@@ -112,8 +122,37 @@ fn notify(connection: &zbus::blocking::Connection, title: &str, text: &str) -> z
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    /// A list with a torrent for each id and the time of its end.
+    fn list(rows: &[(u64, u64)]) -> List {
+        let row = |(id, at): &(u64, u64)| {
+            serde_json::json!({
+                "id": id, "hash": "ab", "name": format!("torrent {id}"), "state": "seeding", "progress": 1.0,
+                "size_bytes": 1, "total_bytes": 1, "left_bytes": 0, "down_per_s": 0, "up_per_s": 0,
+                "downloaded_bytes": 1, "uploaded_bytes": 0, "peers": 0, "seeds": 0, "is_forced": false, "tags": [],
+                "dir": "/srv", "added_unix_s": 0, "active_s": 0, "seeding_s": 0, "limits": {},
+                "is_sequential": false, "is_ends_first": false, "revision": 1, "finished_unix_s": at,
+            })
+        };
+        let torrents: Vec<_> = rows.iter().map(row).collect();
+        serde_json::from_value(serde_json::json!({"revision": 1, "total": rows.len(), "torrents": torrents}))
+            .unwrap()
+    }
+
+    #[test]
+    fn finished_tells_each_download_once_and_none_of_the_first_list() {
+        let mut notifier = Notifier { sender: None, complete: None, told: None, pending: None };
+        assert!(notifier.finished(&list(&[(1, 50), (2, 40)])).is_empty());
+        // Two in the same second, and one from before that has moved up.
+        assert_eq!(notifier.finished(&list(&[(3, 50), (1, 50), (2, 40), (4, 30)])), ["torrent 3"]);
+        assert_eq!(notifier.finished(&list(&[(5, 50), (3, 50), (1, 50)])), ["torrent 5"]);
+        assert!(notifier.finished(&list(&[(5, 50), (3, 50), (1, 50)])).is_empty());
+        notifier.forget();
+        assert!(notifier.finished(&list(&[(6, 90)])).is_empty());
+    }
 
     #[test]
     fn wording_lists_a_few_names() {

@@ -197,8 +197,14 @@ pub(crate) struct Prefs {
 impl Prefs {
     /// Reads the values. What cannot be read is as at the first start.
     pub(crate) fn read(path: PathBuf) -> Self {
-        let read = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut now: Values = read.unwrap_or_default();
+        let read = std::fs::read(&path).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        let mut now: Values = read.unwrap_or_else(|error| {
+            // There is none at the first start.
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!(path = %path.display(), %error, "cannot read the preferences of the app");
+            }
+            Values::default()
+        });
         now.zoom = if now.zoom.is_finite() { now.zoom.clamp(0.5, 3.0) } else { 1.0 };
         now.window = now.window.map(|side| if side.is_finite() { side.clamp(320.0, 8000.0) } else { 800.0 });
         // A list that is filtered at the start looks as if torrents were lost.

@@ -1,9 +1,12 @@
 //! Torrents to add: links, and torrent files of this machine.
 
 use data_encoding::BASE64;
+use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 use ztor_api::AddSource;
+use ztor_view::format::Count;
 use ztor_view::text::cleaned;
 
 /// Largest torrent file in bytes; the daemon has the same limit.
@@ -20,9 +23,12 @@ pub(crate) struct Source {
     pub(crate) name: String,
 }
 
-/// Returns the torrents that a text names: magnet links, info-hashes and URLs, one per line or with spaces.
-pub(crate) fn in_text(text: &str) -> Vec<Source> {
-    text.split_whitespace().filter_map(link).take(MOST).collect()
+/// Returns the torrents that a text names, and the number of those that are too many: magnet links, info-hashes and URLs,
+/// one per line or with spaces.
+pub(crate) fn in_text(text: &str) -> (Vec<Source>, usize) {
+    let mut links = text.split_whitespace().filter_map(link);
+    let sources = links.by_ref().take(MOST).collect();
+    (sources, links.count())
 }
 
 /// Returns the torrent that a link names.
@@ -46,19 +52,25 @@ pub(crate) fn link(text: &str) -> Option<Source> {
 /// Returns the name in a magnet link.
 fn display_name(link: &str) -> Option<String> {
     let value = link.split(['?', '&']).find_map(|part| part.strip_prefix("dn="))?;
+    let name = String::from_utf8_lossy(&unescaped(value, true)).chars().take(300).collect::<String>();
+    (!name.trim().is_empty()).then(|| cleaned(&name).into_owned())
+}
+
+/// Resolves the escapes of a URL. `has_plus` makes spaces of plus signs.
+fn unescaped(text: &str, has_plus: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = value.as_bytes();
+    let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
         let escaped = (first == b'%')
-            .then(|| tail.get(..2).and_then(|two| std::str::from_utf8(two).ok()))
+            .then(|| tail.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit)))
             .flatten()
-            .and_then(|two| u8::from_str_radix(two, 16).ok());
+            .and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
         match (first, escaped) {
             (_, Some(byte)) => {
                 bytes.push(byte);
                 rest = &tail[2..];
             }
-            (b'+', None) => {
+            (b'+', None) if has_plus => {
                 bytes.push(b' ');
                 rest = tail;
             }
@@ -68,8 +80,16 @@ fn display_name(link: &str) -> Option<String> {
             }
         }
     }
-    let name = String::from_utf8_lossy(&bytes).chars().take(300).collect::<String>();
-    (!name.trim().is_empty()).then(|| cleaned(&name).into_owned())
+    bytes
+}
+
+/// Returns what is told if more torrents are named than are added at a time.
+pub(crate) fn too_many(left_out: usize) -> String {
+    let more = Count(left_out as u64, "more torrent");
+    format!(
+        "{more} {} left out; at most {MOST} are added at a time",
+        if left_out == 1 { "is" } else { "are" }
+    )
 }
 
 /// Reads a torrent file.
@@ -82,6 +102,10 @@ pub(crate) fn file(path: &Path) -> Result<Source, String> {
         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let name = cleaned(&name).into_owned();
     let failed = |reason: &dyn std::fmt::Display| format!("cannot read {name}: {reason}");
+    // A pipe or a device would never end.
+    if !std::fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
+        return Err(failed(&"this is not a file"));
+    }
     let open = std::fs::File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     open.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
@@ -109,15 +133,16 @@ pub(crate) fn file(path: &Path) -> Result<Source, String> {
 /// The text says in plain words what is wrong.
 pub(crate) fn argument(text: &str) -> Result<Source, String> {
     match link(text) {
-        Some(source) if !(text.len() <= 64 && Path::new(text).exists()) => Ok(source),
-        _ => file(Path::new(&text.strip_prefix("file://").map_or_else(|| text.to_owned(), unescaped))),
+        Some(source) if !(text.len() <= 64 && Path::new(text).is_file()) => Ok(source),
+        _ => file(&path_of(text)),
     }
 }
 
-/// Resolves the escapes of a URL.
-fn unescaped(text: &str) -> String {
-    display_name(&format!("dn={}", text.replace('+', "%2B").replace('&', "%26")))
-        .unwrap_or_else(|| text.to_owned())
+/// Returns the path that an argument or the URL of a file names.
+fn path_of(text: &str) -> PathBuf {
+    let Some(rest) = text.strip_prefix("file://") else { return PathBuf::from(text) };
+    let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
+    PathBuf::from(OsString::from_vec(unescaped(path, false)))
 }
 
 #[cfg(test)]
@@ -128,14 +153,17 @@ mod tests {
     #[test]
     fn in_text_finds_links_and_nothing_else() {
         let text = "see magnet:?xt=urn:btih:ab&dn=A%20b+c%E2%80%AE\nhttps://x/y.torrent  0123456789abcdef0123456789abcdef01234567 no";
-        let found = in_text(text);
+        let (found, left_out) = in_text(text);
+        assert_eq!(left_out, 0);
         let names: Vec<&str> = found.iter().map(|source| source.name.as_str()).collect();
         assert_eq!(
             names,
             ["A b c\u{fffd}", "https://x/y.torrent", "0123456789abcdef0123456789abcdef01234567"]
         );
         assert!(matches!(found[2].source, AddSource::Magnet(_)));
-        assert!(in_text("ftp://x hello %").is_empty());
+        assert!(in_text("ftp://x hello %").0.is_empty());
+        let many: String = (0..MOST + 3).map(|index| format!("{index:040x}\n")).collect();
+        assert_eq!((in_text(&many).0.len(), in_text(&many).1), (MOST, 3));
         assert_eq!(link("magnet:?dn=%&dn=x").unwrap().name, "%");
     }
 
@@ -152,6 +180,16 @@ mod tests {
         assert_eq!(file(&path).unwrap().source, AddSource::Torrent(BASE64.encode(b"d4:infode")));
         let url = format!("file://{}", path.display().to_string().replace(' ', "%20"));
         assert_eq!(argument(&url).unwrap().name, "a b.torrent");
+        let url = format!("file://localhost{}", path.display().to_string().replace(' ', "%20"));
+        assert_eq!(argument(&url).unwrap().name, "a b.torrent");
+        let long = "x".repeat(400);
+        assert_eq!(path_of(&format!("file:///{long}%FF+%26&")).into_os_string().into_vec(), {
+            let mut bytes = format!("/{long}").into_bytes();
+            bytes.extend(b"\xff+&&");
+            bytes
+        });
+        assert!(file(folder.path()).unwrap_err().contains("not a file"));
+        assert!(file(Path::new("/dev/zero")).unwrap_err().contains("not a file"));
         std::fs::write(&path, "magnet:?xt=urn:btih:ab\n").unwrap();
         assert!(matches!(file(&path).unwrap().source, AddSource::Magnet(_)));
     }

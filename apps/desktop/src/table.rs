@@ -4,12 +4,14 @@ mod header;
 mod row;
 
 pub(crate) use header::column_menu;
+pub(crate) use row::menu as row_menu;
 
 use crate::context::{Cx, Intent};
 use crate::look::{Icon, empty, ghost_button, primary_button};
 use eframe::egui::{Context, EventFilter, Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 use std::sync::Arc;
 use ztor_client::live::LiveState;
+use ztor_view::filter::View;
 use ztor_view::selection::Mode;
 
 /// Height of a row.
@@ -42,6 +44,10 @@ pub(crate) struct Table {
     /// Offset of the view.
     offset: Vec2,
     height: f32,
+    /// Filters and sort order of the list that is shown.
+    view: Option<View>,
+    /// True until the view of another list is at its start.
+    is_new: bool,
 }
 
 impl Table {
@@ -58,7 +64,8 @@ impl Table {
     /// Moves the cursor.
     pub(crate) fn step(&mut self, cx: &mut Cx<'_>, step: Step, mode: Mode) {
         let snapshot = Arc::clone(cx.front.snapshot());
-        let Some(last) = snapshot.total.checked_sub(1) else { return };
+        // Rows of the list before have other places.
+        let Some(last) = snapshot.total.checked_sub(1).filter(|_| cx.front.is_current()) else { return };
         let cursor = cx.front.selection().cursor();
         let known = cursor.and_then(|id| snapshot.rows.iter().position(|row| row.id == id));
         let at = self.pending.map(|(at, _)| at).or(known.map(|at| at + snapshot.first));
@@ -78,17 +85,50 @@ impl Table {
 
     /// Puts the cursor on the row that it waits for, if it is loaded.
     fn resolve(&mut self, cx: &mut Cx<'_>) {
-        let Some((index, mode)) = self.pending else { return };
-        let Some(id) = cx.front.snapshot().row(index).map(|row| row.id) else { return };
+        let Some((index, mode)) = self.pending.filter(|_| cx.front.is_current()) else { return };
+        let snapshot = Arc::clone(cx.front.snapshot());
+        let index = index.min(snapshot.total.saturating_sub(1));
+        let Some(id) = snapshot.row(index).map(|row| row.id) else {
+            // Commands must not act on the row where the cursor was.
+            if mode == Mode::Only {
+                cx.front.selection_mut().clear();
+            }
+            return cx.front.selection_mut().leave();
+        };
         self.pending = None;
         let order = cx.front.loaded_order();
         cx.front.selection_mut().put(id, mode, &order);
         follow_details(cx);
     }
 
+    /// Forgets the row that the cursor waits for, and takes the cursor from its torrent.
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_>) {
+        (self.pending, self.wanted) = (None, None);
+        cx.front.selection_mut().clear();
+        cx.front.selection_mut().leave();
+    }
+
+    /// Follows changes of the list: another one is shown from its start, and has no cursor yet.
+    fn settle(&mut self, cx: &mut Cx<'_>) {
+        if self.view.as_ref() != Some(cx.front.view()) {
+            self.is_new = true;
+            self.view = Some(cx.front.view().clone());
+            (self.pending, self.wanted) = (None, None);
+            cx.front.selection_mut().leave();
+        }
+        let selection = cx.front.selection();
+        // A cursor that is not in sight is no target.
+        if selection.is_empty()
+            && selection.cursor().is_some_and(|id| cx.front.snapshot().torrent(id).is_none())
+        {
+            cx.front.selection_mut().leave();
+        }
+        self.resolve(cx);
+    }
+
     /// Shows the list.
     pub(crate) fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        self.resolve(cx);
+        self.settle(cx);
         let snapshot = Arc::clone(cx.front.snapshot());
         if snapshot.total == 0 && cx.front.is_current() {
             nothing(ui, cx);
@@ -102,7 +142,7 @@ impl Table {
         let focus = ui.interact(body, Self::id(), Sense::click());
         focus.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Grid, true, "Torrents"));
         if focus.clicked() {
-            cx.front.selection_mut().clear();
+            self.leave(cx);
             focus.request_focus();
         }
         if focus.has_focus() {
@@ -111,9 +151,14 @@ impl Table {
             ui.memory_mut(|memory| memory.set_focus_lock_filter(Self::id(), filter));
         }
         let mut area = ScrollArea::both().id_salt("rows").auto_shrink(false);
+        if std::mem::take(&mut self.is_new) {
+            self.offset.y = 0.0;
+            area = area.vertical_scroll_offset(0.0);
+        }
         if let Some(offset) = self.offset_for_wanted(body.height()) {
             area = area.vertical_scroll_offset(offset);
         }
+        let mut is_clicked = false;
         let has_focus = focus.has_focus();
         let output = area.show_viewport(ui, |ui, viewport| {
             ui.set_height(ROW * snapshot.total as f32);
@@ -129,10 +174,13 @@ impl Table {
                 let at = Pos2::new(left, top + index as f32 * ROW);
                 let place = Rect::from_min_size(at, Vec2::new(width.max(viewport.width()), ROW));
                 if let Some(torrent) = snapshot.row(index) {
-                    row::show(ui, cx, torrent, place, &columns, has_focus);
+                    is_clicked |= row::show(ui, cx, torrent, place, &columns, has_focus);
                 }
             }
         });
+        if is_clicked {
+            (self.pending, self.wanted) = (None, None);
+        }
         self.offset = output.state.clamped_offset();
         self.height = output.inner_rect.height();
         self.page = (self.height / ROW) as usize;

@@ -312,6 +312,11 @@ impl Front {
         }
     }
 
+    /// Returns true while actions or additions are under way.
+    pub fn is_busy(&self) -> bool {
+        self.action.is_some() || !self.waiting.is_empty() || !self.additions.is_empty()
+    }
+
     /// Adds torrents.
     pub fn add(&mut self, request: AddRequest) {
         if self.additions.len() >= MOST_WAITING {

@@ -1,4 +1,4 @@
-//! What front ends in Rust share: texts of figures, columns, filters, selection and commands; and [`front`], the state of
+//! Parts that front ends in Rust share: texts of figures, columns, filters, selection and commands; and [`front`], the state of
 //! a front end with its connection. Nothing here draws.
 #![forbid(unsafe_code)]
 

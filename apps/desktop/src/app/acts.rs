@@ -9,10 +9,9 @@ use crate::pages::{LogPage, SettingsPage, StatisticsPage};
 use crate::source::Source;
 use crate::table::Table;
 use eframe::egui::{Context, ViewportCommand};
+use ztor_client::tasks::Pending;
 use ztor_view::command::Command;
-
-/// Number of torrents whose magnet links are copied at a time.
-const COPIED: usize = 500;
+use ztor_view::front::NoticeKind;
 
 impl App {
     /// Does what a view asked for.
@@ -28,7 +27,7 @@ impl App {
                 (self.details, self.table) = (DetailsView::default(), Table::default());
                 (self.settings, self.statistics, self.log) =
                     (SettingsPage::default(), StatisticsPage::default(), LogPage::default());
-                self.jobs = Jobs::default();
+                (self.jobs, self.copied) = (Jobs::default(), None);
                 if let Some(notifier) = &mut self.notifier {
                     notifier.forget();
                 }
@@ -39,14 +38,12 @@ impl App {
     }
 
     fn add(&mut self, sources: Vec<Source>) {
-        let sources = match &mut self.dialog {
-            Some(dialog) => dialog.take(sources),
-            None => Some(sources),
-        };
-        if let Some(sources) = sources {
-            self.page = Page::Torrents;
-            self.dialog = Some(Box::new(AddDialog::new(sources, Vec::new())));
+        if let Some(dialog) = &mut self.dialog {
+            // What is typed into another dialog must not be lost: the torrents wait until it is closed.
+            return self.waiting.extend(dialog.take(sources).unwrap_or_default());
         }
+        self.page = Page::Torrents;
+        self.dialog = Some(Box::new(AddDialog::new(sources)));
     }
 
     pub(crate) fn run(&mut self, ctx: &Context, command: Command) {
@@ -56,24 +53,31 @@ impl App {
         let mut intents = Vec::new();
         let remotes = &self.remotes;
         let mut cx = Cx { front, prefs, jobs, intents: &mut intents, is_local, remotes };
-        let rows = cx.targets();
-        let of_rows = |of: &dyn Fn(&ztor_api::Torrent) -> String| {
-            rows.iter().take(COPIED).map(|row| of(row)).collect::<Vec<_>>().join("\n")
-        };
+        if !command.can_run(&cx.summary()) {
+            return;
+        }
         match command {
-            Command::CopyName => {
-                ctx.copy_text(of_rows(&|row| ztor_view::text::cleaned(&row.name).into_owned()))
+            Command::CopyName | Command::CopyHash | Command::CopyMagnet => {
+                self.copied = copy(ctx, &mut cx, command);
             }
-            Command::CopyHash => ctx.copy_text(of_rows(&|row| row.hash.clone())),
-            Command::CopyMagnet => ctx.copy_text(of_rows(&|row| magnet(&row.hash))),
-            command if command.can_run(&cx.front.summary()) => {
+            command => {
                 if let Some(dialog) = dialogs::of_command(command, &mut cx) {
                     self.dialog = Some(dialog);
                 } else {
                     cx.front.run(command);
                 }
             }
-            _ => {}
+        }
+    }
+
+    /// Copies the magnet link that the daemon was asked for, when it is there.
+    pub(super) fn poll_copied(&mut self, ctx: &Context) {
+        let Some(result) = self.copied.as_mut().and_then(Pending::poll) else { return };
+        self.copied = None;
+        let Some(front) = self.connection.front() else { return };
+        match result {
+            Ok(detail) => ctx.copy_text(detail.magnet),
+            Err(error) => front.fail(&error),
         }
     }
 
@@ -106,6 +110,28 @@ impl App {
     fn settings_zoomed(&self, ctx: &Context) -> bool {
         self.page == Page::Settings && !ctx.input(|input| input.modifiers.command)
     }
+}
+
+/// Copies something of the selected torrents. Returns the request for the magnet link of a single one, which has its
+/// trackers too.
+fn copy(ctx: &Context, cx: &mut Cx<'_>, command: Command) -> Option<Pending<ztor_api::Detail>> {
+    let (ids, rows) = (cx.front.selection().targets(), cx.targets());
+    if let (Command::CopyMagnet, [id]) = (command, ids.as_slice()) {
+        let term = format!("id:{id}");
+        return Some(cx.front.tasks().ask(|client| async move { client.detail(&term).await }));
+    }
+    if rows.len() < ids.len() {
+        let text = format!("Only {} of {} torrents are loaded; select fewer", rows.len(), ids.len());
+        cx.front.say(NoticeKind::Error, &text);
+        return None;
+    }
+    let of_row = |row: &std::sync::Arc<ztor_api::Torrent>| match command {
+        Command::CopyName => ztor_view::text::cleaned(&row.name).into_owned(),
+        Command::CopyHash => row.hash.clone(),
+        _ => magnet(&row.hash),
+    };
+    ctx.copy_text(rows.iter().map(of_row).collect::<Vec<_>>().join("\n"));
+    None
 }
 
 /// Magnet link of an info-hash.

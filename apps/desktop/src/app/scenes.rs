@@ -12,8 +12,8 @@ use ztor_view::selection::Mode;
 impl App {
     /// Goes on with the pictures.
     pub(super) fn take_pictures(&mut self, ctx: &Context) {
+        let has_rows = self.has_rows();
         let Some(shots) = &mut self.shots else { return };
-        let has_rows = self.connection.front().is_some_and(|front| !front.snapshot().rows.is_empty());
         match shots.step(ctx, has_rows) {
             Step::Wait => {}
             Step::Show(theme, name) => {
@@ -63,7 +63,7 @@ impl App {
             "add" => {
                 front.change_view(|view| view.clear_all());
                 let links = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=debian-12.5.0-amd64-netinst.iso";
-                self.dialog = Some(Box::new(AddDialog::new(crate::source::in_text(links), Vec::new())));
+                self.dialog = Some(Box::new(AddDialog::new(crate::source::in_text(links).0)));
             }
             "remove" | "limits" | "tags" => {
                 front.selection_mut().put(first, Mode::Only, &rows);

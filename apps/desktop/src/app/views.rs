@@ -15,7 +15,7 @@ pub(super) fn title(statistics: Option<&ztor_api::Statistics>, connection: &Conn
         place => format!(" – {}", place.name()),
     };
     match statistics {
-        Some(now) if now.down_per_s + now.up_per_s > 0 => format!(
+        Some(now) if now.down_per_s.saturating_add(now.up_per_s) > 0 => format!(
             "ztor{name} – down {}, up {}",
             ztor_view::format::Rate(now.down_per_s),
             ztor_view::format::Rate(now.up_per_s)

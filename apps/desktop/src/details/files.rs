@@ -29,8 +29,15 @@ pub(super) struct FilesView {
     made_of: Option<(u64, u64)>,
     closed: BTreeSet<String>,
     filter: String,
-    /// Path that gets another name, and the name.
-    renamed: Option<(String, String)>,
+    renamed: Option<Renamed>,
+}
+
+/// A file or folder that gets another name.
+#[derive(Debug)]
+struct Renamed {
+    path: String,
+    name: String,
+    is_focused: bool,
 }
 
 impl FilesView {
@@ -81,13 +88,15 @@ impl FilesView {
     fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, id: u64, files: &[File]) {
         let palette = Palette::of(ui);
         ui.horizontal(|ui| {
-            if let Some((path, name)) = &mut self.renamed {
+            if let Some(Renamed { path, name, is_focused }) = &mut self.renamed {
                 ui.label("New name");
                 let response =
                     ui.add(crate::look::line_edit(name).desired_width(300.0)).accessible_name("New name");
-                response.request_focus();
-                let (is_entered, is_ended) =
-                    ui.input(|input| (input.key_pressed(Key::Enter), input.key_pressed(Key::Escape)));
+                if !std::mem::replace(is_focused, true) {
+                    response.request_focus();
+                }
+                let is_left = |key| response.lost_focus() && ui.input(|input| input.key_pressed(key));
+                let (is_entered, is_ended) = (is_left(Key::Enter), is_left(Key::Escape));
                 let is_good = !name.trim().is_empty() && !name.contains('/');
                 let button = ui.add_enabled(is_good, eframe::egui::Button::new("Rename"));
                 if is_good && (button.clicked() || is_entered) {
@@ -95,8 +104,11 @@ impl FilesView {
                         path.rsplit_once('/').map_or(name.clone(), |(folder, _)| format!("{folder}/{name}"));
                     cx.front.act(vec![id], Action::RenamePath { from: path.clone(), to }, "Rename");
                     self.renamed = None;
-                } else if is_ended || ui.button("Cancel").clicked() {
+                } else if ui.button("Cancel").clicked() || is_ended {
                     self.renamed = None;
+                } else if is_entered {
+                    // The name cannot be used yet.
+                    *is_focused = false;
                 }
                 return;
             }
@@ -186,7 +198,8 @@ impl FilesView {
             }
             ui.separator();
             if menu_entry(ui, Some(Icon::Edit), "Rename…", "", true, None).clicked() {
-                self.renamed = Some((node.path.clone(), node.name.clone()));
+                let (path, name) = (node.path.clone(), node.name.clone());
+                self.renamed = Some(Renamed { path, name, is_focused: false });
                 ui.close();
             }
             if menu_entry(ui, Some(Icon::Copy), "Copy path", "", true, None).clicked() {

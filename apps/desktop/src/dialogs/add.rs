@@ -3,18 +3,20 @@
 use super::add_preview::{Item, preview};
 use super::change::hint;
 use super::{Dialog, DialogCx, Outcome, focus_once, footer};
-use crate::context::{Cx, Intent};
+use crate::context::Cx;
 use crate::look::{Icon, Palette, field_label, icon_button, one_line};
 use crate::picker::Picker;
+use crate::reader::{Named, Reader};
 use crate::source::{self, Source};
 use eframe::egui::{RichText, Role, ScrollArea, Sense, TextEdit, TextStyle, Ui, Vec2, WidgetInfo};
 use std::time::{Duration, Instant};
-use ztor_api::{AddOptions, AddRequest};
+use ztor_api::{AddOptions, AddRequest, AddSource};
 use ztor_view::format::{Count, Size};
-use ztor_view::front::NoticeKind;
 
 /// Time after a change of the text until links are looked into: what is typed is not fetched letter by letter.
 const QUIET: Duration = Duration::from_millis(600);
+/// Largest size of the torrents in one request, in bytes of their text: the daemon refuses much more.
+const REQUEST: usize = 32 << 20;
 /// Number of torrents that are looked into without being asked.
 const PREVIEWS: usize = 12;
 
@@ -27,9 +29,12 @@ pub(crate) struct AddDialog {
     options: Options,
     changed_at: Instant,
     problems: Vec<String>,
+    /// Number of torrents in the text that are too many.
+    left_out: usize,
     is_focused: bool,
     files: Picker,
     folder: Picker,
+    reader: Reader,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +49,7 @@ struct Options {
 
 impl AddDialog {
     /// Creates it with torrents that are known already.
-    pub(crate) fn new(sources: Vec<Source>, problems: Vec<String>) -> Self {
+    pub(crate) fn new(sources: Vec<Source>) -> Self {
         let now = Instant::now();
         let mut dialog = Self {
             text: String::new(),
@@ -52,42 +57,60 @@ impl AddDialog {
             selected: 0,
             options: Options::default(),
             changed_at: now.checked_sub(QUIET).unwrap_or(now),
-            problems,
+            problems: Vec::new(),
+            left_out: 0,
             is_focused: false,
             files: Picker::default(),
             folder: Picker::default(),
+            reader: Reader::default(),
         };
         dialog.put(sources);
         dialog
     }
 
     fn put(&mut self, sources: Vec<Source>) {
+        let mut left_out = 0;
         for source in sources {
-            if self.items.len() < source::MOST && !self.items.iter().any(|item| item.is_of(&source)) {
-                self.items.push(Item::new(source, false));
+            if self.items.iter().any(|item| item.is_of(&source)) {
+                continue;
             }
+            if self.items.len() < source::MOST {
+                self.items.push(Item::new(source, false));
+            } else {
+                left_out += 1;
+            }
+        }
+        if left_out > 0 {
+            self.problems.push(source::too_many(left_out));
         }
     }
 
     /// Makes the torrents that the text names follow the text.
     fn follow_text(&mut self) {
         self.changed_at = Instant::now();
-        let named = source::in_text(&self.text);
+        let (named, mut left_out) = source::in_text(&self.text);
         self.items.retain(|item| !item.is_typed() || named.iter().any(|source| item.is_of(source)));
         for source in named {
-            if self.items.len() < source::MOST && !self.items.iter().any(|item| item.is_of(&source)) {
+            if self.items.iter().any(|item| item.is_of(&source)) {
+                continue;
+            }
+            if self.items.len() < source::MOST {
                 self.items.push(Item::new(source, true));
+            } else {
+                left_out += 1;
             }
         }
+        self.left_out = left_out;
         self.selected = self.selected.min(self.items.len().saturating_sub(1));
     }
 
-    fn read_files(&mut self, paths: Vec<std::path::PathBuf>) {
-        for path in paths {
-            match source::file(&path) {
-                Ok(source) => self.put(vec![source]),
-                Err(problem) => self.problems.push(problem),
-            }
+    /// Reads the files that were chosen, and takes over those that are read.
+    fn read_files(&mut self, cx: &Cx<'_>) {
+        let chosen = self.files.poll().into_iter().map(Named::File).collect();
+        self.reader.begin(chosen, cx.front.tasks().wake().clone());
+        for (sources, problems) in self.reader.poll() {
+            self.put(sources);
+            self.problems.extend(problems);
         }
     }
 
@@ -102,15 +125,14 @@ impl AddDialog {
             to_top: self.options.to_top.then_some(true),
             ..AddOptions::default()
         };
-        // File choices differ from one torrent to the next; all others go in one request.
+        // File choices differ from one torrent to the next; all others share their requests.
         let (chosen, plain): (Vec<&Item>, Vec<&Item>) = self.items.iter().partition(|item| item.has_choice());
         for item in chosen {
             let options = AddOptions { files: item.choices(), ..options.clone() };
             cx.front.add(AddRequest { sources: vec![item.source().clone()], options });
         }
-        if !plain.is_empty() {
-            let sources = plain.into_iter().map(|item| item.source().clone()).collect();
-            cx.front.add(AddRequest { sources, options });
+        for sources in batches(plain.into_iter().map(|item| item.source().clone()), REQUEST) {
+            cx.front.add(AddRequest { sources, options: options.clone() });
         }
     }
 
@@ -133,7 +155,8 @@ impl AddDialog {
             }
             ui.label(RichText::new("Or drop files onto the window.").small().color(palette.text_faint));
         });
-        for problem in &self.problems {
+        let too_many = (self.left_out > 0).then(|| source::too_many(self.left_out));
+        for problem in self.problems.iter().chain(&too_many) {
             ui.colored_label(palette.danger, problem);
         }
         let mut dropped = None;
@@ -284,8 +307,7 @@ impl Dialog for AddDialog {
             ui.label("There is no connection to a daemon. Connect first; the torrents are kept.");
             return Outcome::Stay;
         };
-        let chosen = self.files.poll();
-        self.read_files(chosen);
+        self.read_files(&cx);
         let quiet = self.changed_at.elapsed();
         if quiet < QUIET {
             ui.ctx().request_repaint_after(QUIET - quiet);
@@ -344,14 +366,35 @@ impl AddDialog {
     }
 }
 
-/// Returns the intent to add what the arguments name. What cannot be used is told.
-pub(crate) fn of_arguments(arguments: &[String], say: &mut dyn FnMut(NoticeKind, &str)) -> Option<Intent> {
-    let mut sources = Vec::new();
-    for argument in arguments {
-        match source::argument(argument) {
-            Ok(source) => sources.push(source),
-            Err(problem) => say(NoticeKind::Error, &problem),
+/// Divides torrents among requests whose texts have at most `largest` bytes. A larger torrent has one of its own.
+fn batches(sources: impl Iterator<Item = AddSource>, largest: usize) -> Vec<Vec<AddSource>> {
+    let (mut batches, mut size) = (Vec::<Vec<AddSource>>::new(), 0);
+    for source in sources {
+        let (AddSource::Torrent(text) | AddSource::Magnet(text) | AddSource::Url(text)) = &source;
+        let length = text.len();
+        match batches.last_mut().filter(|_| size + length <= largest) {
+            Some(batch) => {
+                batch.push(source);
+                size += length;
+            }
+            None => {
+                batches.push(vec![source]);
+                size = length;
+            }
         }
     }
-    (!sources.is_empty()).then_some(Intent::Add(sources))
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_have_a_largest_size() {
+        let sources = [3, 4, 4, 20, 1, 1].map(|length| AddSource::Torrent("x".repeat(length)));
+        let sizes: Vec<usize> = batches(sources.into_iter(), 10).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 1, 1, 2]);
+        assert!(batches(std::iter::empty(), 10).is_empty());
+    }
 }

@@ -1,8 +1,10 @@
 //! What is in a torrent that is added, and which files are wanted.
 
-use crate::look::{Icon, Palette, chip, icon_label};
+use crate::look::{Icon, Palette, chip, focus_ring, icon_label};
 use crate::source::Source;
-use eframe::egui::{Checkbox, Frame, Label, Margin, RichText, ScrollArea, Sense, Stroke, Ui, Vec2};
+use eframe::egui::{
+    Checkbox, Frame, Label, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo,
+};
 use std::collections::BTreeSet;
 use ztor_api::{AddSource, FileChoice, FilePriority, Preview};
 use ztor_client::ClientError;
@@ -200,6 +202,13 @@ fn files(ui: &mut Ui, item: &mut Item) {
                     if node.file.is_none() {
                         let (rect, response) = ui.allocate_exact_size(Vec2::new(14.0, 24.0), Sense::click());
                         let is_closed = item.closed.contains(&node.path);
+                        let label = format!("Files in {}", cleaned(&node.name));
+                        response.widget_info(|| {
+                            WidgetInfo::selected(Role::DisclosureTriangle, true, !is_closed, &label)
+                        });
+                        if response.has_focus() {
+                            focus_ring(ui.painter(), rect, palette);
+                        }
                         let icon = if is_closed { Icon::Right } else { Icon::Open };
                         icon.paint(ui.painter(), rect, 12.0, palette.text_faint);
                         if response.clicked() && !item.closed.remove(&node.path) {

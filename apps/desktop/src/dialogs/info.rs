@@ -31,6 +31,7 @@ const SHEET: [(&str, &[(&str, &str)]); 3] = [
             ("F4", "Stop"),
             ("Del", "Remove"),
             ("Ctrl+C", "Copy magnet links"),
+            ("Shift+F10", "All actions"),
         ],
     ),
     (

@@ -7,7 +7,8 @@ use crate::connection::Place;
 use crate::context::Intent;
 use crate::look::{Palette, field_label};
 use crate::remotes::Remotes;
-use eframe::egui::{Label, Ui};
+use eframe::egui::{Button, Label, Ui};
+use std::fmt;
 use ztor_client::tasks::{Pending, Tasks};
 use ztor_client::{Client, ClientError, Credentials, Fingerprint, Target, Trust};
 
@@ -17,14 +18,43 @@ pub(crate) struct ProfileDialog {
     name: String,
     url: String,
     username: String,
-    password: String,
+    password: Secret,
+    /// Name of the profile that gets a new token; `None` for a new profile.
+    known: Option<String>,
     /// Certificate that the user trusts.
     pin: Option<Fingerprint>,
     /// Certificate that is not known: the user is asked.
-    unknown: Option<Fingerprint>,
-    pending: Option<Pending<String>>,
+    unknown: Option<Unknown>,
+    pending: Option<(Pending<String>, Login)>,
     error: Option<String>,
     is_focused: bool,
+}
+
+/// A text that no message shows.
+#[derive(Default)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// The profile for which a token was asked.
+#[derive(Debug, Clone)]
+struct Login {
+    name: String,
+    base: String,
+    pin: Option<Fingerprint>,
+}
+
+/// A certificate that is not known.
+#[derive(Debug)]
+struct Unknown {
+    found: Fingerprint,
+    /// True if another one was accepted before.
+    has_changed: bool,
+    is_confirmed: bool,
 }
 
 impl ProfileDialog {
@@ -43,6 +73,7 @@ impl ProfileDialog {
                 let profile = profiles.as_ref().and_then(|profiles| profiles.entries().get(name));
                 Self {
                     name: name.clone(),
+                    known: Some(name.clone()),
                     url: profile.map(|profile| profile.url.clone()).unwrap_or_default(),
                     pin: profile.and_then(|profile| profile.fingerprint.as_ref()?.parse().ok()),
                     ..Self::new()
@@ -59,44 +90,64 @@ impl ProfileDialog {
     /// Logs in, and asks for a token.
     fn begin(&mut self, cx: &DialogCx<'_>) {
         (self.error, self.unknown) = (None, None);
+        let login = Login { name: self.name.trim().to_owned(), base: self.base(), pin: self.pin };
+        if let Err(error) = self.check_name(&login.name, cx.remotes) {
+            self.error = Some(error);
+            return;
+        }
         let credentials = Credentials::Password {
             username: self.username.trim().to_owned(),
-            password: self.password.clone(),
+            password: self.password.0.clone(),
         };
-        let trust = self.pin.map_or(Trust::System, Trust::Pin);
-        match Client::new(Target::Url { base: self.base(), credentials, trust }) {
+        let trust = login.pin.map_or(Trust::System, Trust::Pin);
+        match Client::new(Target::Url { base: login.base.clone(), credentials, trust }) {
             Ok(client) => {
                 let tasks = Tasks::new(client, cx.runtime.clone(), cx.wake.clone());
                 let name = token_name();
-                self.pending = Some(
-                    tasks.ask(|client| async move { client.add_token(&name).await.map(|new| new.token) }),
-                );
+                let pending =
+                    tasks.ask(|client| async move { client.add_token(&name).await.map(|new| new.token) });
+                self.pending = Some((pending, login));
             }
             Err(error) => self.error = Some(error.to_string()),
         }
     }
 
+    /// Refuses the name of another profile, which would be replaced.
+    fn check_name(&self, name: &str, remotes: &Remotes) -> Result<(), String> {
+        let profiles = remotes.open().map_err(|error| error.to_string())?;
+        if self.known.as_deref() != Some(name) && profiles.entries().contains_key(name) {
+            return Err(format!("There is a daemon with the name {name} already. Choose another name."));
+        }
+        Ok(())
+    }
+
+    /// Keeps a token at the address that has given it.
+    fn save(&self, token: &str, login: &Login, remotes: &Remotes) -> Result<(), String> {
+        self.check_name(&login.name, remotes)?;
+        let mut profiles = remotes.open().map_err(|error| error.to_string())?;
+        profiles.put(&login.name, &login.base, Some(token), login.pin).map_err(|error| error.to_string())
+    }
+
     /// Takes over the result of the login. Returns true if the profile is saved.
     fn poll(&mut self, cx: &mut DialogCx<'_>) -> bool {
-        let Some(result) = self.pending.as_mut().and_then(Pending::poll) else { return false };
+        let Some((pending, login)) = &mut self.pending else { return false };
+        let Some(result) = pending.poll() else { return false };
+        let login = login.clone();
         self.pending = None;
         match result {
-            Ok(token) => {
-                let saved = cx.remotes.open().and_then(|mut profiles| {
-                    profiles.put(self.name.trim(), &self.base(), Some(&token), self.pin)
-                });
-                match saved {
-                    Ok(()) => {
-                        self.password.clear();
-                        cx.intents.push(Intent::Connect(Place::Profile(self.name.trim().to_owned())));
-                        return true;
-                    }
-                    Err(error) => self.error = Some(error.to_string()),
+            Ok(token) => match self.save(&token, &login, cx.remotes) {
+                Ok(()) => {
+                    self.password.0.clear();
+                    cx.intents.push(Intent::Connect(Place::Profile(login.name)));
+                    return true;
                 }
+                Err(error) => self.error = Some(error),
+            },
+            Err(ClientError::UnknownCertificate { found, .. }) => {
+                self.unknown = Some(Unknown { found, has_changed: false, is_confirmed: true });
             }
-            Err(ClientError::UnknownCertificate { found, .. }) => self.unknown = Some(found),
             Err(ClientError::ChangedCertificate { found, expected, .. }) => {
-                self.unknown = Some(found);
+                self.unknown = Some(Unknown { found, has_changed: true, is_confirmed: false });
                 self.error = Some(format!(
                     "The certificate has changed since you accepted it ({expected}). Somebody may listen in, unless it was \
                      renewed."
@@ -107,13 +158,50 @@ impl ProfileDialog {
         false
     }
 
+    fn fields(&mut self, ui: &mut Ui) {
+        let fields = [
+            ("Name", &mut self.name, "box", false),
+            ("Address", &mut self.url, "https://box.example:8080", false),
+            ("User", &mut self.username, "ztor", false),
+            ("Password", &mut self.password.0, "", true),
+        ];
+        let mut is_elsewhere = false;
+        for (name, text, hint, is_password) in fields {
+            let label = field_label(ui, name);
+            let edit = crate::look::line_edit(text)
+                .hint_text(hint)
+                .password(is_password)
+                .desired_width(f32::INFINITY);
+            let response = ui.add(edit).labelled_by(label.id);
+            focus_once(&response, &mut self.is_focused);
+            is_elsewhere |= name == "Address" && response.changed();
+        }
+        if is_elsewhere {
+            // A certificate is that of one address.
+            (self.pin, self.unknown, self.error) = (None, None, None);
+        }
+    }
+
     fn fault(&self) -> Option<&'static str> {
         let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.trim().is_empty() || !self.name.trim().chars().all(is_good) {
             return Some("The name has letters, digits, hyphens and underscores.");
         }
-        (self.url.trim().is_empty() || self.password.is_empty()).then_some("Fill in all fields.")
+        (self.url.trim().is_empty() || self.password.0.is_empty()).then_some("Fill in all fields.")
     }
+}
+
+/// Shows a certificate that is not known. Returns it if the user trusts it.
+fn asked_to_trust(ui: &mut Ui, unknown: &mut Unknown) -> Option<Fingerprint> {
+    ui.add_space(6.0);
+    let text = "The certificate is not known. Compare its SHA-256 fingerprint with that of the daemon:";
+    ui.add(Label::new(text).wrap());
+    fingerprint(ui, &unknown.found);
+    if unknown.has_changed {
+        ui.checkbox(&mut unknown.is_confirmed, "I know that the certificate was renewed");
+    }
+    let button = Button::new("Trust this certificate and log in");
+    ui.add_enabled(unknown.is_confirmed, button).clicked().then_some(unknown.found)
 }
 
 /// Returns the name of the token at the daemon: the machine, and the time so that each login has its own.
@@ -134,44 +222,21 @@ impl Dialog for ProfileDialog {
             return Outcome::Close;
         }
         let palette = Palette::of(ui);
-        let fields = [
-            ("Name", &mut self.name, "box", false),
-            ("Address", &mut self.url, "https://box.example:8080", false),
-            ("User", &mut self.username, "ztor", false),
-            ("Password", &mut self.password, "", true),
-        ];
-        for (label, text, hint, is_password) in fields {
-            let label = field_label(ui, label);
-            let edit = crate::look::line_edit(text)
-                .hint_text(hint)
-                .password(is_password)
-                .desired_width(f32::INFINITY);
-            let response = ui.add(edit).labelled_by(label.id);
-            focus_once(&response, &mut self.is_focused);
-        }
+        // The token is kept for what was entered.
+        ui.add_enabled_ui(self.pending.is_none(), |ui| self.fields(ui));
         hint(ui, "The password is sent once. Only a token is kept, in a file that nobody else may read.");
         if self.url.trim().starts_with("http://") {
             ui.colored_label(palette.warn, "Without https, everybody on the way can read the password.");
         }
-        if let Some(found) = self.unknown {
-            ui.add_space(6.0);
-            ui.add(
-                Label::new(
-                    "The certificate is not known. Compare its SHA-256 fingerprint with that of the daemon:",
-                )
-                .wrap(),
-            );
-            fingerprint(ui, &found);
-            if ui.button("Trust this certificate and log in").clicked() {
-                self.pin = Some(found);
-                self.begin(cx);
-            }
+        if let Some(found) = self.unknown.as_mut().and_then(|unknown| asked_to_trust(ui, unknown)) {
+            self.pin = Some(found);
+            self.begin(cx);
         }
         if let Some(error) = &self.error {
             ui.add(Label::new(eframe::egui::RichText::new(error).color(palette.danger)).wrap());
         }
         let fault = self.fault();
-        if let Some(fault) = fault.filter(|_| !self.password.is_empty()) {
+        if let Some(fault) = fault.filter(|_| !self.password.0.is_empty()) {
             hint(ui, fault);
         }
         let mut outcome = Outcome::Stay;

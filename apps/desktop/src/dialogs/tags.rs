@@ -1,15 +1,16 @@
 //! Tags of torrents.
 
+use super::results::merged;
 use super::{Dialog, DialogCx, Outcome, called, focus_once, footer};
 use crate::context::Cx;
 use crate::look::{Palette, field_label};
 use eframe::egui::{Checkbox, Key, RichText, ScrollArea, Ui};
 use std::collections::BTreeMap;
-use ztor_api::Action;
-use ztor_view::command::terms;
+use ztor_api::{Action, ActionResult};
+use ztor_view::command::{Command, terms};
 use ztor_view::text::cleaned;
 
-/// A tag in the dialog.
+/// A tag in the dialog, as it was at the opening. Tags that others give the torrents meanwhile remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     /// Number of the torrents that have it.
@@ -51,27 +52,28 @@ impl TagsDialog {
 
     fn submit(&mut self, cx: &mut Cx<'_>) {
         self.take_new();
-        let chosen = |wanted: bool| {
-            let is_chosen = |mark: &Mark| mark.chosen == Some(wanted);
-            self.tags
-                .iter()
-                .filter(|(_, mark)| is_chosen(mark))
-                .map(|(name, _)| name.clone())
-                .collect::<Vec<_>>()
+        let all = self.ids.len();
+        // A torrent that was not loaded may have it or not.
+        let is_partly_known = self.loaded < all;
+        let chosen = |is_chosen: &dyn Fn(&Mark) -> bool| {
+            let chosen = self.tags.iter().filter(|(_, mark)| is_chosen(mark));
+            chosen.map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
-        let (add, remove) = (chosen(true), chosen(false));
+        let add = chosen(&|mark| mark.chosen == Some(true) && mark.before < all);
+        let remove = chosen(&|mark| mark.chosen == Some(false) && (mark.before > 0 || is_partly_known));
         if add.is_empty() && remove.is_empty() {
             return;
         }
         let ids = terms(self.ids.clone());
-        cx.jobs.begin(cx.front.tasks(), "Tags changed", |client| async move {
+        cx.front.act_by(Command::Tags.label(), |client| async move {
+            let mut result = ActionResult::default();
             if !remove.is_empty() {
-                client.act(ids.clone(), Action::RemoveTags { tags: remove }).await?;
+                result = client.act(ids.clone(), Action::RemoveTags { tags: remove }).await?;
             }
             if !add.is_empty() {
-                client.act(ids, Action::AddTags { tags: add }).await?;
+                result = merged(result, client.act(ids, Action::AddTags { tags: add }).await?);
             }
-            Ok(())
+            Ok(result)
         });
     }
 }

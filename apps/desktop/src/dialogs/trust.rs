@@ -35,6 +35,12 @@ impl TrustDialog {
         match &self.place {
             Place::Profile(name) => {
                 let mut profiles = remotes.open().map_err(|error| error.to_string())?;
+                let target = profiles.target(name).map_err(|error| error.to_string())?;
+                if target.to_string() != self.target {
+                    return Err(format!(
+                        "The address of {name} is another one by now. Connect again, and look at its certificate."
+                    ));
+                }
                 let url = profiles.entries().get(name).map(|profile| profile.url.clone()).unwrap_or_default();
                 profiles.put(name, &url, None, Some(self.found)).map_err(|error| error.to_string())?;
                 Ok(self.place.clone())

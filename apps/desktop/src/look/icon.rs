@@ -16,6 +16,7 @@ pub(crate) enum Icon {
     Search,
     Regex,
     Menu,
+    More,
     Settings,
     Statistics,
     Log,
@@ -111,6 +112,7 @@ impl Icon {
                 Line(&[(2.5, 8.0), (13.5, 8.0)]),
                 Line(&[(2.5, 12.0), (13.5, 12.0)]),
             ],
+            Self::More => &[Dot(3.2, 8.0, 1.3), Dot(8.0, 8.0, 1.3), Dot(12.8, 8.0, 1.3)],
             Self::Settings => &[
                 Line(&[(2.0, 4.5), (8.3, 4.5)]),
                 Ring(10.2, 4.5, 1.8),

@@ -16,8 +16,17 @@ const CONTROL: f32 = 260.0;
 #[derive(Debug, Default)]
 pub(super) struct Editor {
     drafts: HashMap<String, String>,
-    pending: Vec<(String, Pending<Setting>)>,
+    pending: Vec<Change>,
     errors: HashMap<String, String>,
+}
+
+/// A change under way.
+#[derive(Debug)]
+struct Change {
+    key: String,
+    /// Text that was sent, if it comes from a field.
+    text: Option<String>,
+    pending: Pending<Setting>,
 }
 
 impl Editor {
@@ -25,11 +34,14 @@ impl Editor {
     pub(super) fn poll(&mut self) -> bool {
         let mut has_changed = false;
         let (drafts, errors) = (&mut self.drafts, &mut self.errors);
-        self.pending.retain_mut(|(key, pending)| match pending.poll() {
+        self.pending.retain_mut(|Change { key, text, pending }| match pending.poll() {
             None => true,
             Some(Ok(_)) => {
                 has_changed = true;
-                drafts.remove(key);
+                // What was typed since then stays.
+                if drafts.get(key) == text.as_ref() {
+                    drafts.remove(key);
+                }
                 errors.remove(key);
                 false
             }
@@ -41,18 +53,19 @@ impl Editor {
         has_changed
     }
 
-    fn change(&mut self, cx: &Cx<'_>, key: &str, value: SettingValue) {
+    /// Sends a value. `text` is that of the field it comes from.
+    fn change(&mut self, cx: &Cx<'_>, key: &str, value: SettingValue, text: Option<String>) {
         let name = key.to_owned();
         let pending = cx.front.tasks().ask(|client| async move { client.change_setting(&name, value).await });
         self.errors.remove(key);
-        self.pending.push((key.to_owned(), pending));
+        self.pending.push(Change { key: key.to_owned(), text, pending });
     }
 
     fn reset(&mut self, cx: &Cx<'_>, key: &str) {
         let name = key.to_owned();
         let pending = cx.front.tasks().ask(|client| async move { client.reset_setting(&name).await });
         self.drafts.remove(key);
-        self.pending.push((key.to_owned(), pending));
+        self.pending.push(Change { key: key.to_owned(), text: None, pending });
     }
 
     /// Shows a setting.
@@ -115,7 +128,7 @@ impl Editor {
                 let is_changed = response.changed();
                 let _ = response.accessible_name(name);
                 if is_changed {
-                    self.change(cx, &setting.key, SettingValue::Bool(is_on));
+                    self.change(cx, &setting.key, SettingValue::Bool(is_on), None);
                 }
             }
             SettingKind::Choice { choices } => self.choice(ui, cx, setting, choices, name),
@@ -134,7 +147,7 @@ impl Editor {
         let response = combo.selected_text(names::choice(&setting.key, present)).show_ui(ui, |ui| {
             for word in choices {
                 if ui.selectable_label(present == word, names::choice(&setting.key, word)).clicked() {
-                    self.change(cx, &setting.key, SettingValue::Text(word.clone()));
+                    self.change(cx, &setting.key, SettingValue::Text(word.clone()), None);
                 }
             }
         });
@@ -150,17 +163,19 @@ impl Editor {
         if response.changed() {
             self.drafts.insert(setting.key.clone(), text.clone());
         }
-        if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape)) {
+        let is_left_by = |key| response.lost_focus() && ui.input(|input| input.key_pressed(key));
+        if is_left_by(Key::Escape) {
             self.drafts.remove(&setting.key);
             self.errors.remove(&setting.key);
-        } else if response.lost_focus() && text != present && self.drafts.contains_key(&setting.key) {
+        } else if is_left_by(Key::Enter) && text != present {
             let value = match text.trim() {
                 "" if is_optional(&setting.kind) => SettingValue::None,
                 text => SettingValue::Text(text.to_owned()),
             };
-            self.change(cx, &setting.key, value);
+            self.change(cx, &setting.key, value, Some(text.clone()));
         }
-        if response.has_focus() {
+        // A text that was left without Enter is not saved.
+        if response.has_focus() || self.drafts.get(&setting.key).is_some_and(|draft| *draft != present) {
             ui.label(RichText::new("Enter saves, Esc discards").small().color(Palette::of(ui).text_faint));
         }
     }
@@ -180,7 +195,8 @@ impl Editor {
                 if ui.add(Button::new("Save").min_size(Vec2::new(70.0, 0.0))).clicked() {
                     let lines =
                         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
-                    self.change(cx, &setting.key, SettingValue::List(lines.collect()));
+                    let value = SettingValue::List(lines.collect());
+                    self.change(cx, &setting.key, value, Some(text.clone()));
                 }
                 if ui.button("Discard").clicked() {
                     self.drafts.remove(&setting.key);

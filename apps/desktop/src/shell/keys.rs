@@ -1,12 +1,13 @@
 //! Keys of the list and of the window.
 
-use super::topbar::search_id;
+use super::topbar::{actions_id, search_id};
 use crate::context::{Cx, Intent, Page};
 use crate::dialogs::KeysDialog;
 use crate::source;
 use crate::table::{Step, Table};
-use eframe::egui::{Context, Event, Key, Modifiers};
+use eframe::egui::{Context, Event, Key, Modifiers, Popup};
 use ztor_view::command::Command;
+use ztor_view::front::NoticeKind;
 use ztor_view::selection::Mode;
 
 /// Handles the keys of this frame. Nothing happens while a dialog is open or a text is edited.
@@ -14,7 +15,7 @@ use ztor_view::selection::Mode;
 /// `had_text` is true if a text was edited in the frame before: Escape ends that first.
 pub(crate) fn handle(ctx: &Context, cx: &mut Cx<'_>, table: &mut Table, page: Page, had_text: bool) {
     let pressed = |modifiers, key| ctx.input_mut(|input| input.consume_key(modifiers, key));
-    if pressed(Modifiers::COMMAND, Key::Q) {
+    if wants_end(ctx) {
         cx.ask(Intent::Quit);
     }
     if pressed(Modifiers::COMMAND, Key::O) {
@@ -37,7 +38,7 @@ pub(crate) fn handle(ctx: &Context, cx: &mut Cx<'_>, table: &mut Table, page: Pa
         return;
     }
     // Menus have keys of their own.
-    if eframe::egui::Popup::is_any_open(ctx) {
+    if Popup::is_any_open(ctx) {
         return;
     }
     pasted(ctx, cx);
@@ -66,6 +67,9 @@ pub(crate) fn handle(ctx: &Context, cx: &mut Cx<'_>, table: &mut Table, page: Pa
             cx.ask(Intent::Run(command));
         }
     }
+    if pressed(Modifiers::SHIFT, Key::F10) && cx.summary().count > 0 {
+        Popup::open_id(ctx, actions_id());
+    }
     if ctx.input(|input| input.events.iter().any(|event| matches!(event, Event::Copy))) {
         cx.ask(Intent::Run(Command::CopyMagnet));
     }
@@ -76,12 +80,17 @@ pub(crate) fn handle(ctx: &Context, cx: &mut Cx<'_>, table: &mut Table, page: Pa
         if cx.front.details().id().is_some() {
             cx.front.details_mut().open(None);
         } else {
-            cx.front.selection_mut().clear();
+            table.leave(cx);
         }
     }
     if !is_elsewhere {
         steps(ctx, cx, table);
     }
+}
+
+/// Returns true if the key that ends the app was pressed.
+pub(crate) fn wants_end(ctx: &Context) -> bool {
+    ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Q))
 }
 
 /// Returns true if a character was typed, wherever it is on the keyboard. No text field gets it.
@@ -112,7 +121,7 @@ fn steps(ctx: &Context, cx: &mut Cx<'_>, table: &mut Table) {
             }
         }
     }
-    if let Some(id) = cx.front.selection().cursor() {
+    if let Some(id) = cx.front.selection().cursor().filter(|_| cx.front.is_current()) {
         if pressed(Modifiers::NONE, Key::Space) {
             let order = cx.front.loaded_order();
             cx.front.selection_mut().put(id, Mode::Toggle, &order);
@@ -133,7 +142,10 @@ fn pasted(ctx: &Context, cx: &mut Cx<'_>) {
         input.events.iter().filter_map(pasted).collect()
     });
     for text in texts {
-        let found = source::in_text(&text);
+        let (found, left_out) = source::in_text(&text);
+        if left_out > 0 {
+            cx.front.say(NoticeKind::Error, &source::too_many(left_out));
+        }
         if !found.is_empty() {
             cx.ask(Intent::Add(found));
         }

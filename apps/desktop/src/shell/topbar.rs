@@ -6,14 +6,19 @@ use crate::dialogs::{AboutDialog, KeysDialog, ProfileDialog};
 use crate::look::{Icon, Palette, icon_button, menu_entry, primary_button, switch_button};
 use crate::prefs::ThemeChoice;
 use crate::remotes::Remotes;
-use crate::table::column_menu;
+use crate::table::{column_menu, row_menu};
 use eframe::egui::containers::menu::MenuButton;
-use eframe::egui::{Align, Button, Id, Layout, PopupCloseBehavior, RichText, Ui, Vec2};
+use eframe::egui::{Align, Button, Id, Layout, Popup, PopupCloseBehavior, RichText, Ui, Vec2};
 use ztor_view::command::Command;
 
 /// Name of the search field.
 pub(crate) fn search_id() -> Id {
     Id::unique("search torrents")
+}
+
+/// Name of the menu with all actions.
+pub(crate) fn actions_id() -> Id {
+    Id::unique("more actions")
 }
 
 /// Shows the bar of the list.
@@ -67,7 +72,7 @@ fn commands(ui: &mut Ui, cx: &mut Cx<'_>) {
         cx.ask(Intent::Add(Vec::new()));
     }
     divider(ui);
-    let summary = cx.front.summary();
+    let summary = cx.summary();
     for (icon, command, label) in [
         (Icon::Start, Command::Start, "Start (F3)"),
         (Icon::Stop, Command::Stop, "Stop (F4)"),
@@ -83,6 +88,11 @@ fn commands(ui: &mut Ui, cx: &mut Cx<'_>) {
             cx.ask(Intent::Run(command));
         }
     }
+    let more = icon_button(ui, Icon::More, "More actions (Shift+F10)", summary.count > 0);
+    // A menu that opens takes the focus, so that it can be used by keyboard.
+    let has_menu = Popup::is_id_open(ui.ctx(), actions_id());
+    let is_new = ui.data_mut(|data| !std::mem::replace(data.get_temp_mut_or(actions_id(), false), has_menu));
+    Popup::menu(&more).id(actions_id()).show(|ui| row_menu(ui, cx, is_new));
     divider(ui);
     let is_open = cx.front.details().id().is_some();
     let target = cx.front.selection().cursor().or_else(|| cx.front.snapshot().rows.first().map(|row| row.id));
@@ -101,7 +111,7 @@ fn divider(ui: &mut Ui) {
 
 fn search(ui: &mut Ui, cx: &mut Cx<'_>) {
     let columns = icon_button(ui, Icon::Columns, "Columns", true);
-    let popup = eframe::egui::Popup::menu(&columns).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    let popup = Popup::menu(&columns).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
     popup.show(|ui| column_menu(ui, cx.prefs));
     let is_regex = cx.front.view().is_regex;
     if switch_button(ui, Icon::Regex, "Regular expression", is_regex).clicked() {
@@ -166,7 +176,7 @@ fn place_menu(ui: &mut Ui, place: &Place, remotes: &Remotes, intents: &mut Vec<I
 
 fn main_menu(ui: &mut Ui, cx: &mut Cx<'_>, page: Page) {
     let button = icon_button(ui, Icon::Settings, "Menu", true);
-    eframe::egui::Popup::menu(&button).show(|ui| {
+    Popup::menu(&button).show(|ui| {
         ui.set_width(240.0);
         for (page_of, icon, label, key) in [
             (Page::Statistics, Icon::Statistics, "Statistics", ""),

@@ -11,13 +11,13 @@ use eframe::egui::{
 use std::sync::Arc;
 use ztor_api::{State, Torrent};
 use ztor_view::column::{Align, Column};
-use ztor_view::command::{Command, GROUPS, Summary};
+use ztor_view::command::{Command, GROUPS};
 use ztor_view::format::Percent;
 use ztor_view::selection::Mode;
 use ztor_view::state::{short, tone};
 use ztor_view::text::cleaned;
 
-/// Shows the row of a torrent.
+/// Shows the row of a torrent. Returns true if it was clicked. A row of the list before is only looked at.
 pub(super) fn show(
     ui: &mut Ui,
     cx: &mut Cx<'_>,
@@ -25,12 +25,16 @@ pub(super) fn show(
     place: Rect,
     columns: &[(Column, f32)],
     has_focus: bool,
-) {
+) -> bool {
     let id = Id::unique(("torrent", torrent.id));
-    let response = ui.interact(place, id, Sense::CLICK);
+    let is_current = cx.front.is_current();
+    let response = ui.interact(place, id, if is_current { Sense::CLICK } else { Sense::HOVER });
     let is_selected = cx.front.selection().contains(torrent.id);
-    response.widget_info(|| WidgetInfo::selected(Role::Row, true, is_selected, cleaned(&torrent.name)));
+    response.widget_info(|| WidgetInfo::selected(Role::Row, is_current, is_selected, cleaned(&torrent.name)));
     ui.ctx().accesskit_node_builder(id, |node| {
+        if !is_current {
+            node.set_disabled();
+        }
         node.set_selected(is_selected);
         node.set_description(format!("{}, {}", short(torrent), Percent(torrent.progress)));
     });
@@ -57,8 +61,11 @@ pub(super) fn show(
             cell_of(ui, torrent, *column, cell);
         }
     }
-    clicks(ui, cx, torrent.id, &response);
-    response.context_menu(|ui| menu(ui, cx));
+    if is_current {
+        clicks(ui, cx, torrent.id, &response);
+    }
+    response.context_menu(|ui| menu(ui, cx, false));
+    response.clicked() || response.secondary_clicked()
 }
 
 fn clicks(ui: &Ui, cx: &mut Cx<'_>, id: u64, response: &eframe::egui::Response) {
@@ -151,9 +158,9 @@ fn progress(
     }
 }
 
-/// Menu of the selected torrents.
-fn menu(ui: &mut Ui, cx: &mut Cx<'_>) {
-    let summary: Summary = cx.front.summary();
+/// Menu of the selected torrents. `takes_focus` gives its first entry the focus of the keyboard.
+pub(crate) fn menu(ui: &mut Ui, cx: &mut Cx<'_>, mut takes_focus: bool) {
+    let summary = cx.summary();
     ui.set_width(270.0);
     ui.spacing_mut().item_spacing.y = 0.0;
     for (index, group) in GROUPS.iter().enumerate() {
@@ -162,9 +169,12 @@ fn menu(ui: &mut Ui, cx: &mut Cx<'_>) {
         }
         for command in *group {
             let (is_on, is_enabled) = (command.is_checked(&summary), command.can_run(&summary));
-            if menu_entry(ui, icon_of(*command), command.label(), key_of(*command), is_enabled, is_on)
-                .clicked()
-            {
+            let entry =
+                menu_entry(ui, icon_of(*command), command.label(), key_of(*command), is_enabled, is_on);
+            if is_enabled && std::mem::take(&mut takes_focus) {
+                entry.request_focus();
+            }
+            if entry.clicked() {
                 cx.ask(Intent::Run(*command));
                 ui.close();
             }

@@ -1,13 +1,13 @@
 //! A window with a daemon on a temporary folder.
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, Node};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use ztor_desktop::{App, Options};
+use ztor_desktop::{App, Instance, Options, Start};
 
 /// Longest wait for something to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Window {
     harness: Harness<'static, Option<App>>,
     folder: TempDir,
+    /// Texts that were copied.
+    copied: Vec<String>,
 }
 
 /// Settings of a daemon that touches no network.
@@ -42,7 +44,46 @@ impl Window {
     /// Opens a window with arguments of the command line.
     pub(crate) fn open_with(arguments: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { harness: make(folder.path(), arguments), folder }
+        Self { harness: make(folder.path(), arguments, None), folder, copied: Vec::new() }
+    }
+
+    /// Opens a window that takes the arguments of later starts.
+    pub(crate) fn open_shared() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let Start::First(instance) = Instance::claim(&folder.path().join("state"), &[]) else {
+            panic!("another window has the folder")
+        };
+        Self { harness: make(folder.path(), Vec::new(), Some(instance)), folder, copied: Vec::new() }
+    }
+
+    /// Starts the app once more, with arguments for this window.
+    pub(crate) fn start_again(&self, arguments: &[&str]) {
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let start = Instance::claim(&self.folder.path().join("state"), &arguments);
+        assert!(matches!(start, Start::Handed), "{start:?}");
+    }
+
+    /// Draws once.
+    pub(crate) fn step(&mut self) {
+        self.harness.step();
+        for command in &self.harness.output().platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                self.copied.push(text.clone());
+            }
+        }
+    }
+
+    /// Returns the texts that were copied so far.
+    pub(crate) fn copied(&self) -> &[String] {
+        &self.copied
+    }
+
+    /// Gives the first node with a label the focus of the keyboard.
+    pub(crate) fn focus(&mut self, label: &str) {
+        self.wait_for(label);
+        self.harness.query_all_by_label(label).next().unwrap().focus();
+        self.step();
+        self.step();
     }
 
     /// Returns the folder with all that the window keeps.
@@ -52,10 +93,10 @@ impl Window {
 
     /// Closes the window, and opens it again on the same folder.
     pub(crate) fn reopen(self) -> Self {
-        let Self { harness, folder } = self;
+        let Self { harness, folder, copied } = self;
         // The daemon ends with its window.
         drop(harness);
-        Self { harness: make(folder.path(), Vec::new()), folder }
+        Self { harness: make(folder.path(), Vec::new(), None), folder, copied }
     }
 
     /// Draws until a test of the window holds.
@@ -67,10 +108,10 @@ impl Window {
     pub(crate) fn wait_within(&mut self, limit: Duration, what: &str, mut test: impl FnMut(&Self) -> bool) {
         let start = Instant::now();
         loop {
-            self.harness.step();
+            self.step();
             if test(self) {
                 // What depends on what has arrived is in place with the next frame.
-                self.harness.step();
+                self.step();
                 return;
             }
             assert!(start.elapsed() < limit, "waited in vain for: {what}\n{}", self.texts().join("\n"));
@@ -108,27 +149,28 @@ impl Window {
     pub(crate) fn click_with(&mut self, label: &str, modifiers: Modifiers) {
         self.wait_for(label);
         self.harness.query_all_by_label(label).next().unwrap().click_modifiers(modifiers);
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 
     /// Clicks on the row of a torrent.
     pub(crate) fn click_row(&mut self, name: &str, modifiers: Modifiers) {
         self.wait(name, |window| window.rows().iter().any(|row| row == name));
         self.row(name).click_modifiers(modifiers);
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 
     fn row<'a>(&'a self, name: &'a str) -> Node<'a> {
         self.harness.get_by_role_and_label(Role::Row, name)
     }
 
-    /// Returns the names of the rows, from the top.
+    /// Returns the names of the rows that can be chosen, from the top. Those of the list before are left out.
     pub(crate) fn rows(&self) -> Vec<String> {
         let mut rows: Vec<(f32, String)> = self
             .harness
             .query_all_by_role(Role::Row)
+            .filter(|node| !node.accesskit_node().is_disabled())
             .filter_map(|node| Some((node.rect().top(), node.accesskit_node().label()?)))
             .collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -158,8 +200,8 @@ impl Window {
     pub(crate) fn click_field(&mut self, label: &str) {
         self.wait(label, |window| window.field(label).is_some());
         self.field(label).unwrap().click();
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 
     fn field<'a>(&'a self, label: &'a str) -> Option<Node<'a>> {
@@ -177,11 +219,18 @@ impl Window {
         self.field(label).and_then(|node| node.value()).unwrap_or_default()
     }
 
+    /// Asks for a copy, as Ctrl+C does.
+    pub(crate) fn copy(&mut self) {
+        self.harness.event(Event::Copy);
+        self.step();
+        self.step();
+    }
+
     /// Pastes a text.
     pub(crate) fn paste(&mut self, text: &str) {
         self.harness.event(Event::Paste(text.to_owned()));
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 
     /// Presses a key.
@@ -192,15 +241,15 @@ impl Window {
     /// Types a text.
     pub(crate) fn write(&mut self, text: &str) {
         self.harness.event(Event::Text(text.to_owned()));
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 
     /// Presses a key with others.
     pub(crate) fn press_with(&mut self, key: Key, modifiers: Modifiers) {
         self.harness.key_press_modifiers(modifiers, key);
-        self.harness.step();
-        self.harness.step();
+        self.step();
+        self.step();
     }
 }
 
@@ -210,7 +259,7 @@ fn text_of(node: &Node<'_>) -> Option<String> {
     Some(format!("{:?} {label}", node.role()))
 }
 
-fn make(folder: &Path, arguments: Vec<String>) -> Harness<'static, Option<App>> {
+fn make(folder: &Path, arguments: Vec<String>, instance: Option<Instance>) -> Harness<'static, Option<App>> {
     let mut options = Some(Options {
         state_dir: folder.join("state"),
         flags: flags(folder),
@@ -218,7 +267,7 @@ fn make(folder: &Path, arguments: Vec<String>) -> Harness<'static, Option<App>> 
         remotes: Some(folder.join("remotes.toml")),
         arguments,
         log: ztor_desktop::log::start(),
-        instance: None,
+        instance,
         screenshots: None,
         has_desktop: false,
     });

@@ -4,7 +4,7 @@ use crate::driver::Window;
 use eframe::egui::{Key, Modifiers};
 
 /// Opens a window with stopped torrents.
-fn with_torrents(names: &[&str]) -> Window {
+pub(crate) fn with_torrents(names: &[&str]) -> Window {
     let mut window = Window::open();
     window.wait_for("No torrents yet");
     let links: Vec<String> = names
@@ -15,7 +15,8 @@ fn with_torrents(names: &[&str]) -> Window {
     window.paste(&links.join("\n"));
     window.click("Leave stopped");
     window.click(&format!("Add {} torrents", names.len()));
-    window.wait("the rows", |window| window.rows().len() == names.len());
+    let all = format!("{} torrents", names.len());
+    window.wait("the rows", |window| window.has(&all) && window.rows().len() >= names.len().min(20));
     window
 }
 

@@ -8,3 +8,4 @@ mod filters;
 mod namespace;
 mod remote;
 mod settings;
+mod targets;

@@ -1,6 +1,7 @@
 //! A remote daemon over TLS, whose certificate the user trusts by its fingerprint.
 
 use crate::driver::Window;
+use eframe::egui::Key;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::TempDir;
@@ -89,6 +90,17 @@ fn a_remote_daemon_is_trusted_by_its_fingerprint() {
     assert!(text.contains("fingerprint") && !text.contains(PASSWORD), "{text}");
     let token = window.folder().join("tokens/box");
     assert_eq!(std::fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // The name of a known daemon is not given to another one.
+    window.click("box");
+    window.click("Add a remote daemon…");
+    window.fill("Name", "box");
+    window.fill("Address", "https://127.0.0.1:9");
+    window.fill("Password", PASSWORD);
+    window.click("Log in");
+    window.wait("a refusal", |window| window.has_part("There is a daemon with the name box already"));
+    window.press(Key::Escape);
+    assert_eq!(std::fs::read_to_string(&profiles).unwrap(), text);
 
     // Another certificate than the accepted one is refused until the user confirms it.
     let known = text.lines().find(|line| line.starts_with("fingerprint")).unwrap();
