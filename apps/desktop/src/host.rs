@@ -2,17 +2,19 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ztor_client::tasks::Wake;
-use ztor_daemon::Store;
 use ztor_daemon::settings::Sources;
+use ztor_daemon::{Salvage, Store, StoreError};
 use ztor_server::Served;
 use ztor_server::api::LogBuffer;
 
 /// Longest wait at the end for a daemon that still starts.
 const START: Duration = Duration::from_secs(10);
+/// Longest wait for a daemon that ends, and the interval of looks at it. It takes at most five seconds.
+const ENDING: Duration = Duration::from_secs(8);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Settings of a daemon in this process: key and value.
 pub type Flags = Vec<(String, String)>;
@@ -29,11 +31,11 @@ pub(crate) struct Host {
 /// State of the daemon of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HostState {
-    /// It is looked for, or starts.
+    /// The daemon is looked for, or starts.
     Starting,
-    /// It listens on its socket.
+    /// The daemon listens on its socket.
     Ready,
-    /// It cannot start; the reason in plain words.
+    /// The daemon cannot start; the reason in plain words.
     Failed(String),
 }
 
@@ -103,9 +105,21 @@ impl Host {
     }
 }
 
+/// Opens the state. A daemon that ends, such as that of a window that was closed just now, keeps it for some seconds after
+/// its socket is gone.
+fn open_store(state_dir: &Path) -> Result<(Store, Option<Salvage>), StoreError> {
+    let end = Instant::now() + ENDING;
+    loop {
+        match Store::open(state_dir) {
+            Err(StoreError::InUse { .. }) if Instant::now() < end => std::thread::sleep(AGAIN),
+            opened => return opened,
+        }
+    }
+}
+
 /// Starts a daemon.
 fn serve(state_dir: &Path, flags: Flags, log: LogBuffer) -> Result<Served, String> {
-    let store = Store::open(state_dir).map_err(|error| error.to_string())?;
+    let store = open_store(state_dir).map_err(|error| error.to_string())?;
     let stored = store.0.settings().map_err(|error| error.to_string())?;
     let flags = flags.into_iter().map(|(key, value)| (key.clone(), format!("--{key}"), value));
     let sources = Sources::of_user(None).map_err(|error| error.to_string())?.flags(flags).stored(stored);
