@@ -35,7 +35,7 @@ use ztor_view::front::NoticeKind;
 /// Longest wait at the end for requests under way.
 const LAST: Duration = Duration::from_secs(3);
 
-/// What the app starts with.
+/// Options of a start.
 #[derive(Debug)]
 pub struct Options {
     /// State folder of the local daemon, and of the app.
@@ -74,7 +74,7 @@ pub struct App {
     statistics: StatisticsPage,
     log: LogPage,
     dialog: Option<Box<dyn Dialog>>,
-    /// What was asked for outside of the views.
+    /// Intents from outside of the views.
     asked: Vec<Intent>,
     /// Torrents that wait for a connection, or for the end of another dialog.
     waiting: Vec<Source>,
@@ -83,7 +83,7 @@ pub struct App {
     copied: Option<Pending<ztor_api::Detail>>,
     instance: Option<Instance>,
     starts: Option<Receiver<Vec<String>>>,
-    /// What the user is told when there is a connection.
+    /// Notices for the user that wait for a connection.
     unsaid: Vec<String>,
     tray: Option<Tray>,
     notifier: Option<Notifier>,
@@ -290,7 +290,7 @@ impl App {
         views::set_title(ctx, views::title(statistics.as_deref(), &self.connection));
     }
 
-    /// What happens after the views are shown: dialogs, and what the views asked for.
+    /// Shows the dialogs, and carries out the intents of the views.
     fn after(&mut self, ctx: &Context, mut intents: Vec<Intent>) {
         if let (Some(mut dialog), Some(runtime)) = (self.dialog.take(), &self.runtime) {
             let is_local = self.connection.is_local();

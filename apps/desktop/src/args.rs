@@ -1,7 +1,6 @@
 //! The command line.
 
 use clap::Parser;
-use etcetera::BaseStrategy as _;
 use std::path::PathBuf;
 
 /// The desktop app of ztor.
@@ -27,10 +26,7 @@ impl Args {
     pub fn state_dir(&self) -> Option<PathBuf> {
         let dir = match &self.state_dir {
             Some(dir) => dir.clone(),
-            None => {
-                let base = etcetera::base_strategy::Xdg::new().ok()?;
-                base.state_dir().unwrap_or_else(|| base.data_dir()).join("ztor/daemon")
-            }
+            None => ztor_daemon::default_state_dir()?.join("daemon"),
         };
         Some(std::path::absolute(&dir).unwrap_or(dir))
     }

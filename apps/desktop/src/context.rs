@@ -1,4 +1,4 @@
-//! What views read and change, and what they ask of the app.
+//! State that views read and change, and their intents.
 
 use crate::connection::Place;
 use crate::jobs::Jobs;
@@ -27,7 +27,7 @@ pub(crate) enum Page {
     Settings,
 }
 
-/// What a view asks of the app, after the frame.
+/// Request of a view to the app, carried out after the frame.
 #[derive(Debug)]
 pub(crate) enum Intent {
     /// Runs a command on the selected torrents, or opens its dialog.
@@ -46,7 +46,7 @@ pub(crate) enum Intent {
     Quit,
 }
 
-/// What views read and change.
+/// State that views read and change.
 pub(crate) struct Cx<'a> {
     pub(crate) front: &'a mut Front,
     pub(crate) prefs: &'a mut Values,
@@ -77,7 +77,7 @@ impl Cx<'_> {
     }
 }
 
-/// What dialogs read and change.
+/// State that dialogs read and change.
 pub(crate) struct DialogCx<'a> {
     /// The front end; `None` without a connection.
     pub(crate) front: Option<&'a mut Front>,
@@ -104,7 +104,7 @@ impl DialogCx<'_> {
     }
 }
 
-/// What becomes of a dialog after a frame.
+/// Fate of a dialog after a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Stay,

@@ -22,7 +22,7 @@ pub struct Instance {
     socket: Option<(u64, u64)>,
 }
 
-/// What a start finds.
+/// Finding of a start.
 #[derive(Debug)]
 pub enum Start {
     /// There is no other window.

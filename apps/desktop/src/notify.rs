@@ -25,7 +25,7 @@ pub(crate) struct Notifier {
 /// Downloads that need not be told any more. Times are those of the daemon.
 #[derive(Debug, Default)]
 struct Told {
-    /// Those that had finished at the first look, and those that were told since.
+    /// Torrents that had finished at the first look, or were told since.
     ids: BTreeSet<u64>,
     /// End of the latest one at the first look.
     since_unix_s: u64,

@@ -1,4 +1,4 @@
-//! What the app remembers from one start to the next, in a JSON file in the state folder.
+//! Preferences that outlive the window, in a JSON file in the state folder.
 
 use eframe::egui::ThemePreference;
 use serde::{Deserialize, Serialize};

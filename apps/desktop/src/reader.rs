@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use ztor_client::tasks::Wake;
 
-/// What names a torrent to add.
+/// Name of a torrent to add.
 #[derive(Debug)]
 pub(crate) enum Named {
     /// An argument of the command line: a link, a path or a URL of a file.
@@ -14,7 +14,7 @@ pub(crate) enum Named {
     File(PathBuf),
 }
 
-/// What was read: torrents, and problems in plain words.
+/// Result of a reading: torrents, and problems in plain words.
 pub(crate) type Read = (Vec<Source>, Vec<String>);
 
 /// Reads torrents in the background.

@@ -31,7 +31,7 @@ const NAMES: [&str; 18] = [
     "app",
 ];
 
-/// What the window does for the next picture.
+/// Next step of the window towards a picture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     /// Nothing yet.

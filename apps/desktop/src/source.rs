@@ -1,6 +1,7 @@
 //! Torrents to add: links, and torrent files of this machine.
 
 use data_encoding::BASE64;
+use percent_encoding::percent_decode_str;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
@@ -17,7 +18,7 @@ pub(crate) const MOST: usize = 1000;
 /// A torrent to add, with a name for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// What the daemon gets.
+    /// Torrent in the form of a request.
     pub(crate) source: AddSource,
     /// Name until the daemon says more.
     pub(crate) name: String,
@@ -52,35 +53,12 @@ pub(crate) fn link(text: &str) -> Option<Source> {
 /// Returns the name in a magnet link.
 fn display_name(link: &str) -> Option<String> {
     let value = link.split(['?', '&']).find_map(|part| part.strip_prefix("dn="))?;
-    let name = String::from_utf8_lossy(&unescaped(value, true)).chars().take(300).collect::<String>();
+    let name = percent_decode_str(&value.replace('+', " "))
+        .decode_utf8_lossy()
+        .chars()
+        .take(300)
+        .collect::<String>();
     (!name.trim().is_empty()).then(|| cleaned(&name).into_owned())
-}
-
-/// Resolves the escapes of a URL. `has_plus` makes spaces of plus signs.
-fn unescaped(text: &str, has_plus: bool) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit)))
-            .flatten()
-            .and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match (first, escaped) {
-            (_, Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            (b'+', None) if has_plus => {
-                bytes.push(b' ');
-                rest = tail;
-            }
-            (other, None) => {
-                bytes.push(other);
-                rest = tail;
-            }
-        }
-    }
-    bytes
 }
 
 /// Returns what is told if more torrents are named than are added at a time.
@@ -142,7 +120,7 @@ pub(crate) fn argument(text: &str) -> Result<Source, String> {
 fn path_of(text: &str) -> PathBuf {
     let Some(rest) = text.strip_prefix("file://") else { return PathBuf::from(text) };
     let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
-    PathBuf::from(OsString::from_vec(unescaped(path, false)))
+    PathBuf::from(OsString::from_vec(percent_decode_str(path).collect()))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use ztor_view::format::Rate;
 /// Shortest time between changes of the hint.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What the user asks for in the tray.
+/// Choice of the user in the tray.
 #[derive(Debug, Clone, Copy)]
 enum Asked {
     Window,

@@ -5,7 +5,7 @@
 mod access;
 mod access_args;
 mod act;
-mod add;
+pub(crate) mod add;
 mod address;
 pub(crate) mod args;
 pub(crate) mod connection;

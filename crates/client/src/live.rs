@@ -122,7 +122,7 @@ impl Drop for Live {
 
 /// Reason for the end of a connection.
 enum End {
-    /// It may work again.
+    /// The connection may work again.
     Broken(ClientError),
     /// The daemon does not let this client in.
     Refused(ClientError),

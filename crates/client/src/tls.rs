@@ -17,7 +17,7 @@ pub enum Trust {
     /// None.
     #[default]
     System,
-    /// Those in a PEM text.
+    /// The certificates in a PEM text.
     Pem(Vec<u8>),
     /// One only, whatever the system trusts: that which the user accepted at the first connection.
     Pin(Fingerprint),

@@ -57,3 +57,4 @@ pub use record::{FileOptions, Folder, Share};
 pub use select::SelectError;
 pub use store::{DatabaseResumeStore, Salvage, Store, StoreError};
 pub use ztor_policy as policy;
+pub use ztor_session::default_state_dir;

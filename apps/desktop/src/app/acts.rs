@@ -1,4 +1,4 @@
-//! What happens after a frame: what the views asked for, and what is remembered.
+//! End of a frame: carries out the intents of the views, and saves what changed.
 
 use super::App;
 use crate::context::{Cx, Intent, Page};

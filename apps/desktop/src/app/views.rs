@@ -71,7 +71,7 @@ pub(super) fn torrents(ui: &mut Ui, cx: &mut Cx<'_>, table: &mut Table, details:
     CentralPanel::default().frame(Frame::new().fill(palette.surface)).show(ui, |ui| table.show(ui, cx));
 }
 
-/// What is shown while there is no daemon to connect to.
+/// Page while there is no daemon to connect to.
 pub(super) fn unconnected(ui: &mut Ui, error: Option<&str>, place: &Place, intents: &mut Vec<Intent>) {
     let Some(error) = error else {
         empty(

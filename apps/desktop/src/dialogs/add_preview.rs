@@ -1,4 +1,4 @@
-//! What is in a torrent that is added, and which files are wanted.
+//! Content of a torrent that is added, and the choice of its files.
 
 use crate::look::{Icon, Palette, chip, focus_ring, icon_label};
 use crate::source::Source;

@@ -82,7 +82,7 @@ impl Dialog for KeysDialog {
     }
 }
 
-/// What this program and the daemon are.
+/// Versions and addresses of this program and the daemon.
 #[derive(Debug, Default)]
 pub(crate) struct AboutDialog {
     daemon: Loaded<Daemon>,

@@ -15,7 +15,7 @@ use ztor_view::text::cleaned;
 struct Mark {
     /// Number of the torrents that have it.
     before: usize,
-    /// What the user has chosen; `None` leaves it.
+    /// Choice of the user; `None` leaves the tag as it is.
     chosen: Option<bool>,
 }
 

@@ -197,7 +197,7 @@ pub(crate) fn chip(ui: &mut Ui, text: &str, fill: Color32, color: Color32) -> Re
     response
 }
 
-/// What is shown where there is nothing: a headline and the next step. Returns what `action` returns.
+/// Shows a headline and the next step where there is nothing else. Returns the result of `action`.
 pub(crate) fn empty<R>(
     ui: &mut Ui,
     icon: Icon,

@@ -97,7 +97,7 @@ impl Editor {
         ui.painter().hline(ui.max_rect().x_range(), line, Stroke::new(1.0, palette.border));
     }
 
-    /// What belongs to the value: its default and origin, the way back, and what is wrong.
+    /// Shows what belongs to the value: its default and origin, the way back, and its fault.
     fn below(&mut self, ui: &mut Ui, cx: &Cx<'_>, setting: &Setting, name: &str) {
         let palette = Palette::of(ui);
         if let Some(error) = self.errors.get(&setting.key) {

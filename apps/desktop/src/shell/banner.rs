@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ztor_client::ClientError;
 use ztor_client::live::LiveState;
 
-/// What the user can do about a banner.
+/// Answer of the user to a banner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Nothing was chosen.

@@ -226,6 +226,16 @@ impl Window {
         self.step();
     }
 
+    /// Begins a login at a remote daemon, as the profile `box`.
+    pub(crate) fn log_in(&mut self, url: &str, password: &str) {
+        self.click("This computer");
+        self.click("Add a remote daemon…");
+        self.fill("Name", "box");
+        self.fill("Address", url);
+        self.fill("Password", password);
+        self.click("Log in");
+    }
+
     /// Pastes a text.
     pub(crate) fn paste(&mut self, text: &str) {
         self.harness.event(Event::Paste(text.to_owned()));

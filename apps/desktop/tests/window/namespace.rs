@@ -143,12 +143,7 @@ fn a_daemon_in_another_namespace_is_lost_and_found_again() {
     daemon.add("two");
     let mut window = Window::open();
     window.wait_for("No torrents yet");
-    window.click("This computer");
-    window.click("Add a remote daemon…");
-    window.fill("Name", "box");
-    window.fill("Address", &daemon.url);
-    window.fill("Password", PASSWORD);
-    window.click("Log in");
+    window.log_in(&daemon.url, PASSWORD);
     window.click("Trust this certificate and log in");
     let rows = |window: &Window| {
         let mut rows = window.rows();

@@ -73,12 +73,7 @@ fn a_remote_daemon_is_trusted_by_its_fingerprint() {
     let remote = Remote::start();
     let mut window = Window::open();
     window.wait_for("No torrents yet");
-    window.click("This computer");
-    window.click("Add a remote daemon…");
-    window.fill("Name", "box");
-    window.fill("Address", &remote.url);
-    window.fill("Password", PASSWORD);
-    window.click("Log in");
+    window.log_in(&remote.url, PASSWORD);
     window.wait_for("Trust this certificate and log in");
     let profiles = window.folder().join("remotes.toml");
     assert!(!profiles.exists(), "nothing is kept before the user trusts it");

@@ -1,4 +1,4 @@
-//! What commands act on, and what reaches the window while a dialog is open.
+//! Targets of commands, and links that arrive while a dialog is open.
 
 use crate::driver::Window;
 use crate::filters::with_torrents;

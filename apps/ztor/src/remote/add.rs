@@ -170,7 +170,8 @@ fn clean(dir: &Path) -> std::path::PathBuf {
     clean
 }
 
-fn source(argument: &std::ffi::OsStr) -> anyhow::Result<AddSource> {
+/// Returns the torrent that an argument names, for the daemon.
+pub(crate) fn source(argument: &std::ffi::OsStr) -> anyhow::Result<AddSource> {
     match Source::parse(argument) {
         Source::Url(url) => Ok(AddSource::Url(url.to_owned())),
         Source::Magnet(link) => Ok(AddSource::Magnet(link.into_owned())),

@@ -19,7 +19,7 @@ use ztor_view::tree::{Node, Tree};
 use super::graph;
 use super::hits::{Hit, Hits};
 use super::keys::Step;
-use super::list::stepped;
+use super::list::{scrolled, stepped};
 use super::status::fit;
 use super::theme::Theme;
 
@@ -196,11 +196,7 @@ impl DetailsPane {
         self.lines = shown.len();
         self.at = self.at.min(self.lines.saturating_sub(1));
         let height = usize::from(area.height).max(1);
-        if self.at < self.first {
-            self.first = self.at;
-        } else if self.at >= self.first + height {
-            self.first = self.at + 1 - height;
-        }
+        self.first = scrolled(self.first, self.at, height);
         if shown.is_empty() {
             frame.render_widget(Line::styled("The files are not known yet.", theme.muted()), area);
         }

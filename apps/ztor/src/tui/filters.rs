@@ -8,7 +8,7 @@ use ztor_view::front::Front;
 
 use super::hits::{Hit, Hits};
 use super::keys::Step;
-use super::list::stepped;
+use super::list::{scrolled, stepped};
 use super::status::fit;
 use super::theme::Theme;
 
@@ -82,11 +82,7 @@ impl Filters {
         let entries = entries(front);
         self.height = usize::from(area.height);
         self.at = self.at.min(entries.len().saturating_sub(1));
-        if self.at < self.first {
-            self.first = self.at;
-        } else if self.at >= self.first + self.height {
-            self.first = self.at + 1 - self.height;
-        }
+        self.first = scrolled(self.first, self.at, self.height);
         let width = area.width.saturating_sub(1);
         for (line, (at, entry)) in entries.iter().enumerate().skip(self.first).take(self.height).enumerate() {
             let row = Rect { y: area.y + u16::try_from(line).unwrap_or(0), height: 1, width, ..area };

@@ -77,11 +77,7 @@ impl ListPlace {
         let total = front.snapshot().total;
         self.at = self.at.min(total.saturating_sub(1));
         self.first = self.first.min(total.saturating_sub(height));
-        if self.at < self.first {
-            self.first = self.at;
-        } else if self.at >= self.first + height {
-            self.first = self.at + 1 - height;
-        }
+        self.first = scrolled(self.first, self.at, height);
         front.show_rows(self.first, height);
     }
 
@@ -151,6 +147,11 @@ impl ListPlace {
             hits.add(row, Hit::Row(index));
         }
     }
+}
+
+/// Returns the first line in view, from the one of before, such that the line `at` is in view.
+pub(super) fn scrolled(first: usize, at: usize, height: usize) -> usize {
+    first.min(at).max((at + 1).saturating_sub(height.max(1)))
 }
 
 /// Returns the place after a step among lines up to `last`.

@@ -15,7 +15,7 @@ use super::complete::Kind;
 use super::dialog::{Form, Purpose};
 use super::hits::{Hit, Hits};
 use super::keys::Step;
-use super::list::stepped;
+use super::list::{scrolled, stepped};
 use super::status::fit;
 use super::theme::Theme;
 
@@ -148,11 +148,7 @@ impl SettingsPage {
         self.height = usize::from(body.height);
         let count = self.listed().len();
         self.at = self.at.min(count.saturating_sub(1));
-        if self.at < self.first {
-            self.first = self.at;
-        } else if self.at >= self.first + self.height {
-            self.first = self.at + 1 - self.height;
-        }
+        self.first = scrolled(self.first, self.at, self.height);
         let listed = self.listed();
         if listed.is_empty() {
             let text = match (self.settings.value(), self.settings.error()) {

@@ -1,18 +1,16 @@
 //! Forms of commands: their fields, and what they ask of the daemon.
 
-use std::io::Read as _;
-
 use ztor_api::{Action, AddOptions, AddRequest, AddSource, CategoryEdit, DataChoice, Limits, TrackerChange};
 use ztor_daemon::units::parse_limit;
 use ztor_view::command::{Command, terms};
 use ztor_view::front::NoticeKind;
 
 use super::{App, Dialog};
+use crate::open::Source;
+use crate::remote::add::source;
 use crate::tui::complete::{Kind, expanded};
 use crate::tui::dialog::{Form, Purpose};
 
-/// Largest torrent file that is read.
-const MAX_TORRENT: u64 = 128 << 20;
 const START: [&str; 2] = ["start", "leave stopped"];
 const DATA: [&str; 3] = ["keep data", "to trash", "delete data"];
 
@@ -222,25 +220,12 @@ fn words(text: &str) -> Vec<String> {
 
 /// Returns the torrent that a text names: a URL, a magnet link, an info-hash or a file of this machine.
 fn source_of(text: &str) -> Result<AddSource, String> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(AddSource::Url(text.to_owned()));
-    }
-    let is_hash = matches!(text.len(), 32 | 40 | 64) && text.chars().all(|c| c.is_ascii_alphanumeric());
-    let path = expanded(text);
-    if text.starts_with("magnet:") || (is_hash && !path.exists()) {
-        return Ok(AddSource::Magnet(text.to_owned()));
-    }
     let hint = "name a torrent file, a magnet link, an info-hash or a URL";
-    let failed = |error: std::io::Error| format!("cannot read {text}: {error}; {hint}");
-    // A device or a pipe would never end.
-    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
+    // There is no shell that resolves it.
+    let argument = if text.starts_with("~/") { expanded(text).into_os_string() } else { text.into() };
+    // A device or a pipe is good for the command line, but would hold up the screen.
+    if matches!(Source::parse(&argument), Source::File(path) if path.exists() && !path.is_file()) {
         return Err(format!("{text} is not a file; {hint}"));
     }
-    let mut content = Vec::new();
-    let file = std::fs::File::open(&path).map_err(failed)?;
-    file.take(MAX_TORRENT + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > MAX_TORRENT {
-        return Err(format!("{text} is too long for a torrent file"));
-    }
-    Ok(AddSource::Torrent(data_encoding::BASE64.encode(&content)))
+    source(&argument).map_err(|error| format!("{error:#}; {hint}"))
 }
