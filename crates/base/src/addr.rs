@@ -37,14 +37,21 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Returns the first address of the host.
+    pub fn first(self) -> IpAddr {
+        match self {
+            Self::V4(octets) => octets.into(),
+            Self::V6([a, b, c, d, e, f, g, h]) => [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0].into(),
+        }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::V4(octets) => std::net::Ipv4Addr::from(*octets).fmt(f),
-            Self::V6([a, b, c, d, e, g, h, i]) => {
-                let first = [*a, *b, *c, *d, *e, *g, *h, *i, 0, 0, 0, 0, 0, 0, 0, 0];
-                write!(f, "{}/64", std::net::Ipv6Addr::from(first))
-            }
+            Self::V6(_) => write!(f, "{}/64", self.first()),
         }
     }
 }

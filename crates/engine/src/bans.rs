@@ -1,11 +1,20 @@
-//! Temporary bans of hosts and peers that sent bad data.
+//! Addresses with which no data is exchanged: temporary bans of hosts and peers that sent bad data, bans by the user, and
+//! the IP filter. [`Bans::blocked`] decides about all of them.
+
+mod filter;
+mod user;
+
+pub use filter::{FilterHits, IpFilter};
+pub use user::{MAX_USER_BANS, UserBan};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
+use user::UserBans;
 use ztor_base::addr::is_local;
 use ztor_base::{Duration, Host, Instant, PeerId};
+use ztor_filter::IpRange;
 
 /// Maximum number of remembered bans. Beyond it, the ban that ends first is forgotten.
 pub(crate) const MAX_BANS: usize = 10_000;
@@ -76,6 +85,20 @@ pub enum BanReason {
     },
 }
 
+/// Reason why nothing is exchanged with an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum Block {
+    /// The host is banned for its behaviour.
+    #[error("banned for bad data")]
+    Misbehaviour,
+    /// The user has banned the address.
+    #[error("banned by the user")]
+    User,
+    /// The address is in the IP filter.
+    #[error("in the IP filter")]
+    Filter,
+}
+
 /// A ban that is in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BanStatus {
@@ -87,9 +110,12 @@ pub struct BanStatus {
     pub ends_in: Duration,
 }
 
-/// All bans of an engine.
+/// All bans of an engine, and its IP filter.
 #[derive(Debug, Default)]
 pub(crate) struct Bans {
+    filter: IpFilter,
+    user: UserBans,
+    hits: FilterHits,
     by_author: BTreeMap<Author, Ban>,
     /// Addresses of banned peers in local networks.
     addrs: BTreeMap<SocketAddr, Author>,
@@ -144,14 +170,91 @@ impl Bans {
         self.by_author.get(&author).is_some_and(|ban| now < ban.until)
     }
 
-    /// Returns true if incoming connections from this address are refused.
-    pub(crate) fn refuses(&self, now: Instant, ip: IpAddr) -> bool {
-        self.has(now, Author::Host(Host::of(ip)))
+    /// Replaces the IP filter.
+    pub(crate) fn set_filter(&mut self, filter: IpFilter) {
+        self.filter = filter;
+    }
+
+    /// Replaces the bans by the user.
+    pub(crate) fn set_user_bans(&mut self, now: Instant, bans: &[UserBan]) {
+        self.user = UserBans::new(now, bans);
+    }
+
+    /// Returns the reason why no data is exchanged with this address; `None` if there is none.
+    pub(crate) fn blocked(&self, now: Instant, ip: IpAddr) -> Option<Block> {
+        if self.filter.has(ip) {
+            Some(Block::Filter)
+        } else if self.user.has(now, ip) {
+            Some(Block::User)
+        } else {
+            self.has(now, Author::Host(Host::of(ip))).then_some(Block::Misbehaviour)
+        }
+    }
+
+    /// Returns the reason to refuse an incoming connection, and counts it.
+    pub(crate) fn refuses(&mut self, now: Instant, ip: IpAddr) -> Option<Block> {
+        let block = self.blocked(now, ip);
+        self.hits.incoming += u64::from(is_users(block));
+        block
     }
 
     /// Returns true if an address must not be dialed.
     pub(crate) fn forbids(&self, now: Instant, addr: SocketAddr) -> bool {
-        self.refuses(now, addr.ip()) || self.addrs.get(&addr).is_some_and(|author| self.has(now, *author))
+        self.blocked(now, addr.ip()).is_some()
+            || self.addrs.get(&addr).is_some_and(|author| self.has(now, *author))
+    }
+
+    /// Counts an address that was not dialed.
+    pub(crate) fn note_undialed(&mut self, now: Instant, addr: SocketAddr) {
+        self.hits.outgoing += u64::from(is_users(self.blocked(now, addr.ip())));
+    }
+
+    /// Returns the reason to close a connection after a change of the filter or of the bans by the user, and counts it.
+    pub(crate) fn expels(&mut self, now: Instant, ip: IpAddr) -> Option<Block> {
+        let block = self.blocked(now, ip).filter(|block| *block != Block::Misbehaviour);
+        self.hits.closed += u64::from(block.is_some());
+        block
+    }
+
+    /// Returns true if a datagram of the DHT from this address is dropped, and counts it.
+    pub(crate) fn drops_datagram(&mut self, now: Instant, ip: IpAddr) -> bool {
+        let is_dropped = self.filter.has(ip) || self.user.has(now, ip);
+        self.hits.datagrams += u64::from(is_dropped);
+        is_dropped
+    }
+
+    /// Drops datagrams to blocked addresses, of those after the first `kept`.
+    pub(crate) fn drop_datagrams(
+        &mut self,
+        now: Instant,
+        datagrams: &mut Vec<(SocketAddr, Vec<u8>)>,
+        kept: usize,
+    ) {
+        let mut at = 0;
+        datagrams.retain(|(to, _)| {
+            at += 1;
+            at <= kept || !self.drops_datagram(now, to.ip())
+        });
+    }
+
+    /// Returns true if the filter applies to trackers.
+    pub(crate) fn covers_trackers(&self) -> bool {
+        self.filter.covers_trackers
+    }
+
+    /// Returns the effects of the filter and of the bans by the user so far.
+    pub(crate) fn hits(&self) -> FilterHits {
+        self.hits
+    }
+
+    /// Ends the bans of all hosts and peers in a range, and forgets them.
+    pub(crate) fn lift_in(&mut self, range: IpRange) {
+        let is_in = |author: &&Author| match author {
+            Author::Host(host) => range.has(host.first()),
+            Author::Peer(ip, _) => range.has(*ip),
+        };
+        let authors: Vec<Author> = self.by_author.keys().filter(is_in).copied().collect();
+        authors.into_iter().for_each(|author| self.forget(author));
     }
 
     /// Ends a ban and forgets it. Returns false if the author is not banned.
@@ -187,10 +290,16 @@ impl Bans {
     }
 }
 
+/// Returns true for a reason that the user has given.
+fn is_users(block: Option<Block>) -> bool {
+    block.is_some_and(|block| block != Block::Misbehaviour)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     const HOUR: u64 = 3600;
 
@@ -224,11 +333,11 @@ mod tests {
     fn add_bans_a_whole_ipv6_64_but_a_local_peer_alone() {
         let mut bans = Bans::default();
         bans.add(at(0), author("2001:db8:1:2::1"), BanReason::BadHashes);
-        assert!(bans.refuses(at(0), "2001:db8:1:2:3::4".parse().unwrap()));
+        assert!(bans.refuses(at(0), "2001:db8:1:2:3::4".parse().unwrap()).is_some());
         let local = author("10.0.0.1");
         bans.add(at(0), local, BanReason::BadHashes);
         bans.listens(local, "10.0.0.1:5".parse().unwrap());
-        assert!(bans.has(at(0), local) && !bans.refuses(at(0), "10.0.0.1".parse().unwrap()));
+        assert!(bans.has(at(0), local) && bans.blocked(at(0), "10.0.0.1".parse().unwrap()).is_none());
         assert!(bans.forbids(at(0), "10.0.0.1:5".parse().unwrap()));
         assert!(
             !bans.forbids(at(0), "10.0.0.1:6".parse().unwrap())
@@ -257,5 +366,45 @@ mod tests {
         }
         assert_eq!((bans.len(), bans.order.len()), (MAX_BANS, MAX_BANS));
         assert!(!bans.has(at(0), nth(9)) && bans.has(at(0), nth(10)));
+    }
+
+    #[test]
+    fn blocked_names_the_filter_the_user_and_the_behaviour() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut bans = Bans::default();
+        bans.add(at(0), author("192.0.2.1"), BanReason::BadHashes);
+        let range = |text: &str| text.parse::<IpRange>().unwrap();
+        let user = [
+            UserBan { range: range("198.51.100.0/24"), ends_in: Some(Duration::from_secs(HOUR)) },
+            UserBan { range: range("198.51.100.7"), ends_in: None },
+        ];
+        bans.set_user_bans(at(0), &user);
+        let table = Arc::new([range("203.0.113.0/24"), range("10.0.0.0/8")].into_iter().collect());
+        bans.set_filter(IpFilter { table, spares_local: true, covers_trackers: false });
+        for (hours, text, expected) in [
+            (0, "192.0.2.1", Some(Block::Misbehaviour)),
+            (1, "192.0.2.1", None),
+            (0, "198.51.100.1", Some(Block::User)),
+            (1, "198.51.100.1", None),
+            (9, "198.51.100.7", Some(Block::User)),
+            (9, "::ffff:203.0.113.9", Some(Block::Filter)),
+            (0, "10.0.0.1", None),
+        ] {
+            assert_eq!(bans.blocked(at(hours), ip(text)), expected, "{text} after {hours} h");
+        }
+        bans.lift_in(range("192.0.2.0/28"));
+        assert_eq!(bans.blocked(at(0), ip("192.0.2.1")), None);
+    }
+
+    #[test]
+    fn drop_datagrams_leaves_those_before_and_to_others() {
+        let mut bans = Bans::default();
+        let table = Arc::new(["203.0.113.0/24".parse::<IpRange>().unwrap()].into_iter().collect());
+        bans.set_filter(IpFilter { table, ..IpFilter::default() });
+        let to = |text: &str| (text.parse::<SocketAddr>().unwrap(), Vec::new());
+        let mut datagrams = vec![to("203.0.113.1:1"), to("203.0.113.2:1"), to("203.0.114.3:1")];
+        bans.drop_datagrams(at(0), &mut datagrams, 1);
+        assert_eq!(datagrams, [to("203.0.113.1:1"), to("203.0.114.3:1")]);
+        assert_eq!(bans.hits().datagrams, 1);
     }
 }

@@ -1,6 +1,6 @@
 //! Input of the engine: events, commands, and reports of the disk.
 
-use crate::bans::Author;
+use crate::bans::{Author, IpFilter, UserBan};
 use crate::exchange::picker::Priority;
 use crate::groups::GroupLimits;
 use crate::ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_base::SwarmId;
+use ztor_filter::IpRange;
 use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_wire::mse::Method;
 
@@ -187,6 +188,13 @@ pub enum Command {
     Reannounce(TorrentId),
     /// Lifts a ban early. No effect if there is none.
     LiftBan(Author),
+    /// Lifts the bans of all hosts and peers in a range of addresses, except those by the user.
+    LiftBansIn(IpRange),
+    /// Replaces the bans by the user, [`MAX_USER_BANS`](crate::MAX_USER_BANS) at most. Connections with these addresses are
+    /// closed.
+    SetUserBans(Vec<UserBan>),
+    /// Replaces the IP filter. Connections with its addresses are closed.
+    SetFilter(IpFilter),
     /// Sets the limits over all torrents, in bytes per second; `None` removes a limit.
     SetLimits {
         /// Limit for incoming piece data.

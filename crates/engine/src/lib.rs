@@ -36,7 +36,7 @@
 //!
 //! Inside, the engine is a router over parts that own their state: `exchange` (blocks in both directions), `metadata`,
 //! `trackers`, `discovery` (DHT, peer exchange, local network), `dial` (outgoing connections and slots), `quota`
-//! (limits), `bans`. `router` looks up the torrent and the peer of an event once, and passes them to the part with a
+//! (limits), `bans` (with the IP filter). `router` looks up the torrent and the peer of an event once, and passes them to the part with a
 //! context (`cx`).
 #![forbid(unsafe_code)]
 
@@ -81,7 +81,7 @@ mod trackers;
 mod transport;
 mod views;
 
-pub use bans::{Author, BanReason, BanStatus};
+pub use bans::{Author, BanReason, BanStatus, Block, FilterHits, IpFilter, MAX_USER_BANS, UserBan};
 pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Settings, Transports};
 pub use event::{
@@ -101,6 +101,7 @@ pub use status::{
 };
 pub use torrent_event::TorrentEvent;
 pub use transport::{Offer, Protection, Transport};
+pub use ztor_filter::{IpRange, Table as IpTable};
 pub use ztor_tracker::announcer::TrackerState;
 pub use ztor_tracker::{Retry, TrackerError, TrackerIssue};
 
@@ -160,9 +161,9 @@ pub enum AddError {
 /// Reason that an incoming connection was refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Refused {
-    /// The host is banned.
-    #[error("the address is banned for sending bad data")]
-    Banned,
+    /// The host is banned, or in the IP filter.
+    #[error("the address is {0}")]
+    Blocked(#[from] Block),
     /// No slot is free, or the host has too many connections.
     #[error("the connection limit is reached")]
     Full,
@@ -342,7 +343,7 @@ impl Engine {
     /// Accepts an incoming connection. The driver closes it on an error.
     ///
     /// # Errors
-    /// The host is banned, no slot is free, or there is nothing to serve.
+    /// The host is banned or filtered, no slot is free, or there is nothing to serve.
     pub fn accept(
         &mut self,
         now: Instant,

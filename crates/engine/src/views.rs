@@ -1,7 +1,7 @@
 //! Views of the engine: status for front ends, records for the disk, and counts for checkers.
 
 use crate::Engine;
-use crate::bans::{BanStatus, MAX_BANS};
+use crate::bans::{BanStatus, FilterHits, MAX_BANS};
 use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
@@ -170,6 +170,11 @@ impl Engine {
     /// Returns the bans in force.
     pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
         self.bans.list(now)
+    }
+
+    /// Returns the effects of the IP filter and of the bans by the user so far.
+    pub fn filter_hits(&self) -> FilterHits {
+        self.bans.hits()
     }
 
     /// Returns true while goodbyes to trackers are under way.

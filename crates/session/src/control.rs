@@ -1,7 +1,7 @@
 //! Slow and rare work on a small tokio runtime: HTTP and name resolution.
 
 use crate::bind::{Bind, DeviceState};
-use crate::http::Fetcher;
+use crate::http::{FILTERED, Fetcher};
 use crate::inbox::Inbox;
 use crate::interfaces::{self, Interfaces, Watch};
 use crate::message::NetEvent;
@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use ztor_engine::{Command, DhtRole, Event, HttpGet, Resolve, TorrentId};
+use ztor_engine::{Command, DhtRole, Event, HttpGet, IpFilter, Resolve, TorrentId};
 
 /// Maximum number of DHT nodes of one torrent that are resolved.
 const MAX_TORRENT_NODES: usize = 16;
@@ -78,6 +78,18 @@ impl Control {
                 fetched.map(|fetched| (fetched.status, fetched.body)).map_err(|error| error.to_string());
             inbox.push(NetEvent::Engine(Event::Http { id: request.id, from, result }));
         });
+    }
+
+    /// Replaces the IP filter, if it applies to trackers.
+    pub(crate) fn set_filter(&self, filter: &IpFilter) {
+        self.fetcher.set_filter(if filter.covers_trackers { filter.clone() } else { IpFilter::default() });
+    }
+
+    /// Removes the addresses of trackers that are filtered. The error is that all are.
+    pub(crate) fn retain_unfiltered(&self, ips: &mut Vec<IpAddr>) -> Result<(), String> {
+        let had_any = !ips.is_empty();
+        self.fetcher.retain_unfiltered(ips);
+        if had_any && ips.is_empty() { Err(FILTERED.to_owned()) } else { Ok(()) }
     }
 
     /// Resolves the host of a tracker.

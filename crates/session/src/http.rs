@@ -4,23 +4,27 @@ use crate::bind::Bind;
 use crate::names::Names;
 use crate::tls_error;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::LOCATION;
+use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use reqwest::{Client, ClientBuilder, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 use ztor_base::addr::is_local;
-use ztor_engine::IpFamily;
+use ztor_engine::{IpFamily, IpFilter};
 use ztor_tracker::http::may_ask_loopback;
 
 /// Longest answer of a tracker that is read, in bytes after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time limit of the download of a list, which may be large.
+const LIST_TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: usize = 5;
+/// Longest value of a header that is kept, in bytes.
+const MAX_VALIDATOR: usize = 1024;
 /// Maximum number of idle connections kept per server, and their lifetime.
 const MAX_IDLE: usize = 8;
 const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
@@ -117,28 +121,50 @@ impl Reach {
     }
 }
 
-/// Resolver that leaves out addresses that are out of reach or of another family. A name does not show where it leads.
+/// Filter of the addresses of trackers, which clones share.
+#[derive(Clone, Default)]
+struct TrackerFilter(Arc<RwLock<IpFilter>>);
+
+impl TrackerFilter {
+    fn takes(&self, ip: IpAddr) -> bool {
+        !self.0.read().unwrap_or_else(PoisonError::into_inner).has(ip)
+    }
+
+    fn set(&self, filter: IpFilter) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = filter;
+    }
+}
+
+/// Resolver that leaves out addresses that are filtered, out of reach or of another family. A name does not show where it
+/// leads.
 struct Within {
     reach: Reach,
     family: Option<IpFamily>,
     names: Names,
+    filter: TrackerFilter,
 }
 
 impl Resolve for Within {
     fn resolve(&self, name: Name) -> Resolving {
         let (reach, family, names) = (self.reach, self.family, self.names.clone());
+        let filter = self.filter.clone();
         Box::pin(async move {
             let found = names.look_up(name.as_str()).await?;
             let is_of_family = |ip: &IpAddr| family.is_none_or(|family| IpFamily::of(*ip) == family);
-            let taken = found.iter().filter(|ip| reach.takes(**ip) && is_of_family(ip));
+            let reachable: Vec<IpAddr> =
+                found.iter().copied().filter(|ip| reach.takes(*ip) && is_of_family(ip)).collect();
+            let taken = reachable.iter().filter(|ip| filter.takes(**ip));
             let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
             if taken.is_empty() {
-                return Err(reach.refusal().into());
+                return Err(if reachable.is_empty() { reach.refusal() } else { FILTERED }.into());
             }
             Ok(Box::new(taken.into_iter()) as Addrs)
         })
     }
 }
+
+/// Text of the error for a tracker all of whose addresses are filtered.
+pub(crate) const FILTERED: &str = "all addresses of the host are in the IP filter";
 
 /// Answer to a GET.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,6 +173,32 @@ pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
     /// Address of the server; `None` if the library does not know it.
     pub(crate) from: Option<IpAddr>,
+    validators: Validators,
+}
+
+/// Headers of an answer by which a server tells later whether the content has changed (RFC 9110 §8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// Value of `ETag`; `None` if there was none.
+    pub etag: Option<String>,
+    /// Value of `Last-Modified`; `None` if there was none.
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    fn of(response: &Response) -> Self {
+        let value = |name: HeaderName| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            (value.len() <= MAX_VALIDATOR).then(|| value.to_owned())
+        };
+        Self { etag: value(ETAG), last_modified: value(LAST_MODIFIED) }
+    }
+
+    /// Returns the headers of a request for content that has changed.
+    fn conditions(&self) -> impl Iterator<Item = (HeaderName, &String)> {
+        let of_etag = self.etag.iter().map(|value| (IF_NONE_MATCH, value));
+        of_etag.chain(self.last_modified.iter().map(|value| (IF_MODIFIED_SINCE, value)))
+    }
 }
 
 /// Client for GETs. A foreign URL must not make us query arbitrary services of this machine, and a public server must
@@ -155,6 +207,7 @@ pub(crate) struct Fetched {
 pub(crate) struct Fetcher {
     /// Clients by reach and address family.
     clients: Arc<[[Client; 3]; 3]>,
+    filter: TrackerFilter,
 }
 
 const FAMILIES: [Option<IpFamily>; 3] = [None, Some(IpFamily::V4), Some(IpFamily::V6)];
@@ -163,8 +216,9 @@ impl Fetcher {
     /// Creates a client whose connections leave from `bind`.
     pub(crate) fn new(bind: &Bind, names: &Names) -> Result<Self, FetchError> {
         let tls = tls()?;
+        let filter = TrackerFilter::default();
         let build = |reach, family| {
-            let resolver = Within { reach, family, names: names.clone() };
+            let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
             let client = client(bind, tls.clone()).dns_resolver(Arc::new(resolver));
             client.build().map_err(|e| FetchError::Setup(e.to_string()))
         };
@@ -173,7 +227,17 @@ impl Fetcher {
             Ok::<_, FetchError>([any?, v4?, v6?])
         };
         let clients = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
-        Ok(Self { clients: Arc::new(clients) })
+        Ok(Self { clients: Arc::new(clients), filter })
+    }
+
+    /// Replaces the filter of the addresses that are asked.
+    pub(crate) fn set_filter(&self, filter: IpFilter) {
+        self.filter.set(filter);
+    }
+
+    /// Removes the addresses that are filtered.
+    pub(crate) fn retain_unfiltered(&self, ips: &mut Vec<IpAddr>) {
+        ips.retain(|ip| self.filter.takes(*ip));
     }
 
     /// Sends an announce over one address family; `None` for any.
@@ -196,14 +260,14 @@ impl Fetcher {
 
     /// Does the same as [`Fetcher::get`] for a URL that the user named, which may be on this machine.
     pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
-        self.get_within(url, max_len, Asker::User).await
+        self.get_within(url, max_len, Asker::User(None)).await
     }
 
-    async fn get_within(&self, url: &str, max_len: usize, asker: Asker) -> Result<Fetched, FetchError> {
+    async fn get_within(&self, url: &str, max_len: usize, asker: Asker<'_>) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
-        let (is_users, family) = match asker {
-            Asker::User => (true, None),
-            Asker::Torrent(family) => (false, family),
+        let (is_users, family, conditions) = match asker {
+            Asker::User(conditions) => (true, None, conditions),
+            Asker::Torrent(family) => (false, family, None),
         };
         // The narrowest reach of all servers that have redirected us.
         let mut widest = Reach::All;
@@ -214,7 +278,10 @@ impl Fetcher {
             if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
                 return Err(FetchError::Network(reach.refusal().into()));
             }
-            let mut response = self.send(reach, family, &url).await.map_err(plain)?;
+            if literal_ip(&url).is_some_and(|ip| !self.filter.takes(ip)) {
+                return Err(FetchError::Network(FILTERED.into()));
+            }
+            let mut response = self.send(reach, family, &url, conditions).await.map_err(plain)?;
             let target = response
                 .headers()
                 .get(LOCATION)
@@ -222,13 +289,15 @@ impl Fetcher {
                 .and_then(|to| url.join(to).ok());
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
                 if is_users && target.scheme() == "magnet" {
-                    return Ok(Fetched { status: 200, body: target.as_str().into(), from: None });
+                    let validators = Validators::default();
+                    return Ok(Fetched { status: 200, body: target.as_str().into(), from: None, validators });
                 }
                 widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
                 url = parse(target.as_str())?;
                 continue;
             }
             let from = response.remote_addr().map(|addr| addr.ip());
+            let validators = Validators::of(&response);
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(plain)? {
                 if body.len() + chunk.len() > max_len {
@@ -236,19 +305,31 @@ impl Fetcher {
                 }
                 body.extend_from_slice(&chunk);
             }
-            return Ok(Fetched { status: response.status().as_u16(), body, from });
+            return Ok(Fetched { status: response.status().as_u16(), body, from, validators });
         }
         Err(FetchError::Network("too many redirects".into()))
     }
 
     /// Sends a GET. The server may have closed a kept connection, silently or just now: a request that fails for that
     /// reason is sent once more.
-    async fn send(&self, reach: Reach, family: Option<IpFamily>, url: &Url) -> reqwest::Result<Response> {
+    async fn send(
+        &self,
+        reach: Reach,
+        family: Option<IpFamily>,
+        url: &Url,
+        conditions: Option<&Validators>,
+    ) -> reqwest::Result<Response> {
         let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
         let client = &self.clients[reach as usize][family];
-        match client.get(url.clone()).send().await {
+        let request = || {
+            let get = client.get(url.clone());
+            let Some(validators) = conditions else { return get };
+            let get = get.timeout(LIST_TIMEOUT);
+            validators.conditions().fold(get, |get, (name, value)| get.header(name, value))
+        };
+        match request().send().await {
             Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                client.get(url.clone()).send().await
+                request().send().await
             }
             sent => sent,
         }
@@ -257,8 +338,9 @@ impl Fetcher {
 
 /// Origin of a URL.
 #[derive(Clone, Copy)]
-enum Asker {
-    User,
+enum Asker<'a> {
+    /// The user, and for a list the headers of its last answer.
+    User(Option<&'a Validators>),
     Torrent(Option<IpFamily>),
 }
 
@@ -293,20 +375,61 @@ pub(crate) fn fetch_named_url(url: &str, bind: &Bind, max_len: usize) -> Result<
 }
 
 fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
+    let Fetched { status, body, .. } = block_on(url, bind, async |fetcher: Fetcher| match is_users {
+        true => fetcher.get_for_user(url, max_len).await,
+        false => fetcher.get(url, max_len).await,
+    })?;
+    if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
+}
+
+/// A list on a server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FetchedList {
+    /// The list is the same as before.
+    NotModified,
+    /// The list, and what tells later whether it has changed.
+    New {
+        /// Content.
+        body: Vec<u8>,
+        /// Headers for the next request.
+        validators: Validators,
+    },
+}
+
+/// Fetches a list of at most `max_len` bytes that the user named by an HTTP(S) URL, unless the server says that it has not
+/// changed since an answer with these validators. Otherwise as [`fetch_url`], but a request may take five minutes.
+///
+/// # Errors
+/// As [`fetch_url`].
+pub fn fetch_list(
+    url: &str,
+    bind: &Bind,
+    max_len: usize,
+    validators: &Validators,
+) -> Result<FetchedList, FetchError> {
+    let fetched = block_on(url, bind, async |fetcher: Fetcher| {
+        fetcher.get_within(url, max_len, Asker::User(Some(validators))).await
+    })?;
+    match fetched.status {
+        304 => Ok(FetchedList::NotModified),
+        200..300 => Ok(FetchedList::New { body: fetched.body, validators: fetched.validators }),
+        status => Err(FetchError::Status(status)),
+    }
+}
+
+/// Fetches a URL on a runtime of its own.
+fn block_on<F>(url: &str, bind: &Bind, get: F) -> Result<Fetched, FetchError>
+where
+    F: AsyncFnOnce(Fetcher) -> Result<Fetched, FetchError> + Send,
+{
     parse(url)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     let fetch = move || {
-        runtime.block_on(async {
-            let fetcher = Fetcher::new(bind, &Names::default())?;
-            let Fetched { status, body, .. } = match is_users {
-                true => fetcher.get_for_user(url, max_len).await?,
-                false => fetcher.get(url, max_len).await?,
-            };
-            if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
-        })
+        let fetcher = Fetcher::new(bind, &Names::default())?;
+        runtime.block_on(get(fetcher))
     };
     // A thread of its own: the caller's may run another runtime, within which this one must not block.
     let fetched = std::thread::scope(|scope| scope.spawn(fetch).join());
@@ -344,6 +467,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use ztor_engine::IpRange;
 
     /// Answers one request on each of `count` connections as if more were welcome, and closes the connection at the
     /// second.
@@ -370,7 +494,7 @@ mod tests {
             for _ in 0..TIMES {
                 let fetched = fetcher.get(&url, 100).await.unwrap();
                 let from = Some(IpAddr::from([127, 0, 0, 1]));
-                assert_eq!(fetched, Fetched { status: 200, body: b"ok".to_vec(), from });
+                assert_eq!((fetched.status, fetched.body, fetched.from), (200, b"ok".to_vec(), from));
             }
         });
         // Connections that the client has left open end with its runtime.
@@ -428,6 +552,51 @@ mod tests {
             assert_eq!(get(&format!("http://{host}:{port}/my.torrent"), true).unwrap(), b"ok");
         }
         assert_eq!(requests.load(Ordering::SeqCst), 6);
+    }
+
+    #[test]
+    fn fetch_list_again_asks_for_changes_only() {
+        let ok =
+            OK.replacen("\r\n", "\r\nETag: \"a1\"\r\nLast-Modified: Tue, 01 Dec 2026 00:00:00 GMT\r\n", 1);
+        let (addr, _) = server(ok);
+        let url = format!("http://{addr}/list");
+        let first = fetch_list(&url, &Bind::All, 100, &Validators::default()).unwrap();
+        let FetchedList::New { body, validators } = first else { unreachable!("it is new") };
+        assert_eq!((body.as_slice(), validators.etag.as_deref()), (&b"ok"[..], Some("\"a1\"")));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/list", listener.local_addr().unwrap());
+        let asked = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            stream.write_all(b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n").unwrap();
+            head.join("\n").to_ascii_lowercase()
+        });
+        let again = fetch_list(&url, &Bind::All, 100, &validators).unwrap();
+        assert_eq!(again, FetchedList::NotModified);
+        let head = asked.join().unwrap();
+        assert!(
+            head.contains("if-none-match: \"a1\"") && head.contains("if-modified-since: tue, 01 dec"),
+            "{head}"
+        );
+    }
+
+    #[test]
+    fn get_from_a_filtered_tracker_is_an_error() {
+        let (addr, requests) = server(OK.into());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let fetcher = Fetcher::new(&Bind::All, &Names::default()).unwrap();
+            let table = ["127.0.0.0/8", "::1"].iter().map(|range| range.parse::<IpRange>().unwrap());
+            let table = Arc::new(table.collect());
+            fetcher.set_filter(IpFilter { table, ..IpFilter::default() });
+            for host in ["127.0.0.1", "localhost"] {
+                let url = format!("http://{host}:{}/announce?info_hash=a", addr.port());
+                let error = fetcher.get(&url, 100).await.unwrap_err().to_string();
+                assert!(error.contains("in the IP filter"), "{error}");
+            }
+        });
+        assert_eq!(requests.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use events::{Events, EventsError};
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
-pub use http::{FetchError, fetch_url};
+pub use http::{FetchError, FetchedList, Validators, fetch_list, fetch_url};
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};
 pub use reply::{AskError, Reply};
@@ -94,11 +94,12 @@ pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
-    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, GroupLimits,
-    LimitGroup, MoveProgress, PartialPiece, PeerSource, PeerStatus, PieceMap, Priority, Protection,
-    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError, TrackerIssue,
-    TrackerState, TrackerStatus, Transport, Transports,
+    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, FilterHits,
+    GroupLimits, IpFilter, LimitGroup, MAX_USER_BANS, MoveProgress, PartialPiece, PeerSource, PeerStatus,
+    PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus,
+    TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports, UserBan,
 };
+pub use ztor_filter as ip_filter;
 pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{

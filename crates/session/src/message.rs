@@ -20,8 +20,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, LimitGroup,
-    PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
+    AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, FilterHits,
+    IpFilter, LimitGroup, PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
@@ -127,6 +127,13 @@ pub(crate) enum NetEvent {
     LiftBan {
         author: Author,
         answer: Answer<()>,
+    },
+    SetFilter {
+        filter: IpFilter,
+        answer: Answer<()>,
+    },
+    FilterHits {
+        answer: Answer<FilterHits>,
     },
     SetSettings {
         settings: Settings,

@@ -26,7 +26,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_base::PeerId;
-use ztor_engine::{Author, BanStatus, Command, DhtRole, Engine, GroupLimits, LimitGroup, TorrentId};
+use ztor_engine::{
+    Author, BanStatus, Command, DhtRole, Engine, FilterHits, GroupLimits, IpFilter, IpRange, LimitGroup,
+    TorrentId, UserBan,
+};
 
 /// A running client.
 ///
@@ -213,6 +216,28 @@ impl Session {
     /// Lifts a ban early. No effect if there is none.
     pub fn lift_ban(&self, author: Author) -> Reply<()> {
         self.ask(|answer| NetEvent::LiftBan { author, answer })
+    }
+
+    /// Lifts the bans of all hosts and peers in a range of addresses, except those by the user.
+    pub fn lift_bans_in(&self, range: IpRange) -> Reply<()> {
+        self.command(Command::LiftBansIn(range))
+    }
+
+    /// Replaces the bans by the user, [`MAX_USER_BANS`](crate::MAX_USER_BANS) at most. Connections with these addresses
+    /// are closed.
+    pub fn set_user_bans(&self, bans: Vec<UserBan>) -> Reply<()> {
+        self.command(Command::SetUserBans(bans))
+    }
+
+    /// Replaces the IP filter: addresses that are neither dialed nor accepted, and whose DHT messages are dropped.
+    /// Connections with them are closed.
+    pub fn set_filter(&self, filter: IpFilter) -> Reply<()> {
+        self.ask(|answer| NetEvent::SetFilter { filter, answer })
+    }
+
+    /// Returns the effects of the IP filter and of the bans by the user since the start.
+    pub fn filter_hits(&self) -> Reply<FilterHits> {
+        self.ask(|answer| NetEvent::FilterHits { answer })
     }
 
     pub(crate) fn ask<T: Send + 'static, E: From<AskError> + Send + 'static>(

@@ -1,5 +1,6 @@
 //! Hot operations of a busy client, each as a closure that can be run any number of times.
 
+use crate::ip_filter;
 use crate::swarm::Swarm;
 use crate::torrents;
 use anyhow::Context;
@@ -111,6 +112,16 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "settle-idle", about: "a turn in which nothing happened", make: settle_idle },
     Operation { name: "status", about: "status changes of all torrents, with one changed", make: status },
     Operation { name: "unsaved", about: "search for unsaved torrents, with one unsaved", make: unsaved },
+    Operation {
+        name: "filter-look-up",
+        about: "1,000 addresses are looked up in an IP filter of 300,000 ranges",
+        make: |scale| Ok(ip_filter::look_up(3 * scale.pieces)),
+    },
+    Operation {
+        name: "filter-read",
+        about: "a list of 300,000 ranges in P2P format is read",
+        make: |scale| Ok(ip_filter::read(3 * scale.pieces)),
+    },
 ];
 
 const PIECE_LENGTH: u32 = 256 * 1024;

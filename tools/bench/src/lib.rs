@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod hot;
+mod ip_filter;
 pub mod swarm;
 pub mod torrents;

@@ -100,6 +100,11 @@ impl RecentPeers {
         }
     }
 
+    /// Forgets the contacts for which `is_over` returns true.
+    pub(crate) fn forget_all(&mut self, is_over: impl Fn(SocketAddr) -> bool) {
+        self.0.retain(|(addr, ..)| !is_over(*addr));
+    }
+
     /// Adds recent peers to each address family with few contacts.
     pub(super) fn fill_up(&self, now: Instant, contacts: &mut Contacts) {
         for is_v4 in [true, false] {

@@ -22,8 +22,8 @@ impl Router<'_> {
         if self.cx.is_ending || self.torrents.is_empty() {
             return Err(Refused::Idle);
         }
-        if self.bans.refuses(now, addr.ip()) {
-            return Err(Refused::Banned);
+        if let Some(block) = self.bans.refuses(now, addr.ip()) {
+            return Err(block.into());
         }
         if self.peers.is_greedy(addr.ip()) {
             return Err(Refused::Full);
@@ -146,6 +146,7 @@ impl Router<'_> {
         });
         let Some((torrent, addr)) = next else { return };
         if self.bans.forbids(cx.now, addr) || self.dialer.is_ours(addr) {
+            self.bans.note_undialed(cx.now, addr);
             torrent.known_mut().forget(addr);
             return cx.dirty.mark_torrent(id);
         }

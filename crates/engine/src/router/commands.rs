@@ -74,6 +74,15 @@ impl Router<'_> {
             Command::LiftBan(author) => {
                 self.bans.lift(cx.now, author);
             }
+            Command::LiftBansIn(range) => self.bans.lift_in(range),
+            Command::SetUserBans(bans) => {
+                self.bans.set_user_bans(cx.now, &bans);
+                self.expel_blocked();
+            }
+            Command::SetFilter(filter) => {
+                self.bans.set_filter(filter);
+                self.expel_blocked();
+            }
             Command::SetLimits { down, up } => {
                 cx.quota.down_mut().set_limit(cx.now, down);
                 cx.quota.up_mut().set_limit(cx.now, up);
@@ -117,6 +126,25 @@ impl Router<'_> {
         }
         for key in self.peers.keys() {
             self.close(key, "the client is shutting down");
+        }
+    }
+
+    /// Closes the connections with addresses that the user does not want, and forgets their addresses.
+    fn expel_blocked(&mut self) {
+        let now = self.cx.now;
+        let addrs: Vec<_> = self.peers.iter().map(|peer| (peer.key(), peer.conn().addr().ip())).collect();
+        for (key, ip) in addrs {
+            if let Some(block) = self.bans.expels(now, ip) {
+                self.close(key, &format!("the address is {block}"));
+            }
+        }
+        for id in self.torrents.ids() {
+            if let Some(torrent) = self.torrents.get_mut(id) {
+                let bans = &*self.bans;
+                torrent.known_mut().forget_all(|addr| bans.forbids(now, addr));
+                torrent.recent_mut().forget_all(|addr| bans.forbids(now, addr));
+                self.cx.dirty.mark_torrent(id);
+            }
         }
     }
 

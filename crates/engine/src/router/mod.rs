@@ -86,7 +86,11 @@ impl<'a> Router<'a> {
     /// Handles a datagram of the DHT or of a UDP tracker. DHT messages are dictionaries.
     fn on_datagram(&mut self, from: SocketAddr, data: &[u8]) {
         let now = self.cx.now;
-        let dht = self.dht.as_mut().filter(|_| data.first() == Some(&b'd'));
+        let is_of_dht = data.first() == Some(&b'd');
+        if is_of_dht && self.bans.drops_datagram(now, from.ip()) {
+            return;
+        }
+        let dht = self.dht.as_mut().filter(|_| is_of_dht);
         if dht.is_some_and(|dht| dht.handle(now, from, data)) {
             self.cx.network.heard(now, from.ip());
         } else {

@@ -45,14 +45,26 @@ impl Router<'_> {
         while let Some(key) = self.cx.dirty.pop_peer() {
             self.settle_peer(key);
         }
-        self.trackers.poll_transmit(self.cx.out);
-        if let Some(dht) = &mut self.dht {
-            dht.poll_transmit(self.cx.out);
-        }
+        self.transmit();
         for send in self.cx.out.sends.iter().chain(&self.cx.out.replies) {
             if let Some(peer) = self.peers.get_mut(send.peer) {
                 peer.conn_mut().sent(self.cx.now);
             }
+        }
+    }
+
+    /// Moves datagrams to the outbox, except those to addresses that the user does not want.
+    fn transmit(&mut self) {
+        let (now, bans) = (self.cx.now, &mut *self.bans);
+        let kept = self.cx.out.datagrams.len();
+        self.trackers.poll_transmit(self.cx.out);
+        if bans.covers_trackers() {
+            bans.drop_datagrams(now, &mut self.cx.out.datagrams, kept);
+        }
+        if let Some(dht) = &mut self.dht {
+            let kept = self.cx.out.datagrams.len();
+            dht.poll_transmit(self.cx.out);
+            bans.drop_datagrams(now, &mut self.cx.out.datagrams, kept);
         }
     }
 

@@ -81,3 +81,45 @@ fn torrent_that_contradicts_itself_stops_and_bans_no_peer() {
     assert!(scripted.rig.engine.bans(scripted.rig.now).is_empty());
     assert!(scripted.closed().is_some(), "its connections are closed");
 }
+
+const FILTERED: [u8; 4] = [203, 0, 113, 7];
+
+/// Returns a filter of a network.
+fn filter_of(range: &str) -> IpFilter {
+    IpFilter { table: Arc::new([range.parse().unwrap()].into_iter().collect()), ..IpFilter::default() }
+}
+
+#[test]
+fn filtered_address_is_neither_accepted_nor_dialed() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    scripted.rig.handle(Event::Command(Command::SetFilter(filter_of("203.0.113.0/24"))));
+    let torrent = scripted.id;
+    let addrs = vec![(FILTERED, 7000).into(), (PUBLIC, 7000).into()];
+    scripted.rig.handle(Event::Command(Command::AddPeers { torrent, addrs }));
+    scripted.rig.settle();
+    let dialed: Vec<_> = scripted.rig.out.connects.iter().map(|connect| connect.addr).collect();
+    assert_eq!(dialed, [SocketAddr::from((PUBLIC, 7000))]);
+    let refused = scripted.rig.engine.accept(scripted.rig.now, (FILTERED, 7001).into(), Transport::Tcp);
+    assert_eq!(refused.unwrap_err().to_string(), "the address is in the IP filter");
+    let hits = scripted.rig.engine.filter_hits();
+    assert_eq!((hits.incoming, hits.outgoing, hits.closed), (1, 1, 0));
+    scripted.rig.handle(Event::Command(Command::SetFilter(IpFilter::default())));
+    assert!(is_welcome(&mut scripted, (FILTERED, 7001).into(), 10));
+}
+
+#[test]
+fn live_connection_is_closed_when_its_address_is_filtered_or_banned_by_the_user() {
+    let range = "203.0.113.0/24".parse().unwrap();
+    let user = vec![UserBan { range, ends_in: None }];
+    for command in [Command::SetFilter(filter_of("203.0.113.0/24")), Command::SetUserBans(user)] {
+        let meta = torrent(&noise(SCRIPTED_LEN), 32768);
+        let from = (FILTERED, 7000).into();
+        let mut scripted = Scripted::calling_from(from, meta, false, Reserved::NONE.with_fast(), |_| {});
+        assert!(scripted.rig.engine.has_peer(scripted.key));
+        scripted.rig.handle(Event::Command(command));
+        scripted.rig.settle();
+        assert!(!scripted.rig.engine.has_peer(scripted.key));
+        assert!(scripted.closed().is_some_and(|reason| reason.starts_with("the address is ")));
+        assert_eq!(scripted.rig.engine.filter_hits().closed, 1);
+    }
+}

@@ -63,6 +63,9 @@ impl Driver {
                 if let Ok(ips) = &mut result {
                     // An address that cannot be sent to is as good as none.
                     self.datagrams.retain_sendable(ips);
+                    if let Err(error) = self.control.retain_unfiltered(ips) {
+                        result = Err(error);
+                    }
                 }
                 self.cx.handle(Event::Resolved { id, result });
             }
@@ -86,6 +89,12 @@ impl Driver {
                 self.cx.command(Command::LiftBan(author));
                 answer(to, Ok(()));
             }
+            NetEvent::SetFilter { filter, answer: to } => {
+                self.control.set_filter(&filter);
+                self.cx.command(Command::SetFilter(filter));
+                answer(to, Ok(()));
+            }
+            NetEvent::FilterHits { answer: to } => answer(to, Ok(self.cx.engine().filter_hits())),
             NetEvent::SetSettings { settings, answer: to } => {
                 self.handshakes.set_encryption(settings.encryption);
                 let now = self.cx.now();

@@ -17,6 +17,7 @@ mod choker;
 mod dht;
 mod engine;
 mod extensions;
+mod ip_filter;
 mod krpc;
 mod machine;
 mod magnet;
@@ -43,6 +44,7 @@ pub use choker::choker;
 pub use dht::dht;
 pub use engine::engine;
 pub use extensions::{local_announce, ut_holepunch, ut_metadata, ut_pex};
+pub use ip_filter::ip_filter;
 pub use krpc::{dht_saved, krpc};
 pub use magnet::magnet;
 pub use metainfo::metainfo;
@@ -73,6 +75,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dht_saved", dht_saved),
     ("engine", engine),
     ("handshake", handshake),
+    ("ip_filter", ip_filter),
     ("krpc", krpc),
     ("local_announce", local_announce),
     ("magnet", magnet),

@@ -53,6 +53,7 @@ pub(super) struct Entry {
 pub(super) const CRATES: &[Entry] = &[
     entry("ztor-base", (Layer::Foundations, 0), Kind::Pure),
     entry("ztor-sha", (Layer::Foundations, 0), Kind::Pure),
+    entry("ztor-filter", (Layer::Foundations, 0), Kind::Pure).only(&[]),
     entry("ztor-bencode", (Layer::Foundations, 1), Kind::Pure),
     entry("ztor-metainfo", (Layer::Foundations, 2), Kind::Pure),
     entry("ztor-wire", (Layer::Protocols, 0), Kind::Pure),

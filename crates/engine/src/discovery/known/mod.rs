@@ -518,6 +518,12 @@ impl KnownPeers {
         }
     }
 
+    /// Forgets all addresses for which `is_over` returns true.
+    pub(crate) fn forget_all(&mut self, is_over: impl Fn(SocketAddr) -> bool) {
+        let over: Vec<SocketAddr> = self.peers.keys().copied().filter(|addr| is_over(*addr)).collect();
+        over.into_iter().for_each(|addr| self.forget(addr));
+    }
+
     pub(crate) fn forget(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.remove(&addr) {
             self.shares.remove(addr, known.entry());
