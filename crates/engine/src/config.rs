@@ -158,6 +158,8 @@ impl Config {
 pub(crate) const OUR_UT_PEX: u8 = 1;
 pub(crate) const OUR_UT_METADATA: u8 = 2;
 pub(crate) const OUR_UT_HOLEPUNCH: u8 = 3;
+pub(crate) const OUR_UPLOAD_ONLY: u8 = 4;
+pub(crate) const OUR_LT_DONTHAVE: u8 = 5;
 /// Maximum number of concurrent connection attempts.
 pub(crate) const MAX_HALF_OPEN: usize = 60;
 /// The same while no host responds.

@@ -1,11 +1,17 @@
 //! Extension protocol (BEP 10): the state of a peer, and our handshake.
 
-use crate::config::{MAX_PEER_REQUESTS, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
+use crate::config::{
+    MAX_PEER_REQUESTS, OUR_LT_DONTHAVE, OUR_UPLOAD_ONLY, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX,
+};
 use crate::cx::Cx;
 use crate::dial::PunchState;
 use crate::discovery::contacts::PexState;
 use crate::peer::Conn;
-use ztor_wire::{ExtendedHandshake, Message, UT_HOLEPUNCH, UT_METADATA, UT_PEX};
+use bytes::Bytes;
+use ztor_wire::{
+    ExtendedHandshake, LT_DONTHAVE, Message, UPLOAD_ONLY, UT_HOLEPUNCH, UT_METADATA, UT_PEX,
+    encode_dont_have, encode_upload_only,
+};
 
 /// State of a peer in the extension protocol.
 #[derive(Debug, Default)]
@@ -15,6 +21,8 @@ pub(crate) struct Extensions {
     ut_metadata: Option<u8>,
     ut_pex: Option<u8>,
     ut_holepunch: Option<u8>,
+    upload_only: Option<u8>,
+    lt_donthave: Option<u8>,
     /// Length of the metadata in bytes, as the peer claims; `None` if unknown.
     metadata_size: Option<u32>,
     listen_port: Option<u16>,
@@ -32,7 +40,8 @@ pub(crate) struct About {
     pub(crate) is_private: bool,
     /// Length of the info dictionary in bytes; `None` while unknown.
     pub(crate) metadata_size: Option<u32>,
-    pub(crate) is_finished: bool,
+    /// True if we only upload (BEP 21).
+    pub(crate) is_upload_only: bool,
 }
 
 impl Extensions {
@@ -76,6 +85,36 @@ impl Extensions {
         self.is_upload_only
     }
 
+    /// Records whether the peer only uploads (BEP 21).
+    pub(crate) fn set_upload_only(&mut self, is_upload_only: bool) {
+        self.is_upload_only = is_upload_only;
+    }
+
+    /// Returns true if the peer can be told that we have lost a piece (BEP 54).
+    pub(crate) fn takes_dont_have(&self) -> bool {
+        self.lt_donthave.is_some()
+    }
+
+    /// Announces that we have lost a piece (BEP 54), if the peer supports that.
+    pub(crate) fn send_dont_have(&self, cx: &mut Cx<'_>, conn: &Conn, piece: u32) {
+        if let Some(id) = self.lt_donthave {
+            let payload = Bytes::copy_from_slice(&encode_dont_have(piece));
+            cx.out.send(conn.key(), &Message::Extended { id, payload });
+        }
+    }
+
+    /// Announces whether we only upload (BEP 21): by a message of its own if the peer supports it, or else by another
+    /// handshake.
+    pub(crate) fn send_upload_only(&self, cx: &mut Cx<'_>, conn: &Conn, about: About) {
+        match self.upload_only {
+            Some(id) => {
+                let payload = Bytes::copy_from_slice(&encode_upload_only(about.is_upload_only));
+                cx.out.send(conn.key(), &Message::Extended { id, payload });
+            }
+            None => self.send_handshake(cx, conn, about),
+        }
+    }
+
     /// Records that the peer has sent the port of its DHT node. Returns false if it has done so before.
     pub(crate) fn sends_port(&mut self) -> bool {
         !std::mem::replace(&mut self.has_sent_port, true)
@@ -96,14 +135,16 @@ impl Extensions {
         let punches = cx.config.punches() && !about.is_private;
         let punch = punches.then(|| (UT_HOLEPUNCH.to_owned(), OUR_UT_HOLEPUNCH));
         let metadata = (UT_METADATA.to_owned(), OUR_UT_METADATA);
+        let short = [(UPLOAD_ONLY, OUR_UPLOAD_ONLY), (LT_DONTHAVE, OUR_LT_DONTHAVE)];
+        let short = short.map(|(name, id)| (name.to_owned(), id));
         let hello = ExtendedHandshake {
-            messages: pex.into_iter().chain([metadata]).chain(punch).collect(),
+            messages: pex.into_iter().chain([metadata]).chain(punch).chain(short).collect(),
             client: Some(cx.config.client.clone()),
             port: Some(cx.config.listen_port).filter(|p| *p != 0),
             request_queue: Some(MAX_PEER_REQUESTS as u32),
             your_ip: Some(conn.addr().ip()),
             metadata_size: about.metadata_size,
-            upload_only: about.is_finished,
+            upload_only: about.is_upload_only,
             ..ExtendedHandshake::default()
         };
         cx.out.send(conn.key(), &Message::Extended { id: 0, payload: hello.encode().into() });
@@ -119,6 +160,8 @@ impl Extensions {
                 UT_METADATA => self.ut_metadata = number,
                 UT_PEX => self.ut_pex = number,
                 UT_HOLEPUNCH => self.ut_holepunch = number,
+                UPLOAD_ONLY => self.upload_only = number,
+                LT_DONTHAVE => self.lt_donthave = number,
                 _ => {}
             }
         }

@@ -372,6 +372,7 @@ impl Swarms {
         let announce = Announce {
             id: request.peer_id,
             is_seeder: request.left == 0,
+            is_partial_seed: request.left > 0 && request.event == AnnounceEvent::Paused,
             completes: request.event == AnnounceEvent::Completed,
             now_s,
         };

@@ -66,6 +66,8 @@ pub enum AnnounceEvent {
     Stopped,
     /// The download has just been completed.
     Completed,
+    /// No event, of a peer that has all it wants but not the whole torrent (BEP 21). UDP trackers get [`None`](Self::None).
+    Paused,
 }
 
 /// A tracker's answer to an announce.
@@ -105,10 +107,12 @@ pub struct TrackerPeer {
 pub struct ScrapeEntry {
     /// Number of peers that have the whole torrent.
     pub seeders: u32,
-    /// Number of peers that are still downloading.
+    /// Number of peers that lack a part of the torrent, partial seeds included.
     pub leechers: u32,
     /// Number of completed downloads that the tracker has counted.
     pub downloads: u32,
+    /// Number of leechers that still want something, without partial seeds (BEP 21); `None` if unknown, as over UDP.
+    pub downloaders: Option<u32>,
 }
 
 /// The answer to either kind of request.

@@ -2,7 +2,7 @@
 //!
 //! Covers BEP 3 (the protocol), BEP 6 (Fast Extension), BEP 9 (metadata), BEP 10 (extended messages and their
 //! handshake), BEP 11 (peer exchange), BEP 14 (local discovery), BEP 20 (peer ids), BEP 40 (peer priority),
-//! BEP 52 (hash messages), BEP 55 (hole punching) and encrypted connections ([`mse`]).
+//! BEP 21 and 54 (the messages `upload_only` and `lt_donthave`), BEP 52 (hash messages), BEP 55 (hole punching) and encrypted connections ([`mse`]).
 //!
 //! This crate checks only what the bytes alone show. It knows no torrent: the engine checks whether a piece exists and
 //! whether a block was requested. Every decoder is total: any input gives a value, a request for more bytes, or a typed
@@ -39,6 +39,7 @@ mod metadata;
 pub mod mse;
 mod pex;
 mod priority;
+mod short;
 
 pub use decoder::{Decoder, MAX_MESSAGE_LEN, MAX_PIECE_DATA_LEN};
 pub use error::{ExpectedLen, WireError};
@@ -51,3 +52,6 @@ pub use message::{Block, HashRequest, Message, PIECE_HEADER_LEN, piece_header};
 pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage, UT_METADATA};
 pub use pex::{MAX_PEX_CONTACTS, PexFlags, PexMessage, UT_PEX};
 pub use priority::peer_priority;
+pub use short::{
+    LT_DONTHAVE, UPLOAD_ONLY, decode_dont_have, decode_upload_only, encode_dont_have, encode_upload_only,
+};

@@ -118,6 +118,13 @@ impl Exchange {
         self.slots.round_is_over(cx.slots);
     }
 
+    /// Chokes a peer outside of the rounds.
+    pub(super) fn choke_now(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
+        // As if no round had chosen it.
+        trade.upload.take_choice();
+        apply(cx, &mut self.slots, conn, trade);
+    }
+
     /// Returns the number of slots of this round. If other torrents wait for one, peers that had their turn lose
     /// theirs.
     fn slot_count(

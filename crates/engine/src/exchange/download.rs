@@ -241,6 +241,19 @@ impl Download {
             .collect()
     }
 
+    /// Releases the outstanding requests for blocks of a piece, and returns them.
+    pub(super) fn release_of(&mut self, piece: u32) -> Vec<Block> {
+        let fresh = self.asked.iter_mut().filter(|a| !a.is_released && a.block.piece == piece);
+        let released: Vec<Block> = fresh
+            .map(|a| {
+                a.is_released = true;
+                a.block
+            })
+            .collect();
+        self.outstanding -= released.len();
+        released
+    }
+
     /// Forgets released requests. Blocks that were sent for them arrive before the unchoke.
     pub(super) fn forget_released(&mut self) {
         self.asked.retain(|a| !a.is_released);

@@ -124,6 +124,33 @@ impl Exchange {
         Ok(())
     }
 
+    /// Takes a piece from those of a peer, which has lost it (BEP 54). Requests for its blocks are released.
+    pub(crate) fn on_dont_have(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &mut Conn,
+        trade: &mut Trade,
+        piece: u32,
+    ) -> Result<(), Misbehaviour> {
+        self.check_piece(piece)?;
+        if !trade.has.contains(piece) {
+            return Ok(());
+        }
+        if trade.is_seed() {
+            // Counted like a bitfield, as it costs a pass over all pieces.
+            let mut set = Bitfield::full(self.layout.piece_count());
+            set.remove(piece);
+            self.on_has(cx, conn.key(), trade, Pieces::Some(set))?;
+        } else if let Pieces::Some(set) = &mut trade.has {
+            set.remove(piece);
+            self.picker.peer_lost(piece, cx.rng);
+            trade.interesting = trade.interesting.saturating_sub(u32::from(self.picker.needs(piece)));
+        }
+        self.release_piece(cx, conn.key(), trade, piece);
+        cx.dirty.mark_peer(conn.key());
+        Ok(())
+    }
+
     /// Notes a piece that a peer serves although it chokes us (BEP 6).
     pub(crate) fn on_allowed_fast(&mut self, trade: &mut Trade, piece: u32) -> Result<(), Misbehaviour> {
         self.check_piece(piece)?;
@@ -243,22 +270,41 @@ impl Exchange {
         }
     }
 
-    /// Counts the pieces of a peer that connected before the check, such as a source of metadata, and announces ours to
-    /// it. Returns false if ours are too many: a new connection can use a bitfield.
-    pub(crate) fn meet_again(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) -> bool {
+    /// Counts the pieces of a peer that connected before the check, such as a source of metadata, and announces to it
+    /// those of ours that were not `announced`. Returns the announced ones that are lost; `None` if both are too many: a
+    /// new connection can use a bitfield.
+    pub(crate) fn meet_again(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &Conn,
+        trade: &mut Trade,
+        announced: &Bitfield,
+    ) -> Option<Vec<u32>> {
         if let Pieces::Some(set) = &trade.has {
             self.picker.peer_has_all_of(set, cx.rng);
         }
         trade.interesting = self.picker.interesting(&trade.has);
-        if conn.is_live() {
-            if self.picker.have().count() > MAX_ANNOUNCED_ONE_BY_ONE {
-                return false;
-            }
-            let have = self.picker.have().iter();
-            have.for_each(|piece| cx.out.send(conn.key(), &Message::Have { piece }));
-        }
         cx.dirty.mark_peer(conn.key());
-        true
+        let have = self.picker.have();
+        if !conn.is_live() {
+            return Some(Vec::new());
+        }
+        if have.count_without(announced) + announced.count_without(have) > MAX_ANNOUNCED_ONE_BY_ONE {
+            return None;
+        }
+        for piece in have.iter().filter(|piece| !announced.contains(*piece)) {
+            cx.out.send(conn.key(), &Message::Have { piece });
+        }
+        Some(announced.iter().filter(|piece| !have.contains(*piece)).collect())
+    }
+
+    /// Chokes a peer and cancels the requests to it, until the end of a check. Returns false if requests of it are left.
+    pub(crate) fn rest(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) -> bool {
+        let key = conn.key();
+        self.cancel_all_of(cx, key, trade);
+        self.choke_now(cx, conn, trade);
+        cx.dirty.mark_peer(key);
+        trade.upload.queue_len() == 0
     }
 
     /// Records a piece that hashed right. Returns `None` if that was known before.

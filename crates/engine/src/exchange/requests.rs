@@ -180,6 +180,27 @@ impl Exchange {
         Ok(())
     }
 
+    /// Cancels all requests to a peer.
+    pub(super) fn cancel_all_of(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        for block in trade.download.newest(usize::MAX) {
+            cx.out.send(key, &Message::Cancel(block));
+        }
+        self.release_requests(cx, key, trade);
+    }
+
+    /// Releases the requests to a peer for blocks of a piece that it has lost.
+    pub(super) fn release_piece(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade, piece: u32) {
+        trade.download.disallow_fast(piece);
+        if trade.download.current_piece() == Some(piece) {
+            trade.download.set_current_piece(None);
+        }
+        for block in trade.download.release_of(piece) {
+            self.picker.release(block, key, cx.rng);
+            cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
+        }
+        self.freed_blocks(cx);
+    }
+
     pub(crate) fn on_choke(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
         trade.chokes_us = true;
         // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.

@@ -50,13 +50,20 @@ impl Router<'_> {
     fn on_checked(&mut self, id: TorrentId, have: Bitfield) {
         if let Some((cx, torrent, _)) = self.enter_torrent(id)
             && have.len() == torrent.exchange().piece_count()
+            && let was_finished = torrent.is_finished()
             && torrent.activate()
         {
+            let announced = torrent.exchange().have().clone();
             torrent.exchange_mut().on_checked(cx, have);
             let (finished, have_bytes) = (torrent.is_finished(), torrent.exchange().have_bytes());
             cx.out.events.push(TorrentEvent::Started { torrent: id, finished, have_bytes });
             for key in torrent.peers().to_vec() {
-                self.meet_again(key);
+                self.meet_again(key, &announced);
+            }
+            if let Some((cx, torrent, peers)) = self.enter_torrent(id)
+                && was_finished != finished
+            {
+                greet_again(cx, torrent, peers);
             }
             self.discover(id);
             self.compare_common(id);
@@ -71,12 +78,31 @@ impl Router<'_> {
         }
     }
 
-    /// Announces our pieces to a peer that connected before the check, or closes the connection if they are too many.
-    fn meet_again(&mut self, key: PeerKey) {
+    /// Announces to a peer that connected before the check the pieces that we have and those that we have lost since they
+    /// were `announced` (BEP 54), or closes the connection if they are too many.
+    fn meet_again(&mut self, key: PeerKey, announced: &Bitfield) {
         if let Some((cx, torrent, peer)) = self.enter(key) {
+            let can_lose = peer.extensions().takes_dont_have();
             let (conn, trade) = peer.split_trade();
-            if !torrent.exchange_mut().meet_again(cx, conn, trade) {
-                self.close(key, "our pieces are too many to announce one by one");
+            match torrent.exchange_mut().meet_again(cx, conn, trade, announced) {
+                Some(lost) if lost.is_empty() || can_lose => {
+                    lost.iter().for_each(|piece| peer.extensions().send_dont_have(cx, peer.conn(), *piece));
+                }
+                Some(_) | None => self.close(key, "our pieces are too many to announce one by one"),
+            }
+        }
+    }
+
+    /// Keeps the connections of a torrent that is checked again, as far as their peers can hear of lost pieces (BEP 54).
+    /// Nothing is exchanged with them before the end of the check.
+    pub(super) fn rest_peers(&mut self, id: TorrentId) {
+        let keys = self.torrents.get(id).map_or_else(Vec::new, |torrent| torrent.peers().to_vec());
+        for key in keys {
+            let Some((cx, torrent, peer)) = self.enter(key) else { continue };
+            let can_lose = peer.is_live() && peer.extensions().takes_dont_have();
+            let (conn, trade) = peer.split_trade();
+            if !can_lose || !torrent.exchange_mut().rest(cx, conn, trade) {
+                self.close(key, "the torrent is checked again");
             }
         }
     }
@@ -137,7 +163,7 @@ pub(super) fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
 /// Announces to the peers whether we only upload (BEP 21).
 pub(super) fn greet_again(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
     for peer in peers.of(torrent.peers()).filter(|peer| peer.is_live()) {
-        peer.extensions().send_handshake(cx, peer.conn(), torrent.about());
+        peer.extensions().send_upload_only(cx, peer.conn(), torrent.about());
         cx.dirty.mark_peer(peer.key());
     }
 }

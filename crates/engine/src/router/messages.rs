@@ -3,7 +3,9 @@
 use super::next::Next;
 use super::{Router, metadata};
 use crate::bans::BanReason;
-use crate::config::{OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
+use crate::config::{
+    OUR_LT_DONTHAVE, OUR_UPLOAD_ONLY, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX,
+};
 use crate::cx::Cx;
 use crate::discovery::known::Origin;
 use crate::discovery::pex;
@@ -17,7 +19,10 @@ use crate::torrent::Torrent;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use ztor_base::Host;
-use ztor_wire::{ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
+use ztor_wire::{
+    ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage, decode_dont_have,
+    decode_upload_only,
+};
 
 /// Passes a message to the part that handles it.
 pub(super) fn dispatch(
@@ -135,6 +140,11 @@ fn on_extended(
         OUR_UT_HOLEPUNCH => {
             return Ok(HolepunchMessage::decode(payload).map_or(Next::Done, Next::Holepunch));
         }
+        OUR_UPLOAD_ONLY => {
+            peer.extensions_mut().set_upload_only(decode_upload_only(payload)?);
+            cx.dirty.mark_peer(peer.key());
+        }
+        OUR_LT_DONTHAVE => on_dont_have(cx, torrent, peer, decode_dont_have(payload)?)?,
         _ => {}
     }
     Ok(Next::Done)
@@ -153,6 +163,26 @@ fn on_extended_handshake(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer
     }
     pex::plan(cx, extensions);
     metadata::add_source(cx, torrent, peer);
+}
+
+/// Handles the loss of a piece by a peer (BEP 54). Before the metadata is known, losses are ignored: requests for such
+/// pieces are refused.
+fn on_dont_have(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    piece: u32,
+) -> Result<(), Misbehaviour> {
+    if !torrent.has_metadata() {
+        return Ok(());
+    }
+    let (conn, trade) = peer.split_trade();
+    let was_seed = trade.is_seed();
+    torrent.exchange_mut().on_dont_have(cx, conn, trade, piece)?;
+    if was_seed && !trade.is_seed() {
+        torrent.known_mut().is_no_seed(conn.addr());
+    }
+    Ok(())
 }
 
 /// Handles the pieces of a peer while the number of pieces is unknown.

@@ -324,7 +324,7 @@ impl Torrent {
         About {
             is_private: self.is_private,
             metadata_size: self.lifecycle.verified().map(Metainfo::info_len),
-            is_finished: self.is_finished(),
+            is_upload_only: self.is_finished(),
         }
     }
 

@@ -198,7 +198,7 @@ impl Trackers {
             uploaded: totals.session_uploaded(),
             downloaded: totals.session_downloaded(),
             left: torrent.exchange().missing_bytes(),
-            event: due.event,
+            event: event_of(torrent, due.event),
             num_want: Some(num_want(cx, torrent, due.event)),
             key: self.key,
             tracker_id: due.tracker_id,
@@ -294,6 +294,12 @@ impl Trackers {
             out.datagrams.push(datagram);
         }
     }
+}
+
+/// Returns the event to announce. A partial seed says in every announce that it is one (BEP 21).
+fn event_of(torrent: &Torrent, event: AnnounceEvent) -> AnnounceEvent {
+    let is_partial_seed = torrent.is_finished() && !torrent.is_whole();
+    if event == AnnounceEvent::None && is_partial_seed { AnnounceEvent::Paused } else { event }
 }
 
 /// Returns the number of peers to request: none on `stopped`, and for a seed no more than it has free slots. A download

@@ -26,6 +26,11 @@ fn tracker(http: Option<&str>, udp: Option<&str>) -> TrackerServer {
 /// An info-hash that is not text, and contains the special characters of queries.
 const HASH: SwarmId = SwarmId::new(*b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83abc");
 
+/// Returns the entry of a seeder and a leecher, as UDP gives it.
+fn one_of_each() -> ScrapeEntry {
+    ScrapeEntry { seeders: 1, leechers: 1, downloads: 0, downloaders: None }
+}
+
 fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
     let mut peer_id = *b"-ZR0100-abcdefghijkl";
     peer_id[18..].copy_from_slice(&port.to_be_bytes());
@@ -72,7 +77,7 @@ fn announce_and_scrape_over_http_are_answered() {
     assert_eq!((second.seeders, second.leechers), (Some(1), Some(1)));
     let url = scrape_url(&format!("http://{addr}/announce"), &[HASH, SwarmId::new([7; 20])]).unwrap();
     let entries = parse_scrape(&get(addr, path_of(&url)).1, &[HASH, SwarmId::new([7; 20])]).unwrap();
-    assert_eq!(entries, [ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }, ScrapeEntry::default()]);
+    assert_eq!(entries, [ScrapeEntry { downloaders: Some(1), ..one_of_each() }, ScrapeEntry::default()]);
     announce(addr, &request(1001, 0, AnnounceEvent::Stopped)).unwrap();
     assert_eq!(numbers(&server), (1, 1));
     server.stop();
@@ -251,7 +256,7 @@ fn announce_and_scrape_over_udp_are_answered() {
         transaction: 7,
         info_hashes: vec![SwarmId::new([7; 20]), HASH],
     };
-    let entries = vec![ScrapeEntry::default(), ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }];
+    let entries = vec![ScrapeEntry::default(), one_of_each()];
     assert_eq!(udp.ask(&scrape), Response::Scrape { transaction: 7, entries });
     let Response::Error { message, .. } = udp.announce(request(0, 1, AnnounceEvent::None)) else { panic!() };
     assert_eq!(message, "no peer can listen on this address and port");

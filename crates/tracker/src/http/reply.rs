@@ -75,6 +75,7 @@ pub fn parse_scrape(body: &[u8], info_hashes: &[SwarmId]) -> Result<Vec<ScrapeEn
             seeders: count(file, b"complete").unwrap_or(0),
             leechers: count(file, b"incomplete").unwrap_or(0),
             downloads: count(file, b"downloaded").unwrap_or(0),
+            downloaders: count(file, b"downloaders"),
         })
     };
     Ok(info_hashes.iter().map(entry).collect())

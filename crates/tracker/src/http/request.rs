@@ -49,6 +49,7 @@ pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, Trac
         AnnounceEvent::Started => query.push_str("&event=started"),
         AnnounceEvent::Stopped => query.push_str("&event=stopped"),
         AnnounceEvent::Completed => query.push_str("&event=completed"),
+        AnnounceEvent::Paused => query.push_str("&event=paused"),
     }
     if let Some(num_want) = req.num_want {
         let _ = write!(query, "&numwant={num_want}");

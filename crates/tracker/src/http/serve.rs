@@ -153,11 +153,13 @@ pub fn encode_failure(reason: &str, retry_in_min: Option<u32>) -> Vec<u8> {
 /// Returns the body that answers a scrape. Unknown swarms are best left out.
 pub fn encode_scrape(entries: &[(SwarmId, ScrapeEntry)]) -> Vec<u8> {
     let file = |entry: &ScrapeEntry| {
-        Tree::Dict(BTreeMap::from([
+        let mut dict = BTreeMap::from([
             (b"complete".to_vec(), int(entry.seeders)),
             (b"downloaded".to_vec(), int(entry.downloads)),
             (b"incomplete".to_vec(), int(entry.leechers)),
-        ]))
+        ]);
+        dict.extend(entry.downloaders.map(|count| (b"downloaders".to_vec(), int(count))));
+        Tree::Dict(dict)
     };
     let files = entries.iter().map(|(hash, entry)| (hash.as_ref().to_vec(), file(entry))).collect();
     Tree::Dict(BTreeMap::from([(b"files".to_vec(), Tree::Dict(files))])).to_vec()
@@ -213,8 +215,8 @@ fn num_want(value: Option<&[u8]>) -> Option<u32> {
 
 fn event(value: &[u8]) -> Result<AnnounceEvent, QueryError> {
     match value {
-        // `paused` is of BEP 21: a partial seed that goes on announcing.
-        b"" | b"empty" | b"paused" => Ok(AnnounceEvent::None),
+        b"" | b"empty" => Ok(AnnounceEvent::None),
+        b"paused" => Ok(AnnounceEvent::Paused),
         b"started" => Ok(AnnounceEvent::Started),
         b"stopped" => Ok(AnnounceEvent::Stopped),
         b"completed" => Ok(AnnounceEvent::Completed),

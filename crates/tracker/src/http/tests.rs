@@ -295,9 +295,11 @@ proptest! {
     }
 
     #[test]
-    fn scrapes_round_trip(files in proptest::collection::btree_map(any::<[u8; 20]>(), any::<(u32, u32, u32)>(), 0..10)) {
+    fn scrapes_round_trip(files in proptest::collection::btree_map(any::<[u8; 20]>(), any::<(u32, u32, u32, Option<u32>)>(), 0..10)) {
         let files: Vec<_> = files.into_iter()
-            .map(|(hash, (seeders, leechers, downloads))| (SwarmId::new(hash), ScrapeEntry { seeders, leechers, downloads }))
+            .map(|(hash, (seeders, leechers, downloads, downloaders))| {
+                (SwarmId::new(hash), ScrapeEntry { seeders, leechers, downloads, downloaders })
+            })
             .collect();
         let hashes: Vec<_> = files.iter().map(|(hash, _)| *hash).collect();
         let entries: Vec<_> = files.iter().map(|(_, entry)| *entry).collect();

@@ -54,6 +54,8 @@ pub(super) struct Index {
     table: Option<HashTable<u32>>,
     /// Time of the last search for silent peers, in seconds.
     pub(super) searched_s: u32,
+    /// Number of partial seeds (BEP 21).
+    pub(super) partial_seeds: u32,
 }
 
 fn hash_at(peers: &[Peer], keys: &Keys, at: u32) -> u64 {
@@ -66,7 +68,8 @@ fn position(at: usize) -> u32 {
 
 impl Index {
     pub(super) fn new(peers: &[Peer]) -> Self {
-        Self { digests: peers.iter().map(Digest::of).collect(), table: None, searched_s: 0 }
+        let partial_seeds = peers.iter().map(|peer| u32::from(peer.is_partial_seed)).sum();
+        Self { digests: peers.iter().map(Digest::of).collect(), table: None, searched_s: 0, partial_seeds }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

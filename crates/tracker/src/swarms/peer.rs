@@ -73,6 +73,8 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     /// True if its `completed` was counted.
     pub(super) counted: bool,
+    /// True if it wants nothing more, but has not the whole torrent (BEP 21).
+    pub(super) is_partial_seed: bool,
     /// Time of its last announce, in seconds.
     pub(super) seen_s: u32,
 }

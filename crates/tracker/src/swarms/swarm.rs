@@ -25,6 +25,8 @@ const LOOKS: usize = 8;
 pub(super) struct Announce {
     pub(super) id: PeerId,
     pub(super) is_seeder: bool,
+    /// True if it wants nothing more, but has not the whole torrent (BEP 21).
+    pub(super) is_partial_seed: bool,
     /// True if it has just become a seeder.
     pub(super) completes: bool,
     /// Time of the announce, in seconds.
@@ -68,6 +70,11 @@ impl Swarm {
         let completes = announce.completes && !peer.counted;
         peer.counted |= completes;
         peer.seen_s = announce.now_s;
+        let was_partial_seed = std::mem::replace(&mut peer.is_partial_seed, announce.is_partial_seed);
+        if let Some(index) = &mut self.index {
+            index.partial_seeds += u32::from(announce.is_partial_seed);
+            index.partial_seeds -= u32::from(was_partial_seed);
+        }
         self.downloads = self.downloads.saturating_add(u32::from(completes));
         if peer.id != announce.id {
             peer.id = announce.id;
@@ -85,7 +92,14 @@ impl Swarm {
 
     pub(super) fn entry(&self) -> ScrapeEntry {
         let leechers = u32::try_from(self.leechers()).unwrap_or(u32::MAX);
-        ScrapeEntry { seeders: self.seeders, leechers, downloads: self.downloads }
+        let downloaders = Some(leechers.saturating_sub(self.partial_seeds()));
+        ScrapeEntry { seeders: self.seeders, leechers, downloads: self.downloads, downloaders }
+    }
+
+    /// Returns the number of partial seeds, which a small swarm counts.
+    fn partial_seeds(&self) -> u32 {
+        let count = || self.peers.iter().map(|peer| u32::from(peer.is_partial_seed)).sum();
+        self.index.as_ref().map_or_else(count, |index| index.partial_seeds)
     }
 
     /// Returns the bytes on the heap, by capacity.
@@ -108,16 +122,19 @@ impl Swarm {
     }
 
     pub(super) fn push(&mut self, keys: &Keys, addr: Addr, announce: &Announce) {
-        let Announce { id, is_seeder, now_s, .. } = *announce;
+        let Announce { id, is_seeder, is_partial_seed, now_s, .. } = *announce;
         let at = self.peers.len();
         if at == self.peers.capacity() {
             self.peers.reserve_exact((at / 4).max(1));
         }
         self.seeders += 1;
         // A peer that starts as a seeder has not downloaded here, even if it announces `completed`.
-        self.peers.push(Peer { addr, id, counted: is_seeder, seen_s: now_s });
+        self.peers.push(Peer { addr, id, counted: is_seeder, is_partial_seed, seen_s: now_s });
         match &mut self.index {
-            Some(index) => index.push(&self.peers, keys),
+            Some(index) => {
+                index.push(&self.peers, keys);
+                index.partial_seeds += u32::from(is_partial_seed);
+            }
             None if self.peers.len() > INDEXED_ABOVE => self.index = Some(Box::new(Index::new(&self.peers))),
             None => {}
         }
@@ -150,6 +167,9 @@ impl Swarm {
 
     pub(super) fn remove(&mut self, keys: &Keys, at: usize) {
         let Some(last) = self.peers.len().checked_sub(1).filter(|last| at <= *last) else { return };
+        if let (Some(index), Some(peer)) = (&mut self.index, self.peers.get(at)) {
+            index.partial_seeds -= u32::from(peer.is_partial_seed);
+        }
         // A seeder leaves no gap among the leechers.
         let leechers = self.leechers();
         self.set_seeder(keys, at, true);

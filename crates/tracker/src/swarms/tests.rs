@@ -43,8 +43,43 @@ fn announce_of_several_peers_names_the_others() {
     // The same client over its other address family.
     let seen = announce(&mut swarms, "2001:db8::2", 2, 5);
     assert_eq!(seen, ["192.0.2.1:6881", "192.0.2.3:6881", "192.0.2.4:6881"]);
-    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0 }));
+    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0, downloaders: Some(3) }));
     assert_eq!(swarms.scrape(&SwarmId::new([9; 20])), None);
+}
+
+#[test]
+fn partial_seed_counts_as_a_leecher_and_not_as_a_downloader() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    let counts = |swarms: &Swarms| {
+        let entry = swarms.scrape(&HASH).unwrap();
+        (entry.seeders, entry.leechers, entry.downloaders)
+    };
+    let say = |swarms: &mut Swarms, id, left, event| {
+        let ip = format!("192.0.2.{id}");
+        swarms.announce(at(1), &request(id, 6881, left, event), asker(&ip)).unwrap();
+    };
+    say(&mut swarms, 1, 5, AnnounceEvent::Started);
+    say(&mut swarms, 2, 5, AnnounceEvent::Paused);
+    assert_eq!(counts(&swarms), (0, 2, Some(1)));
+    say(&mut swarms, 1, 5, AnnounceEvent::Paused);
+    assert_eq!(counts(&swarms), (0, 2, Some(0)));
+    // Each announce says it anew.
+    say(&mut swarms, 1, 5, AnnounceEvent::None);
+    say(&mut swarms, 2, 0, AnnounceEvent::Paused);
+    assert_eq!(counts(&swarms), (1, 1, Some(1)));
+    say(&mut swarms, 1, 5, AnnounceEvent::Paused);
+    say(&mut swarms, 1, 5, AnnounceEvent::Stopped);
+    assert_eq!(counts(&swarms), (1, 0, Some(0)));
+    // A large swarm counts them in its index.
+    for id in 10..60 {
+        say(&mut swarms, id, 5, if id < 30 { AnnounceEvent::Paused } else { AnnounceEvent::Started });
+    }
+    assert_eq!(counts(&swarms), (1, 50, Some(30)));
+    for id in 10..20 {
+        say(&mut swarms, id, 5, AnnounceEvent::Stopped);
+        say(&mut swarms, id + 10, 5, AnnounceEvent::None);
+    }
+    assert_eq!(counts(&swarms), (1, 40, Some(40)));
 }
 
 #[test]
@@ -54,7 +89,7 @@ fn completed_counts_once_and_stopped_removes_the_peer() {
     for _ in 0..2 {
         swarms.announce(at(1), &request(1, 6881, 0, AnnounceEvent::Completed), asker("192.0.2.1")).unwrap();
     }
-    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1 }));
+    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1, downloaders: Some(0) }));
     // A stranger behind the same address cannot remove it without its id.
     let stop = |swarms: &mut Swarms, id| {
         swarms.announce(at(2), &request(id, 6881, 0, AnnounceEvent::Stopped), asker("192.0.2.1")).unwrap()
@@ -327,7 +362,7 @@ proptest! {
         for port in 1..=size {
             let addr = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), port).into();
             let announce =
-                Announce { id: PeerId::new([0; 20]), is_seeder: port % 3 == 0, completes: false, now_s: 0 };
+                Announce { id: PeerId::new([0; 20]), is_seeder: port % 3 == 0, is_partial_seed: port % 3 == 1, completes: false, now_s: 0 };
             swarm.push(&keys, addr, &announce);
         }
         for for_seeder in [false, true] {

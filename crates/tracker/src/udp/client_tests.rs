@@ -75,7 +75,7 @@ fn connection_id_is_used_again_for_a_minute() {
     client.scrape(at(59), 2, tracker(), vec![[1; 20].into(), [2; 20].into()]);
     let Request::Scrape { connection: 77, transaction, info_hashes } = only(&mut client) else { panic!() };
     assert_eq!(info_hashes.len(), 2);
-    let entry = ScrapeEntry { seeders: 1, leechers: 2, downloads: 3 };
+    let entry = ScrapeEntry { seeders: 1, leechers: 2, downloads: 3, downloaders: None };
     assert!(answer(&mut client, at(59), Response::Scrape { transaction, entries: vec![entry] }));
     let entries = vec![entry, ScrapeEntry::default()];
     assert_eq!(client.poll_event(), Some((2, Ok(Reply::Scrape(entries)))));

@@ -163,7 +163,7 @@ impl Response {
                 let entries = input.rest.as_chunks::<12>().0.iter().take(MAX_SCRAPE).map(|entry| {
                     let mut entry = Input { rest: entry };
                     let (seeders, downloads, leechers) = (entry.u32(), entry.u32(), entry.u32());
-                    ScrapeEntry { seeders, leechers, downloads }
+                    ScrapeEntry { seeders, leechers, downloads, downloaders: None }
                 });
                 Ok(Self::Scrape { transaction, entries: entries.collect() })
             }
@@ -198,7 +198,8 @@ fn write_announce(request: &AnnounceRequest, out: &mut Vec<u8>) {
         out.extend(n.to_be_bytes());
     }
     let event: u32 = match request.event {
-        AnnounceEvent::None => 0,
+        // BEP 15 has no number for BEP 21.
+        AnnounceEvent::None | AnnounceEvent::Paused => 0,
         AnnounceEvent::Completed => 1,
         AnnounceEvent::Started => 2,
         AnnounceEvent::Stopped => 3,

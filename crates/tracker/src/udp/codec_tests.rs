@@ -70,7 +70,7 @@ fn encoded_bytes_are_those_of_bep_15() {
     assert_eq!(connect, [0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4]);
     let scrape = Response::Scrape {
         transaction: 9,
-        entries: vec![ScrapeEntry { seeders: 1, downloads: 2, leechers: 3 }],
+        entries: vec![ScrapeEntry { seeders: 1, downloads: 2, leechers: 3, downloaders: None }],
     };
     let bytes = [0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
     assert_eq!(scrape.encode(false), bytes);

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use ztor_wire::{
     HolepunchMessage, LocalAnnounce, MAX_LOCAL_HASHES, METADATA_BLOCK_LEN, MetadataMessage, PexMessage,
+    decode_dont_have, decode_upload_only, encode_dont_have, encode_upload_only,
 };
 
 /// Checks messages of `ut_metadata` (BEP 9).
@@ -42,6 +43,18 @@ pub fn ut_holepunch(data: &[u8]) {
     assert_eq!(HolepunchMessage::decode(&written), Ok(message));
     // Trailing bytes are ignored.
     assert_eq!(HolepunchMessage::decode(&[&written[..], b"x"].concat()), Ok(message));
+}
+
+/// Checks messages of `upload_only` (BEP 21) and `lt_donthave` (BEP 54).
+pub fn short_extensions(data: &[u8]) {
+    assert_eq!(decode_upload_only(data).is_ok(), !data.is_empty());
+    if let Ok(upload_only) = decode_upload_only(data) {
+        assert_eq!(decode_upload_only(&encode_upload_only(upload_only)), Ok(upload_only));
+    }
+    assert_eq!(decode_dont_have(data).is_ok(), data.len() >= 4);
+    if let Ok(piece) = decode_dont_have(data) {
+        assert_eq!(encode_dont_have(piece), data[..4]);
+    }
 }
 
 /// Checks announces to the local network (BEP 14).

@@ -43,7 +43,7 @@ pub use bencode::bencode;
 pub use choker::choker;
 pub use dht::dht;
 pub use engine::engine;
-pub use extensions::{local_announce, ut_holepunch, ut_metadata, ut_pex};
+pub use extensions::{local_announce, short_extensions, ut_holepunch, ut_metadata, ut_pex};
 pub use ip_filter::ip_filter;
 pub use krpc::{dht_saved, krpc};
 pub use magnet::magnet;
@@ -87,6 +87,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("resume", resume),
     ("rows", rows),
     ("settings", settings),
+    ("short_extensions", short_extensions),
     ("token_bucket", token_bucket),
     ("tracker_http", tracker_http),
     ("tracker_query", tracker_query),

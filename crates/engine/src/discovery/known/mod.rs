@@ -361,6 +361,13 @@ impl KnownPeers {
         }
     }
 
+    /// Records that the peer of an address has lost a piece, so that it is a seed no more.
+    pub(crate) fn is_no_seed(&mut self, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.seed = false;
+        }
+    }
+
     /// Returns the known protocol support of an address.
     pub(crate) fn capabilities(&self, addr: SocketAddr) -> Capabilities {
         self.peers.get(&addr).map_or_else(Capabilities::default, |known| known.capabilities)

@@ -223,6 +223,13 @@ impl Picker {
         }
     }
 
+    /// Counts a piece less of a peer that is not a seed.
+    pub(crate) fn peer_lost(&mut self, piece: u32, rng: &mut Rng) {
+        if let Some(rarity) = &mut self.rarity {
+            rarity.lost(piece, rng);
+        }
+    }
+
     /// Removes the pieces of a peer that is not a seed.
     pub fn peer_gone(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
