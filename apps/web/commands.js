@@ -24,6 +24,7 @@ import { copyDetails, copyLines, saveTorrentFiles } from './views/table/copy.js'
  *  @property {boolean} canRetry
  *  @property {boolean} isSequential true if all are
  *  @property {boolean} isEndsFirst
+ *  @property {boolean} isSuperSeeding
  *  @property {string | null | undefined} category that of all; undefined if they differ
  *  @property {readonly string[]} tags tags that all have */
 /** @typedef {object} Command
@@ -58,6 +59,7 @@ export function summaryOf(loaded, count) {
     canRetry: some(({ state, fault }) => state === 'error' || fault !== null),
     isSequential: all((torrent) => torrent.is_sequential),
     isEndsFirst: all((torrent) => torrent.is_ends_first),
+    isSuperSeeding: all((torrent) => torrent.is_super_seeding),
     category: all(({ category }) => category === first.category) ? first.category : undefined,
     tags: (first?.tags ?? []).filter((tag) => all(({ tags }) => tags.includes(tag))),
   };
@@ -147,6 +149,9 @@ const GROUPS = [
     { id: 'ends_first', label: 'action.ends_first', icon: 'piece', keys: [],
       isChecked: (summary) => summary.isEndsFirst,
       run: acts(({ isEndsFirst }) => ({ kind: 'set_ends_first', on: !isEndsFirst })) },
+    { id: 'super_seeding', label: 'action.super_seeding', icon: 'upload', keys: [],
+      isChecked: (summary) => summary.isSuperSeeding,
+      run: acts(({ isSuperSeeding }) => ({ kind: 'set_super_seeding', on: !isSuperSeeding })) },
   ]],
   ['queue', 'torrents', /** @type {const} */ (['top', 'up', 'down', 'bottom']).map((to) => ({
     id: `queue_${to}`, label: /** @type {const} */ (`action.queue_${to}`), icon: to, keys: [],

@@ -8,7 +8,8 @@ import { DEFAULT_VIEW } from './query.js';
 import { createSelection } from './selection.js';
 
 const torrent = (id, fields) => ({
-  id, state: 'downloading', fault: null, is_forced: false, is_sequential: false, is_ends_first: false, category: null,
+  id, state: 'downloading', fault: null, is_forced: false, is_sequential: false, is_ends_first: false,
+  is_super_seeding: false, category: null,
   tags: [], ...fields,
 });
 

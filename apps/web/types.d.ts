@@ -86,6 +86,10 @@ export type Action = {
   /** True for the ends first. */
   on: boolean;
 } | {
+  kind: 'set_super_seeding';
+  /** True to hide pieces. */
+  on: boolean;
+} | {
   /** Files with their priorities. */
   files: FileChoice[];
   kind: 'set_file_priorities';
@@ -149,6 +153,8 @@ export type AddOptions = {
   peers?: string[];
   /** True to fetch the pieces in order. */
   sequential?: boolean | null;
+  /** True to hide pieces from peers while the daemon is the only seed (super-seeding, BEP 16). */
+  super_seeding?: boolean | null;
   /** Tags, which need not exist. */
   tags?: string[];
   /** True to put the torrents at the top of the queue. */
@@ -374,6 +380,8 @@ export type Detail = {
   is_private: boolean | null;
   /** True if the pieces are fetched in order. */
   is_sequential: boolean;
+  /** True if pieces are hidden from peers while the daemon is the only seed (super-seeding, BEP 16). */
+  is_super_seeding: boolean;
   /** Number of known addresses of peers. */
   known_peers: number;
   /** Size of the wanted pieces that are missing, in bytes. */
@@ -722,6 +730,8 @@ export type Peer = {
   is_interested: boolean;
   /** True if the peer has let requests wait for long. */
   is_snubbed: boolean;
+  /** True if the peer wants nothing, whether it has the whole torrent or not (BEP 21). */
+  is_upload_only: boolean;
   /** Part of the pieces that the peer has, from 0 to 1. */
   progress: number;
   /** Sources of its address: `user`, `tracker`, `local`, `incoming`, `dht`, `pex`, `hole_punch`. */
@@ -1012,6 +1022,8 @@ export type Torrent = {
   is_private: boolean | null;
   /** True if the pieces are fetched in order. */
   is_sequential: boolean;
+  /** True if pieces are hidden from peers while the daemon is the only seed (super-seeding, BEP 16). */
+  is_super_seeding: boolean;
   /** Size of the wanted pieces that are missing, in bytes. */
   left_bytes: number;
   /** Rate limits of the torrent alone. */

@@ -134,7 +134,7 @@ mod tests {
                 "size_bytes": 1, "total_bytes": 1, "left_bytes": 0, "down_per_s": 0, "up_per_s": 0,
                 "downloaded_bytes": 1, "uploaded_bytes": 0, "peers": 0, "seeds": 0, "is_forced": false, "tags": [],
                 "dir": "/srv", "added_unix_s": 0, "active_s": 0, "seeding_s": 0, "limits": {},
-                "is_sequential": false, "is_ends_first": false, "revision": 1, "finished_unix_s": at,
+                "is_sequential": false, "is_ends_first": false, "is_super_seeding": false, "revision": 1, "finished_unix_s": at,
             })
         };
         let torrents: Vec<_> = rows.iter().map(row).collect();

@@ -148,6 +148,9 @@ pub(crate) struct NetArgs {
     /// Do not exchange addresses of other peers with peers
     #[arg(long)]
     pub(crate) no_pex: bool,
+    /// Suggest pieces that were read lately to peers, which spares a slow disk
+    #[arg(long)]
+    pub(crate) suggest_pieces: bool,
     /// Do not look for peers in the local network [default on a loopback address]
     #[arg(long)]
     pub(crate) no_lsd: bool,
@@ -247,6 +250,9 @@ pub(crate) struct SeedArgs {
     /// Hash all existing data, and do not trust the resume data of an earlier run
     #[arg(long)]
     pub(crate) recheck: bool,
+    /// Show peers a few pieces at a time while this is the only seed, so that the first copy costs little upload
+    #[arg(long)]
+    pub(crate) super_seeding: bool,
     /// Also connect to this peer (HOST:PORT); may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Vec<String>,
@@ -279,6 +285,9 @@ pub(crate) struct ShareArgs {
     /// Port of the tracker and of the torrent's URL [default: 6969, or a free one]
     #[arg(long, value_name = "N")]
     pub(crate) tracker_port: Option<u16>,
+    /// Show peers a few pieces at a time while this is the only seed, so that the first copy costs little upload
+    #[arg(long)]
+    pub(crate) super_seeding: bool,
     #[command(flatten)]
     pub(crate) net: NetArgs,
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Limit(args) => act::limit(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::Goal(args) => act::goal(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::Sequential(args) => act::sequential(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::SuperSeed(args) => act::super_seed(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::Queue(args) => act::queue(&args, &connect(&args.daemon)?),
         RemoteCommand::Category(args) => labels::category(&args, &connect(&args.daemon)?),
         RemoteCommand::Tag(args) => labels::tag(&args, &connect(&args.daemon)?),

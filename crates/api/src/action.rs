@@ -103,6 +103,12 @@ pub enum Action {
         /// True for the ends first.
         on: bool,
     },
+    /// Hides pieces from peers while the daemon is the only seed, so that the first copy costs little upload (BEP 16), or
+    /// shows all. If it begins, connections are closed, as their peers know the pieces.
+    SetSuperSeeding {
+        /// True to hide pieces.
+        on: bool,
+    },
     /// Sets the priorities of files. Others keep theirs.
     SetFilePriorities {
         /// Files with their priorities.

@@ -59,6 +59,8 @@ pub struct AddOptions {
     pub sequential: Option<bool>,
     /// True to fetch the ends of files first.
     pub ends_first: Option<bool>,
+    /// True to hide pieces from peers while the daemon is the only seed (super-seeding, BEP 16).
+    pub super_seeding: Option<bool>,
     /// Files whose priority is not normal.
     #[serde(deserialize_with = "objects")]
     pub files: Vec<FileChoice>,

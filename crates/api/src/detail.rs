@@ -141,6 +141,9 @@ pub struct Peer {
     pub we_are_interested: bool,
     /// True if the peer has let requests wait for long.
     pub is_snubbed: bool,
+    /// True if the peer wants nothing, whether it has the whole torrent or not (BEP 21).
+    #[serde(default)]
+    pub is_upload_only: bool,
     /// Time since the connection was opened.
     pub connected_s: u64,
 }

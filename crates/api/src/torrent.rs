@@ -78,6 +78,8 @@ pub struct Torrent {
     pub is_sequential: bool,
     /// True if the ends of files are fetched first.
     pub is_ends_first: bool,
+    /// True if pieces are hidden from peers while the daemon is the only seed (super-seeding, BEP 16).
+    pub is_super_seeding: bool,
     /// Host of the tracker that answered last, or of the first one; `null` without trackers.
     pub tracker: Option<String>,
     /// Failure of the trackers in plain words, if none of them works; `null` otherwise.

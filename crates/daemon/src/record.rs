@@ -32,6 +32,7 @@ pub(crate) struct Record {
     pub(crate) limits: Limits,
     pub(crate) is_sequential: bool,
     pub(crate) is_ends_first: bool,
+    pub(crate) is_super_seeding: bool,
     pub(crate) overwrite: bool,
     /// Set once a file or folder was renamed.
     pub(crate) is_renamed: bool,
@@ -109,6 +110,7 @@ impl Default for Record {
             limits: Limits::default(),
             is_sequential: false,
             is_ends_first: false,
+            is_super_seeding: false,
             overwrite: false,
             is_renamed: false,
             files: FileOptions::default(),
@@ -160,6 +162,7 @@ impl Record {
             .priorities(priorities)
             .sequential(self.is_sequential)
             .ends_first(self.is_ends_first)
+            .super_seeding(self.is_super_seeding)
             .overwrite(self.overwrite)
             .trackers(self.trackers.clone())
             .paused(true))

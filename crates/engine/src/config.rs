@@ -35,6 +35,9 @@ pub struct Config {
     pub announce_to_all: bool,
     /// True to exchange addresses with peers (BEP 11). Hole punching (BEP 55) depends on it.
     pub peer_exchange: bool,
+    /// True to suggest pieces that were read lately to peers (BEP 6). It spares a slow disk; the peers of other clients
+    /// then fetch the same pieces, instead of rare ones.
+    pub suggest_pieces: bool,
     /// True to announce torrents and find peers in the local network (BEP 14).
     pub local_discovery: bool,
     /// Transports of outgoing connections.
@@ -67,6 +70,8 @@ pub struct Settings {
     pub announce_to_all: bool,
     /// [`Config::peer_exchange`].
     pub peer_exchange: bool,
+    /// [`Config::suggest_pieces`].
+    pub suggest_pieces: bool,
     /// [`Config::encryption`].
     pub encryption: Encryption,
 }
@@ -127,6 +132,7 @@ impl Config {
             max_tracker_sockets: 256,
             announce_to_all: false,
             peer_exchange: true,
+            suggest_pieces: false,
             local_discovery: true,
             transports: Transports::Tcp,
             encryption: Encryption::Off,
@@ -145,6 +151,7 @@ impl Config {
         self.session_upload_slots = settings.session_upload_slots;
         self.announce_to_all = settings.announce_to_all;
         self.peer_exchange = settings.peer_exchange;
+        self.suggest_pieces = settings.suggest_pieces;
         self.encryption = settings.encryption;
     }
 

@@ -181,7 +181,16 @@ pub enum Command {
         /// True for before the others.
         ends_first: bool,
     },
-    /// Checks all data of a torrent on disk again. Its connections are closed.
+    /// Hides pieces from peers while we are the only seed (BEP 16), or shows all. If it begins, the connections are closed,
+    /// as their peers know our pieces.
+    SetSuperSeeding {
+        /// The torrent.
+        torrent: TorrentId,
+        /// True to hide pieces.
+        super_seeding: bool,
+    },
+    /// Checks all data of a torrent on disk again. Connections with peers that cannot hear of lost pieces (BEP 54) are
+    /// closed; the others rest.
     Recheck(TorrentId),
     /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals
     /// allow.
@@ -279,6 +288,8 @@ pub struct AddTorrent {
     pub statistics: Statistics,
     /// Announce URLs in place of those of `meta`, tier by tier; `None` takes those of `meta`.
     pub trackers: Option<Vec<Vec<String>>>,
+    /// True to hide pieces while we are the only seed, so that the first copy costs little upload (BEP 16).
+    pub super_seeding: bool,
     /// True if it begins paused: it is checked, and then waits for [`Command::Resume`].
     pub paused: bool,
 }
@@ -297,6 +308,7 @@ impl AddTorrent {
             downloaded: 0,
             statistics: Statistics::default(),
             trackers: None,
+            super_seeding: false,
             paused: false,
         }
     }
@@ -333,6 +345,8 @@ pub struct StartTorrent {
     pub downloaded: u64,
     /// Times and reported bytes of earlier sessions.
     pub statistics: Statistics,
+    /// True to hide pieces while we are the only seed, so that the first copy costs little upload (BEP 16).
+    pub super_seeding: bool,
 }
 
 /// Report of the disk about a torrent.

@@ -191,6 +191,8 @@ pub struct PeerStatus {
     pub is_optimistic: bool,
     /// True if the peer has let requests wait for long.
     pub is_snubbed: bool,
+    /// True if the peer wants nothing, whether it has the whole torrent or not (BEP 21).
+    pub is_upload_only: bool,
     /// Number of blocks that the peer is asked for.
     pub requests: usize,
     /// Number of blocks that the peer asks for.

@@ -13,6 +13,7 @@ mod partial;
 mod places;
 mod questions;
 mod scripted;
+mod super_seeding;
 mod trackers;
 mod uploads;
 mod world;

@@ -352,6 +352,7 @@ fn peer_status(now: Instant, pieces: u32, peer: &Peer, known: &KnownPeers) -> Pe
         we_are_interested: trade.we_are_interested(),
         is_optimistic: upload.is_optimistic(),
         is_snubbed: download.is_snubbed(),
+        is_upload_only: peer.extensions().is_upload_only(),
         requests: download.outstanding(),
         peer_requests: upload.queue_len(),
     }

@@ -115,6 +115,9 @@ pub struct AddTorrent {
     pub overwrite: bool,
     /// Announce URLs in place of those of the torrent file, tier by tier; `None` takes those of the file.
     pub trackers: Option<Vec<Vec<String>>>,
+    /// True for super-seeding (BEP 16): while this is the only seed, peers are shown a few pieces at a time, so that the
+    /// first copy costs little upload. Without effect unless all data is there at the start.
+    pub super_seeding: bool,
     /// True if it begins paused: its data is checked, and then it waits for
     /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
     pub paused: bool,
@@ -146,6 +149,7 @@ impl AddTorrent {
             read_only: false,
             overwrite: false,
             trackers: None,
+            super_seeding: false,
             paused: false,
             recheck: false,
         }
@@ -187,6 +191,7 @@ setters!(AddTorrent {
     read_only: bool,
     overwrite: bool,
     trackers: Option<Vec<Vec<String>>>,
+    super_seeding: bool,
     paused: bool,
     recheck: bool,
 });

@@ -33,6 +33,7 @@ setters!(Settings {
     upload_slots: usize,
     announce_to_all: bool,
     peer_exchange: bool,
+    suggest_pieces: bool,
     encryption: Encryption,
 });
 
@@ -97,6 +98,9 @@ pub struct Settings {
     pub announce_to_all: bool,
     /// True to exchange addresses with peers (BEP 11). True by default. Hole punching (BEP 55) depends on it.
     pub peer_exchange: bool,
+    /// True to suggest pieces that were read lately to peers (BEP 6), which spares a slow disk. Peers of other clients then
+    /// fetch them before rare ones. False by default.
+    pub suggest_pieces: bool,
     /// Encryption of incoming and outgoing connections. [`Encryption::Allow`] by default.
     pub encryption: Encryption,
 }
@@ -132,6 +136,7 @@ impl Settings {
             session_upload_slots: self.upload_slots.max(1),
             announce_to_all: self.announce_to_all,
             peer_exchange: self.peer_exchange,
+            suggest_pieces: self.suggest_pieces,
             encryption: self.encryption,
         }
     }
@@ -149,6 +154,7 @@ impl Default for Settings {
             upload_slots: 20,
             announce_to_all: false,
             peer_exchange: true,
+            suggest_pieces: false,
             encryption: Encryption::Allow,
         }
     }

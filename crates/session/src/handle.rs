@@ -254,6 +254,12 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::SetEndsFirst { ends_first, answer })
     }
 
+    /// Hides pieces from peers while this is the only seed ([super-seeding](field@AddTorrent::super_seeding)), or shows all.
+    /// If it begins, connections are closed, as their peers know the pieces.
+    pub fn set_super_seeding(&self, super_seeding: bool) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetSuperSeeding { super_seeding, answer })
+    }
+
     /// Replaces the trackers, tier by tier (BEP 12). Blank and repeated URLs are left out. Trackers that stay go on with their
     /// intervals; those that are gone get `stopped`.
     ///

@@ -195,6 +195,10 @@ pub(crate) enum TorrentRequest {
         ends_first: bool,
         answer: Answer<()>,
     },
+    SetSuperSeeding {
+        super_seeding: bool,
+        answer: Answer<()>,
+    },
     SetTrackers {
         tiers: Vec<Vec<String>>,
         answer: Answer<()>,

@@ -131,6 +131,7 @@ impl Files {
             trackers,
             read_only,
             overwrite,
+            super_seeding,
             paused,
             recheck,
             incomplete_dir,
@@ -179,6 +180,7 @@ impl Files {
             downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
             statistics: statistics::earlier(resume.as_ref(), &times),
             trackers,
+            super_seeding,
             paused,
         };
         Ok(NewTorrent {

@@ -20,6 +20,7 @@ pub enum Command {
     Reannounce,
     Sequential,
     EndsFirst,
+    SuperSeeding,
     QueueTop,
     QueueUp,
     QueueDown,
@@ -34,7 +35,14 @@ pub enum Command {
 pub const GROUPS: [&[Command]; 6] = [
     &[Command::Start, Command::ForceStart, Command::Stop, Command::Retry],
     &[Command::Rename, Command::Category, Command::Tags, Command::Limits, Command::Trackers],
-    &[Command::Move, Command::Recheck, Command::Reannounce, Command::Sequential, Command::EndsFirst],
+    &[
+        Command::Move,
+        Command::Recheck,
+        Command::Reannounce,
+        Command::Sequential,
+        Command::EndsFirst,
+        Command::SuperSeeding,
+    ],
     &[Command::QueueTop, Command::QueueUp, Command::QueueDown, Command::QueueBottom],
     &[Command::CopyName, Command::CopyHash, Command::CopyMagnet],
     &[Command::Remove],
@@ -57,6 +65,8 @@ pub struct Summary {
     pub is_sequential: bool,
     /// True if all fetch the ends of files first.
     pub is_ends_first: bool,
+    /// True if all hide pieces while they are the only seed.
+    pub is_super_seeding: bool,
 }
 
 impl Summary {
@@ -76,6 +86,7 @@ impl Summary {
             can_retry: some(|torrent| torrent.state == State::Error || torrent.fault.is_some()),
             is_sequential: all(|torrent| torrent.is_sequential),
             is_ends_first: all(|torrent| torrent.is_ends_first),
+            is_super_seeding: all(|torrent| torrent.is_super_seeding),
         }
     }
 }
@@ -102,6 +113,7 @@ impl Command {
             Self::Reannounce => "Announce now",
             Self::Sequential => "Download in order",
             Self::EndsFirst => "Download ends of files first",
+            Self::SuperSeeding => "Super-seeding",
             Self::QueueTop => "To the top of the queue",
             Self::QueueUp => "Up in the queue",
             Self::QueueDown => "Down in the queue",
@@ -133,6 +145,7 @@ impl Command {
         match self {
             Self::Sequential => Some(summary.is_sequential),
             Self::EndsFirst => Some(summary.is_ends_first),
+            Self::SuperSeeding => Some(summary.is_super_seeding),
             _ => None,
         }
     }
@@ -149,6 +162,7 @@ impl Command {
             Self::Reannounce => Action::Reannounce,
             Self::Sequential => Action::SetSequential { on: !summary.is_sequential },
             Self::EndsFirst => Action::SetEndsFirst { on: !summary.is_ends_first },
+            Self::SuperSeeding => Action::SetSuperSeeding { on: !summary.is_super_seeding },
             Self::QueueTop => Action::Queue { to: QueueMove::Top },
             Self::QueueUp => Action::Queue { to: QueueMove::Up },
             Self::QueueDown => Action::Queue { to: QueueMove::Down },

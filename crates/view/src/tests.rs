@@ -19,7 +19,7 @@ fn torrent(state: State) -> Torrent {
         "progress": 0.5, "size_bytes": 2048, "total_bytes": 4096, "left_bytes": 1024, "down_per_s": 1024,
         "up_per_s": 0, "downloaded_bytes": 0, "uploaded_bytes": 0, "peers": 3, "seeds": 1, "swarm_seeds": 9,
         "is_forced": false, "category": "tv/hd", "tags": ["x", "y"], "dir": "/srv", "added_unix_s": 0,
-        "active_s": 0, "seeding_s": 0, "limits": {}, "is_sequential": true, "is_ends_first": false, "revision": 1,
+        "active_s": 0, "seeding_s": 0, "limits": {}, "is_sequential": true, "is_ends_first": false, "is_super_seeding": false, "revision": 1,
     });
     serde_json::from_value(row).unwrap()
 }

@@ -282,7 +282,8 @@ fn picker(scale: Scale) -> (Picker, Rng, Vec<Bitfield>) {
 }
 
 fn choose(picker: &mut Picker, rng: &mut Rng, peer: u32, has: &Pieces, peers: usize) -> Vec<Block> {
-    let ask = Ask { peer: peer_key(peer), has, current: None, whole_pieces: true, idle: true };
+    let ask =
+        Ask { peer: peer_key(peer), has, current: None, whole_pieces: true, idle: true, suggested: &[] };
     let mut blocks = Vec::new();
     picker.pick(&ask, 16, peers, rng, &mut blocks);
     blocks

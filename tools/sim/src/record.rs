@@ -170,6 +170,7 @@ fn number_of_verb(verb: Verb) -> u64 {
         Verb::Add => 18,
         Verb::Retry => 19,
         Verb::Move { .. } => 20,
+        Verb::SuperSeeding(_) => 21,
     }
 }
 

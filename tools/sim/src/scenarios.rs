@@ -7,6 +7,7 @@ mod finding;
 mod hostile;
 mod managing;
 mod random;
+mod super_seeding;
 mod swarms;
 mod verbs;
 
@@ -74,6 +75,15 @@ pub const SCENARIOS: &[Scenario] = &[
         swarms::report_flash_crowd,
     ),
     scenario("seed-leaves", "the only seed leaves after one copy", swarms::seed_leaves),
+    reporting(
+        scenario("first-copy", "a slow seed that shows all pieces", super_seeding::plain_seed),
+        super_seeding::report,
+    ),
+    reporting(
+        scenario("super-seeding", "the same seed hides its pieces", super_seeding::super_seed),
+        super_seeding::report,
+    ),
+    scenario("super-seeding-toggled", "a seed that hides its pieces at times", super_seeding::toggled),
     scenario("loss", "every line loses 5 %", swarms::loss),
     scenario("far-away", "300 ms between any two peers", swarms::far_away),
     scenario("last-block", "a very slow peer holds the last requested blocks", swarms::last_block),

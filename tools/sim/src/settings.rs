@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     /// Addresses of peers known from the start.
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) sequential: bool,
+    pub(crate) super_seeding: bool,
     /// True if it starts with only the magnet link.
     pub(crate) is_magnet: bool,
     /// True for µTP in addition to TCP.
@@ -36,6 +37,7 @@ impl Settings {
             upload_slots: 8,
             peers,
             sequential: false,
+            super_seeding: false,
             is_magnet: false,
             utp: false,
             dht: None,

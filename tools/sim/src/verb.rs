@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     Priorities(Wanted),
     Sequential(bool),
     EndsFirst(bool),
+    SuperSeeding(bool),
     /// Sets the limits over all torrents.
     Limits(Rates),
     TorrentLimits(Rates),

@@ -81,6 +81,9 @@ fn flags(peer: &Peer) -> String {
     if peer.is_snubbed {
         lines.push("The peer has let our requests wait for long.");
     }
+    if peer.is_upload_only {
+        lines.push("The peer only uploads.");
+    }
     let name = |source: &String| match source.as_str() {
         "user" => "you",
         "tracker" => "a tracker",

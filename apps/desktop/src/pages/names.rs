@@ -1,7 +1,7 @@
 //! Names of settings, of their choices and of their sections.
 
 /// Names of settings by key.
-const NAMES: [(&str, &str); 58] = [
+const NAMES: [(&str, &str); 59] = [
     ("download_dir", "Download folder"),
     ("incomplete_dir", "Folder for incomplete files"),
     ("part_suffix", "End of the names of incomplete files"),
@@ -17,6 +17,7 @@ const NAMES: [(&str, &str); 58] = [
     ("dht_bootstrap", "First nodes of the DHT"),
     ("local_discovery", "Find peers in the local network"),
     ("peer_exchange", "Exchange peers with peers"),
+    ("suggest_pieces", "Suggest pieces that were read lately"),
     ("max_peers", "Connections in total"),
     ("max_peers_per_torrent", "Connections per torrent"),
     ("upload_slots", "Upload slots in total"),

@@ -202,7 +202,9 @@ const fn icon_of(command: Command) -> Option<Icon> {
         Command::QueueBottom => Icon::Bottom,
         Command::CopyName | Command::CopyHash | Command::CopyMagnet => Icon::Copy,
         Command::Remove => Icon::Remove,
-        Command::Reannounce | Command::Sequential | Command::EndsFirst => return None,
+        Command::Reannounce | Command::Sequential | Command::EndsFirst | Command::SuperSeeding => {
+            return None;
+        }
     })
 }
 

@@ -102,6 +102,7 @@ export default {
   'action.queue_bottom': 'إلى آخر قائمة الانتظار',
   'action.sequential': 'التنزيل بالترتيب',
   'action.ends_first': 'تنزيل أطراف الملفات أولًا',
+  'action.super_seeding': 'البذر الفائق',
   'action.retry': 'إعادة المحاولة',
   'action.copy_magnet': 'نسخ رابط المغناطيس',
   'action.copy_hash': 'نسخ بصمة التورنت',

@@ -133,6 +133,7 @@ export default {
   'details.flag_unused': 'النظير مستعد للإرسال لكننا لا نحتاج شيئًا منه',
   'details.flag_uninterested': 'نحن مستعدون للإرسال لكن النظير لا يحتاج شيئًا منا',
   'details.flag_snubbed': 'النظير يترك طلباتنا تنتظر طويلًا',
+  'details.flag_upload_only': 'النظير يرفع فقط',
   'details.flag_incoming': 'النظير هو من فتح الاتصال',
   'details.transport': 'البروتوكول',
   'details.encryption': 'التشفير',
@@ -186,6 +187,8 @@ export default {
   'details.order': 'ترتيب التنزيل',
   'details.sequential_help': 'للمشاهدة أثناء التنزيل. أبطأ، وأسوأ للسرب.',
   'details.ends_first_help': 'هناك تجد المشغلات فهرس الفيديو.',
+  'details.super_seeding_help': 'ما دامت هذه البذرة الوحيدة يرى النظراء قطعًا قليلة في كل مرة، فتكلّف '
+    + 'النسخة الأولى رفعًا قليلًا.',
   'details.goals': 'أهداف البذر',
   'details.goal_ratio': 'التوقف عند النسبة',
   'details.goal_seeding_s': 'التوقف بعد البذر لمدة',

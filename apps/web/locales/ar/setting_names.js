@@ -19,6 +19,7 @@ export default {
   'setting.dht_bootstrap': 'أول عُقد DHT',
   'setting.local_discovery': 'البحث عن النظراء في الشبكة المحلية',
   'setting.peer_exchange': 'تبادل عناوين النظراء بينهم',
+  'setting.suggest_pieces': 'اقتراح القطع المقروءة مؤخرًا',
   'setting.max_peers': 'مجموع الاتصالات',
   'setting.max_peers_per_torrent': 'الاتصالات لكل تورنت',
   'setting.upload_slots': 'مجموع خانات الرفع',

@@ -85,6 +85,7 @@ export default {
   'action.queue_bottom': 'Ans Ende der Warteschlange',
   'action.sequential': 'Der Reihe nach herunterladen',
   'action.ends_first': 'Dateianfang und -ende zuerst',
+  'action.super_seeding': 'Super-Seeding',
   'action.retry': 'Erneut versuchen',
   'action.copy_magnet': 'Magnet-Link kopieren',
   'action.copy_hash': 'Info-Hash kopieren',

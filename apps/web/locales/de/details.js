@@ -122,6 +122,7 @@ export default {
   'details.flag_unused': 'Der Peer würde Daten schicken, aber wir brauchen keine von ihm',
   'details.flag_uninterested': 'Wir würden Daten schicken, aber der Peer braucht keine von uns',
   'details.flag_snubbed': 'Der Peer lässt unsere Anfragen lange warten',
+  'details.flag_upload_only': 'Der Peer lädt nur hoch',
   'details.flag_incoming': 'Der Peer hat die Verbindung geöffnet',
   'details.transport': 'Protokoll',
   'details.encryption': 'Verschlüsselung',
@@ -172,6 +173,8 @@ export default {
   'details.order': 'Reihenfolge beim Herunterladen',
   'details.sequential_help': 'Zum Ansehen während des Downloads. Langsamer, und schlechter für den Schwarm.',
   'details.ends_first_help': 'Dort suchen Player das Inhaltsverzeichnis eines Videos.',
+  'details.super_seeding_help': 'Solange dies der einzige Seed ist, sehen Peers nur wenige Teile auf '
+    + 'einmal. So kostet die erste Kopie wenig Upload.',
   'details.goals': 'Ziele beim Verteilen',
   'details.goal_ratio': 'Ende beim Verhältnis',
   'details.goal_seeding_s': 'Ende nach dem Verteilen für',

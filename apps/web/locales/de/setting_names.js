@@ -19,6 +19,7 @@ export default {
   'setting.dht_bootstrap': 'Erste Knoten des DHT',
   'setting.local_discovery': 'Peers im lokalen Netz suchen',
   'setting.peer_exchange': 'Peers mit Peers austauschen',
+  'setting.suggest_pieces': 'Zuletzt gelesene Teile vorschlagen',
   'setting.max_peers': 'Verbindungen insgesamt',
   'setting.max_peers_per_torrent': 'Verbindungen je Torrent',
   'setting.upload_slots': 'Uploadplätze insgesamt',

@@ -88,6 +88,7 @@ export default {
   'action.queue_bottom': 'To the bottom of the queue',
   'action.sequential': 'Download in order',
   'action.ends_first': 'Download ends of files first',
+  'action.super_seeding': 'Super-seeding',
   'action.retry': 'Try again',
   'action.copy_magnet': 'Copy magnet link',
   'action.copy_hash': 'Copy info-hash',

@@ -130,6 +130,7 @@ export default {
   'details.flag_unused': 'The peer would send, but we need nothing from it',
   'details.flag_uninterested': 'We would send, but the peer needs nothing from us',
   'details.flag_snubbed': 'The peer has let our requests wait for long',
+  'details.flag_upload_only': 'The peer only uploads',
   'details.flag_incoming': 'The peer has opened the connection',
   'details.transport': 'Protocol',
   'details.encryption': 'Encryption',
@@ -183,6 +184,8 @@ export default {
   'details.order': 'Order of the download',
   'details.sequential_help': 'For watching during the download. Slower, and worse for the swarm.',
   'details.ends_first_help': 'Players find the index of a video there.',
+  'details.super_seeding_help': 'Peers see a few pieces at a time while this is the only seed, so that '
+    + 'the first copy costs little upload.',
   'details.goals': 'Goals of seeding',
   'details.goal_ratio': 'Stop at ratio',
   'details.goal_seeding_s': 'Stop after seeding for',

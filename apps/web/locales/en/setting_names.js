@@ -16,6 +16,7 @@ export default {
   'setting.dht_bootstrap': 'First nodes of the DHT',
   'setting.local_discovery': 'Find peers in the local network',
   'setting.peer_exchange': 'Exchange peers with peers',
+  'setting.suggest_pieces': 'Suggest pieces that were read lately',
   'setting.max_peers': 'Connections in total',
   'setting.max_peers_per_torrent': 'Connections per torrent',
   'setting.upload_slots': 'Upload slots in total',

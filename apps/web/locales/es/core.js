@@ -86,6 +86,7 @@ export default {
   'action.queue_bottom': 'Al final de la cola',
   'action.sequential': 'Descargar en orden',
   'action.ends_first': 'Empezar por los extremos de los archivos',
+  'action.super_seeding': 'Supersiembra',
   'action.retry': 'Reintentar',
   'action.copy_magnet': 'Copiar enlace magnet',
   'action.copy_hash': 'Copiar info-hash',

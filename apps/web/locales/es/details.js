@@ -129,6 +129,7 @@ export default {
   'details.flag_unused': 'El par enviaría datos, pero no necesitamos nada de él',
   'details.flag_uninterested': 'Enviaríamos datos, pero el par no necesita nada de nosotros',
   'details.flag_snubbed': 'El par deja esperar mucho nuestras peticiones',
+  'details.flag_upload_only': 'El par solo sube',
   'details.flag_incoming': 'El par ha abierto la conexión',
   'details.transport': 'Protocolo',
   'details.encryption': 'Cifrado',
@@ -180,6 +181,8 @@ export default {
   'details.order': 'Orden de la descarga',
   'details.sequential_help': 'Para ver durante la descarga. Es más lento, y peor para el enjambre.',
   'details.ends_first_help': 'Ahí buscan los reproductores el índice de un vídeo.',
+  'details.super_seeding_help': 'Mientras sea la única semilla, los pares ven pocas piezas a la vez, y '
+    + 'la primera copia cuesta poca subida.',
   'details.goals': 'Objetivos al compartir',
   'details.goal_ratio': 'Terminar al llegar al ratio',
   'details.goal_seeding_s': 'Terminar tras compartir durante',

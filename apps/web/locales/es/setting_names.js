@@ -19,6 +19,7 @@ export default {
   'setting.dht_bootstrap': 'Primeros nodos de la DHT',
   'setting.local_discovery': 'Buscar pares en la red local',
   'setting.peer_exchange': 'Intercambiar pares con otros pares',
+  'setting.suggest_pieces': 'Sugerir las piezas leídas hace poco',
   'setting.max_peers': 'Conexiones en total',
   'setting.max_peers_per_torrent': 'Conexiones por torrent',
   'setting.upload_slots': 'Puestos de subida en total',

@@ -18,6 +18,7 @@ import { validGoals } from '../dialogs/goal_text.js';
  *  @property {boolean} toTop
  *  @property {boolean} sequential
  *  @property {boolean} endsFirst
+ *  @property {boolean} superSeeding
  *  @property {number | null} downPerS
  *  @property {number | null} upPerS
  *  @property {Required<Goals>} goals
@@ -25,7 +26,8 @@ import { validGoals } from '../dialogs/goal_text.js';
 
 /** @type {Stored} */
 export const USUAL = {
-  category: '', tags: [], dir: '', start: null, toTop: false, sequential: false, endsFirst: false, downPerS: null,
+  category: '', tags: [], dir: '', start: null, toTop: false, sequential: false, endsFirst: false, superSeeding: false,
+  downPerS: null,
   upPerS: null, goals: validGoals(null), isOpen: false,
 };
 
@@ -41,6 +43,7 @@ export function validStored(stored) {
     dir: typeof dir === 'string' && isAbsolute(dir) ? dir : '',
     start: typeof start === 'boolean' ? start : null,
     toTop: flags.toTop === true, sequential: flags.sequential === true, endsFirst: flags.endsFirst === true,
+    superSeeding: flags.superSeeding === true,
     downPerS: rate(downPerS), upPerS: rate(upPerS), goals: validGoals(goals), isOpen: flags.isOpen === true,
   };
 }
@@ -62,7 +65,8 @@ export function createOptions(app) {
   const fields = {
     category: signal(last.category), tags: signal(/** @type {readonly string[]} */ (last.tags)), dir: signal(last.dir),
     start: signal(last.start ?? true), toTop: signal(last.toTop), sequential: signal(last.sequential),
-    endsFirst: signal(last.endsFirst), downPerS: signal(last.downPerS), upPerS: signal(last.upPerS),
+    endsFirst: signal(last.endsFirst), superSeeding: signal(last.superSeeding),
+    downPerS: signal(last.downPerS), upPerS: signal(last.upPerS),
     goals: signal(last.goals), isOpen: signal(last.isOpen),
     name: signal(''), trackers: signal(''), overwrite: signal(false),
   };
@@ -87,9 +91,10 @@ export function createOptions(app) {
     dir: computed(() => tidyPath(fields.dir.value) || ofCategory.value || usualDir.value || ''),
     /** Number of rare options that are not the usual ones. */
     rare: computed(() => {
-      const { sequential, endsFirst, downPerS, upPerS, goals, name, trackers, overwrite } = fields;
-      return [sequential.value, endsFirst.value, downPerS.value, upPerS.value, name.value.trim(), trackers.value.trim(),
-        overwrite.value, JSON.stringify(goals.value) !== JSON.stringify(USUAL.goals)].filter(Boolean).length;
+      const { sequential, endsFirst, superSeeding, downPerS, upPerS, goals, name, trackers, overwrite } = fields;
+      return [sequential.value, endsFirst.value, superSeeding.value, downPerS.value, upPerS.value,
+        name.value.trim(), trackers.value.trim(), overwrite.value,
+        JSON.stringify(goals.value) !== JSON.stringify(USUAL.goals)].filter(Boolean).length;
     }),
     categoryFault: () =>
       (category.value === '' || isCategory(category.value) ? null : app.t('add_options.category_fault')),
@@ -103,6 +108,7 @@ export function createOptions(app) {
       paused: !fields.start.peek(), name: fields.name.peek().trim() || null,
       limits: { down_per_s: fields.downPerS.peek(), up_per_s: fields.upPerS.peek() }, goals: fields.goals.peek(),
       sequential: fields.sequential.peek() || null, ends_first: fields.endsFirst.peek() || null,
+      super_seeding: fields.superSeeding.peek() || null,
       to_top: fields.toTop.peek() || null, overwrite: fields.overwrite.peek(),
       trackers: parseTiers(fields.trackers.peek()).tiers.flat(),
     }),
@@ -112,7 +118,8 @@ export function createOptions(app) {
       stored.value = {
         category: isCategory(category.peek()) ? category.peek() : '', tags: [...fields.tags.peek()],
         dir: tidyPath(fields.dir.peek()), start: fields.start.peek(), toTop: fields.toTop.peek(),
-        sequential: fields.sequential.peek(), endsFirst: fields.endsFirst.peek(), downPerS: fields.downPerS.peek(),
+        sequential: fields.sequential.peek(), endsFirst: fields.endsFirst.peek(),
+        superSeeding: fields.superSeeding.peek(), downPerS: fields.downPerS.peek(),
         upPerS: fields.upPerS.peek(), goals: fields.goals.peek(), isOpen: fields.isOpen.peek(),
       };
     },

@@ -67,7 +67,8 @@ function rareOptions({ app, options, isSingle }) {
       label: () => app.t('add_options.name'), value: fields.name, help: () => app.t('add_options.name_hint') }))}
     <div class="a-checks">
       ${checkbox({ label: () => app.t('action.sequential'), checked: fields.sequential })}
-      ${checkbox({ label: () => app.t('action.ends_first'), checked: fields.endsFirst })}</div>
+      ${checkbox({ label: () => app.t('action.ends_first'), checked: fields.endsFirst })}
+      ${checkbox({ label: () => app.t('action.super_seeding'), checked: fields.superSeeding })}</div>
     <div class="a-pair">
       ${rateField({ app, label: () => app.t('limits.down'), value: fields.downPerS })}
       ${rateField({ app, label: () => app.t('limits.up'), value: fields.upPerS })}</div>

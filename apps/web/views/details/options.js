@@ -59,8 +59,9 @@ function limitsForm(context) {
 /** @param {Context} context */
 function orderForm(context) {
   const { app } = context;
-  /** @param {'set_sequential' | 'set_ends_first'} kind @param {(torrent: Torrent) => boolean} read
-   *  @param {'action.sequential' | 'action.ends_first'} label @param {Key} help */
+  /** @param {'set_sequential' | 'set_ends_first' | 'set_super_seeding'} kind
+   *  @param {(torrent: Torrent) => boolean} read
+   *  @param {'action.sequential' | 'action.ends_first' | 'action.super_seeding'} label @param {Key} help */
   const field = (kind, read, label, help) => {
     const source = torrentPart(context, read, false);
     const draft = createDraft(source);
@@ -71,6 +72,8 @@ function orderForm(context) {
   return formSection(context, { title: 'details.order', fields: () => [
     field('set_sequential', (torrent) => torrent.is_sequential, 'action.sequential', 'details.sequential_help'),
     field('set_ends_first', (torrent) => torrent.is_ends_first, 'action.ends_first', 'details.ends_first_help'),
+    field('set_super_seeding', (torrent) => torrent.is_super_seeding, 'action.super_seeding',
+      'details.super_seeding_help'),
   ] });
 }
 

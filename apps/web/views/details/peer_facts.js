@@ -2,13 +2,15 @@
 
 /** @import { Peer } from '../../types.js' */
 
-/** @typedef {'download' | 'choked' | 'upload' | 'choking' | 'unused' | 'uninterested' | 'snubbed' | 'incoming'} Flag */
+/** @typedef {'download' | 'choked' | 'upload' | 'choking' | 'unused' | 'uninterested' | 'snubbed' | 'upload_only'
+ *    | 'incoming'} Flag */
 /** @typedef {'addr' | 'client' | 'flags' | 'progress' | 'down' | 'up' | 'downloaded' | 'uploaded' | 'transport'
  *    | 'encryption' | 'sources' | 'connected'} PeerKey */
 
 /** Letters of the flags, as other clients have them. @type {Readonly<Record<Flag, string>>} */
 export const FLAG_LETTERS = {
-  download: 'D', choked: 'd', upload: 'U', choking: 'u', unused: 'K', uninterested: '?', snubbed: 'S', incoming: 'I',
+  download: 'D', choked: 'd', upload: 'U', choking: 'u', unused: 'K', uninterested: '?', snubbed: 'S', upload_only: 'O',
+  incoming: 'I',
 };
 
 /** Returns the flags of a peer. @param {Peer} peer @returns {Flag[]} */
@@ -22,6 +24,7 @@ export function flagsOf(peer) {
     [!peer.we_are_interested && !peer.chokes_us, 'unused'],
     [!peer.is_interested && !peer.we_choke, 'uninterested'],
     [peer.is_snubbed, 'snubbed'],
+    [peer.is_upload_only, 'upload_only'],
     [peer.is_incoming, 'incoming'],
   ];
   return flags.filter(([holds]) => holds).map(([, flag]) => flag);

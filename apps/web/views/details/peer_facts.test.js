@@ -6,7 +6,8 @@ import { FLAG_LETTERS, compareAddresses, lettersOf, sortPeers } from './peer_fac
 const peer = (fields = {}) => ({
   addr: '10.0.0.1:6881', client: null, is_incoming: false, transport: 'tcp', is_encrypted: false, sources: [],
   progress: 0, down_per_s: 0, up_per_s: 0, downloaded_bytes: 0, uploaded_bytes: 0, chokes_us: true, we_choke: true,
-  is_interested: false, we_are_interested: false, is_snubbed: false, connected_s: 0, ...fields,
+  is_interested: false, we_are_interested: false, is_snubbed: false, is_upload_only: false,
+  connected_s: 0, ...fields,
 });
 
 test('flags_say_who_waits_for_whom', () => {
@@ -17,7 +18,7 @@ test('flags_say_who_waits_for_whom', () => {
   assert.equal(lettersOf(peer({ is_interested: true })), 'u');
   assert.equal(lettersOf(peer({ chokes_us: false })), 'K');
   assert.equal(lettersOf(peer({ we_choke: false })), '?');
-  assert.equal(lettersOf(peer({ is_snubbed: true, is_incoming: true })), 'SI');
+  assert.equal(lettersOf(peer({ is_snubbed: true, is_upload_only: true, is_incoming: true })), 'SOI');
 });
 
 test('every_flag_has_a_letter_of_its_own', () => {

@@ -44,6 +44,7 @@ async function keep(app, id) {
     options: {
       dir: detail.dir, category: detail.category, tags: detail.tags, name: detail.name, limits: detail.limits,
       goals: detail.goals, sequential: detail.is_sequential, ends_first: detail.is_ends_first,
+      super_seeding: detail.is_super_seeding,
       files: files.filter(({ priority }) => priority !== 'normal').map(({ index, priority }) => ({ index, priority })),
     },
     tiers: tiersOf(trackers), paths: pathsOf(files),

@@ -40,7 +40,7 @@ export const contextMenu = (app, ids) => untracked(() => {
     'separator',
     ...items('recheck', 'reannounce'),
     { label: app.t('command.transfer'), icon: 'settings',
-      items: [...items('sequential', 'ends_first'), 'separator', ...items('trackers', 'peers')] },
+      items: [...items('sequential', 'ends_first', 'super_seeding'), 'separator', ...items('trackers', 'peers')] },
     { label: app.t('command.copy'), icon: 'copy',
       items: [...items('copy_name', 'copy_hash', 'copy_magnet'), 'separator', ...items('export')] },
     'separator',

@@ -29,7 +29,11 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
     let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
     lost.into_iter().for_each(|report| runner.lose(report));
     for (meta, dir) in torrents {
-        let add = AddTorrent::new(meta, dir).read_only(true).recheck(args.recheck).peers(peers.clone());
+        let add = AddTorrent::new(meta, dir)
+            .read_only(true)
+            .recheck(args.recheck)
+            .super_seeding(args.super_seeding)
+            .peers(peers.clone());
         if let Err(error) = runner.add(add) {
             runner.lose(Report::of(&error));
         }

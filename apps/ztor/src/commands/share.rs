@@ -39,7 +39,8 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
     let mut magnet = Magnet::from(created.meta.as_ref());
     magnet.peers.push(SocketAddr::new(ip, runner.local_addr().port()).to_string());
-    runner.add(AddTorrent::new(Arc::clone(&created.meta), dir).read_only(true))?;
+    let add = AddTorrent::new(Arc::clone(&created.meta), dir).read_only(true);
+    runner.add(add.super_seeding(args.super_seeding))?;
     let http = tracker.http_addr().map_or(0, |addr| addr.port());
     let sharing = Event::Sharing {
         magnet: &magnet.to_string(),

@@ -8,7 +8,7 @@ use ztor_daemon::units::parse_duration;
 use super::add::absolute;
 use super::args::{
     GoalAction, GoalArgs, LimitArgs, MoveArgs, QueueArgs, QueueTarget, RecheckArgs, RemoveArgs, RenameArgs,
-    SequentialArgs, StartArgs, TorrentArgs,
+    SequentialArgs, StartArgs, SuperSeedArgs, TorrentArgs,
 };
 use super::connection::Connection;
 use super::wait::wait;
@@ -159,6 +159,10 @@ pub(super) fn sequential(args: &SequentialArgs, connection: &Connection) -> anyh
     let on = !args.off;
     let action = if args.ends { Action::SetEndsFirst { on } } else { Action::SetSequential { on } };
     connection.act(&args.torrents.torrents, action)
+}
+
+pub(super) fn super_seed(args: &SuperSeedArgs, connection: &Connection) -> anyhow::Result<Exit> {
+    connection.act(&args.torrents.torrents, Action::SetSuperSeeding { on: !args.off })
 }
 
 pub(super) fn queue(args: &QueueArgs, connection: &Connection) -> anyhow::Result<Exit> {

@@ -138,6 +138,7 @@ fn options(args: &AddArgs, connection: &Connection) -> anyhow::Result<AddOptions
         },
         sequential: args.sequential.then_some(true),
         ends_first: args.ends_first.then_some(true),
+        super_seeding: args.super_seeding.then_some(true),
         to_top: args.top.then_some(true),
         peers: peers(&args.peer)?.iter().map(ToString::to_string).collect(),
         overwrite: args.overwrite,

@@ -56,6 +56,9 @@ pub(crate) enum RemoteCommand {
     /// Download the pieces of torrents in order, or the rare ones first
     #[command(after_help = SELECTION)]
     Sequential(SequentialArgs),
+    /// Hide pieces of torrents from peers while the daemon is the only seed, so that the first copy costs little upload
+    #[command(after_help = SELECTION)]
+    SuperSeed(SuperSeedArgs),
     /// Move torrents in the download queue
     #[command(after_help = SELECTION)]
     Queue(QueueArgs),
@@ -160,6 +163,9 @@ pub(crate) struct AddArgs {
     /// Download the first and last pieces of each file before the others
     #[arg(long)]
     pub(crate) ends_first: bool,
+    /// Show peers a few pieces at a time while the daemon is the only seed, so that the first copy costs little upload
+    #[arg(long)]
+    pub(crate) super_seeding: bool,
     /// Put the torrents at the top of the queue
     #[arg(long)]
     pub(crate) top: bool,
@@ -361,6 +367,15 @@ pub(crate) struct SequentialArgs {
     /// Change the order of the ends of files instead: first, or like other pieces
     #[arg(long)]
     pub(crate) ends: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SuperSeedArgs {
+    #[command(flatten)]
+    pub(crate) torrents: TorrentArgs,
+    /// Show all pieces again
+    #[arg(long)]
+    pub(crate) off: bool,
 }
 
 #[derive(Debug, Args)]

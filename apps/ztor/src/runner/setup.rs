@@ -26,6 +26,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         .upload_slots(slots.unwrap_or(defaults.upload_slots))
         .announce_to_all(net.announce_to_all)
         .peer_exchange(!net.no_pex)
+        .suggest_pieces(net.suggest_pieces)
         .encryption(net.encryption.into());
     let config = Config::default();
     let port = net.port.unwrap_or(config.port);

@@ -219,6 +219,7 @@ impl DetailsPane {
                 (peer.is_encrypted, 'E'),
                 (peer.transport == "utp", 'P'),
                 (peer.is_snubbed, 'S'),
+                (peer.is_upload_only, 'O'),
                 (peer.chokes_us && peer.we_are_interested, 'd'),
                 (!peer.chokes_us && peer.we_are_interested, 'D'),
                 (!peer.we_choke && peer.is_interested, 'U'),

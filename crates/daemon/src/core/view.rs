@@ -247,6 +247,7 @@ impl<'a> View<'a> {
             limits: record.limits,
             is_sequential: record.is_sequential,
             is_ends_first: record.is_ends_first,
+            is_super_seeding: record.is_super_seeding,
             tracker: self.tracker().map(str::to_owned),
             tracker_error: self.tracker_error(),
             moving: status

@@ -101,6 +101,10 @@ impl Daemon {
                 self.send_each(keys, |torrent| torrent.set_ends_first(*on));
                 self.change_records(keys, |record| record.is_ends_first = *on).await
             }
+            Action::SetSuperSeeding { on } => {
+                self.send_each(keys, |torrent| torrent.set_super_seeding(*on));
+                self.change_records(keys, |record| record.is_super_seeding = *on).await
+            }
             Action::SetFilePriorities { files } => {
                 self.await_each(keys, |key| self.set_file_priorities(key, files)).await
             }

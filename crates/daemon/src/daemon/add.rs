@@ -371,6 +371,7 @@ impl Daemon {
             limits: options.limits,
             is_sequential: options.sequential.unwrap_or(defaults.is_sequential),
             is_ends_first: options.ends_first.unwrap_or(defaults.is_ends_first),
+            is_super_seeding: options.super_seeding.unwrap_or_default(),
             overwrite: options.overwrite,
             files: choices.files.clone(),
             ..Record::default()

@@ -91,6 +91,7 @@ impl Daemon {
                 is_interested: peer.is_interested,
                 we_are_interested: peer.we_are_interested,
                 is_snubbed: peer.is_snubbed,
+                is_upload_only: peer.is_upload_only,
                 connected_s: peer.connected_for.as_secs(),
             })
             .collect())

@@ -215,6 +215,9 @@ impl Daemon {
         if now.is_ends_first != loaded_with.is_ends_first {
             drop(torrent.set_ends_first(now.is_ends_first));
         }
+        if now.is_super_seeding != loaded_with.is_super_seeding {
+            drop(torrent.set_super_seeding(now.is_super_seeding));
+        }
     }
 
     /// Records the download folder, if it is another one.

@@ -18,6 +18,7 @@ impl Settings {
             .upload_slots_per_torrent(self.upload_slots_per_torrent)
             .announce_to_all(self.announce_to_all)
             .peer_exchange(self.peer_exchange)
+            .suggest_pieces(self.suggest_pieces)
             .encryption(self.encryption)
     }
 

@@ -170,6 +170,9 @@ settings! {
         local_discovery: bool = "true", Kind::Bool, restart;
         /// Exchange of peer addresses with peers.
         peer_exchange: bool = "true", Kind::Bool;
+        /// Pieces that were read lately are suggested to peers, which spares a slow disk. Some clients then fetch them
+        /// before rare ones.
+        suggest_pieces: bool = "false", Kind::Bool;
         /// Maximum number of connections with peers.
         max_peers: usize = "500", count(1, 100_000);
         /// Maximum number of connections with peers per torrent.

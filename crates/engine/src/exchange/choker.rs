@@ -112,7 +112,11 @@ impl Exchange {
         peers.for_each(keys, |peer| {
             if peer.is_live() {
                 let (conn, trade) = peer.split_trade();
+                let was_choked = trade.we_choke;
                 apply(cx, &mut self.slots, conn, trade);
+                if was_choked && !trade.we_choke {
+                    self.suggest(cx, conn, trade);
+                }
             }
         });
         self.slots.round_is_over(cx.slots);

@@ -12,6 +12,8 @@ use ztor_wire::Block;
 
 /// Maximum number of pieces remembered that a peer serves although it chokes us.
 const MAX_ALLOWED_FAST: usize = 64;
+/// Maximum number of suggested pieces remembered of a peer. The oldest is dropped.
+const MAX_SUGGESTED: usize = 16;
 /// Pause for a peer that has refused more requests in a row than can be outstanding.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -26,6 +28,8 @@ pub(crate) struct Download {
     current_piece: Option<u32>,
     /// Pieces that it serves although it chokes us (BEP 6).
     allowed_fast: Vec<u32>,
+    /// Pieces that it suggests (BEP 6), the latest last.
+    suggested: Vec<u32>,
     is_snubbed: bool,
     /// Number of requests that it refused since the last block.
     refusals: u32,
@@ -70,6 +74,7 @@ impl Download {
             outstanding: 0,
             current_piece: None,
             allowed_fast: Vec::new(),
+            suggested: Vec::new(),
             is_snubbed: false,
             refusals: 0,
             rests_until: now,
@@ -126,7 +131,8 @@ impl Download {
 
     /// Returns the used memory in bytes.
     pub(super) fn held_bytes(&self) -> usize {
-        self.asked.capacity() * size_of::<Asked>() + self.allowed_fast.capacity() * size_of::<u32>()
+        self.asked.capacity() * size_of::<Asked>()
+            + (self.allowed_fast.capacity() + self.suggested.capacity()) * size_of::<u32>()
     }
 
     pub(super) fn current_piece(&self) -> Option<u32> {
@@ -151,6 +157,19 @@ impl Download {
         if self.allowed_fast.len() < MAX_ALLOWED_FAST && !self.allowed_fast.contains(&piece) {
             self.allowed_fast.push(piece);
         }
+    }
+
+    /// Returns the pieces that it suggests.
+    pub(super) fn suggested(&self) -> &[u32] {
+        &self.suggested
+    }
+
+    pub(super) fn suggest(&mut self, piece: u32) {
+        self.suggested.retain(|suggested| *suggested != piece);
+        if self.suggested.len() == MAX_SUGGESTED {
+            self.suggested.remove(0);
+        }
+        self.suggested.push(piece);
     }
 
     pub(super) fn disallow_fast(&mut self, piece: u32) {

@@ -5,6 +5,7 @@
 //!   known;
 //! - `requests` requests and receives blocks (`download`), `blame` finds the authors of bad ones;
 //! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
+//! - `super_seeding` hides pieces from peers, while a seed wants to upload little more than one copy;
 //! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents.
 
 mod answers;
@@ -19,6 +20,7 @@ pub(crate) mod questions;
 mod requests;
 mod serving;
 mod slots;
+mod super_seeding;
 mod totals;
 mod trade;
 mod upload;
@@ -41,7 +43,9 @@ use blame::Blame;
 use picker::{Picker, Priority};
 use proofs::Proofs;
 use slots::Slots;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use super_seeding::SuperSeeding;
 use ztor_base::Instant;
 use ztor_metainfo::{BLOCK_LEN, Layout, Metainfo};
 use ztor_wire::Message;
@@ -63,6 +67,9 @@ pub(crate) struct Exchange {
     limits: TorrentLimits,
     totals: Totals,
     slots: Slots,
+    super_seeding: SuperSeeding,
+    /// Pieces that were read last for peers, the latest last, at most [`MAX_READ`](serving::MAX_READ).
+    read: VecDeque<u32>,
     /// Number of live peers that have everything. The picker does not count them.
     seeds: u32,
     /// Bytes of pieces that hashed right.
@@ -96,6 +103,8 @@ impl Exchange {
             limits: TorrentLimits::new(now),
             totals: Totals::default(),
             slots: Slots::new(now),
+            super_seeding: SuperSeeding::default(),
+            read: VecDeque::new(),
             seeds: 0,
             have_bytes: 0,
             left_bytes: u64::from(BLOCK_LEN),
@@ -133,6 +142,7 @@ impl Exchange {
         self.priorities = start.priorities;
         self.picker.sequential = start.sequential;
         self.picker.set_ends_first(start.ends_first);
+        self.want_super_seeding(start.super_seeding);
         self.totals.set_earlier(start.downloaded, start.uploaded);
     }
 

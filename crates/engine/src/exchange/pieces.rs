@@ -88,7 +88,10 @@ impl Exchange {
         self.forget_pieces_of(cx, &before);
         match &trade.has {
             Pieces::All => self.seeds += 1,
-            Pieces::Some(set) => self.picker.peer_has_all_of(set, cx.rng),
+            Pieces::Some(set) => {
+                self.picker.peer_has_all_of(set, cx.rng);
+                self.pieces_spread(cx, set.iter());
+            }
             Pieces::None => {}
         }
         trade.interesting = self.picker.interesting(&trade.has);
@@ -99,7 +102,10 @@ impl Exchange {
     fn forget_pieces_of(&mut self, cx: &mut Cx<'_>, has: &Pieces) {
         match has {
             Pieces::All => self.seeds -= 1,
-            Pieces::Some(set) => self.picker.peer_gone(set, cx.rng),
+            Pieces::Some(set) => {
+                self.picker.peer_gone(set, cx.rng);
+                self.pieces_vanished(set.iter());
+            }
             Pieces::None => {}
         }
     }
@@ -116,6 +122,7 @@ impl Exchange {
             return conn.charge(cx.now, 0);
         }
         self.picker.peer_has(piece, cx.rng);
+        self.pieces_spread(cx, std::iter::once(piece));
         trade.interesting += u32::from(self.picker.needs(piece));
         if matches!(&trade.has, Pieces::Some(set) if set.is_full()) {
             self.on_has(cx, conn.key(), trade, Pieces::All)?;
@@ -144,6 +151,7 @@ impl Exchange {
         } else if let Pieces::Some(set) = &mut trade.has {
             set.remove(piece);
             self.picker.peer_lost(piece, cx.rng);
+            self.pieces_vanished(std::iter::once(piece));
             trade.interesting = trade.interesting.saturating_sub(u32::from(self.picker.needs(piece)));
         }
         self.release_piece(cx, conn.key(), trade, piece);
@@ -158,9 +166,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// Checks a suggested piece, which has no other effect.
-    pub(crate) fn on_suggest(&self, piece: u32) -> Result<(), Misbehaviour> {
-        self.check_piece(piece)
+    /// Notes a piece that a peer suggests (BEP 6). Of pieces that are equally rare, it is taken first.
+    pub(crate) fn on_suggest(&self, trade: &mut Trade, piece: u32) -> Result<(), Misbehaviour> {
+        self.check_piece(piece)?;
+        trade.download.suggest(piece);
+        Ok(())
     }
 
     /// Keeps the pieces that a peer announces while their number is unknown.
@@ -286,7 +296,7 @@ impl Exchange {
         trade.interesting = self.picker.interesting(&trade.has);
         cx.dirty.mark_peer(conn.key());
         let have = self.picker.have();
-        if !conn.is_live() {
+        if !conn.is_live() || trade.offers.is_some() {
             return Some(Vec::new());
         }
         if have.count_without(announced) + announced.count_without(have) > MAX_ANNOUNCED_ONE_BY_ONE {
@@ -304,7 +314,8 @@ impl Exchange {
         self.cancel_all_of(cx, key, trade);
         self.choke_now(cx, conn, trade);
         cx.dirty.mark_peer(key);
-        trade.upload.queue_len() == 0
+        // A peer that pieces are hidden from does not know all that it would have to forget.
+        trade.upload.queue_len() == 0 && trade.offers.is_none()
     }
 
     /// Records a piece that hashed right. Returns `None` if that was known before.
@@ -408,6 +419,7 @@ impl Exchange {
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_all_of(cx, key, trade);
         self.forget_pieces_of(cx, &trade.has);
+        self.offers_vanished(trade);
         self.slots.on_peer_gone(cx.slots, trade.we_choke(), trade.is_interested());
         self.freed_blocks(cx);
     }

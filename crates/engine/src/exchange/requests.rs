@@ -41,6 +41,7 @@ impl Exchange {
                 current: download.current_piece(),
                 whole_pieces: download.deserves_whole_pieces(now, self.layout.piece_length()),
                 idle: download.outstanding() == 0,
+                suggested: download.suggested(),
             };
             let current = self.picker.pick(&ask, affordable, peers, cx.rng, &mut blocks);
             download.set_current_piece(current);

@@ -9,6 +9,7 @@ use crate::outbox::{Outbox, SendBlock};
 use crate::peer::Conn;
 use crate::quota::QUANTUM;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use ztor_base::SwarmId;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
@@ -19,6 +20,11 @@ const CRUMB: u32 = 1024;
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 /// Number of pieces that we need before we offer some to choked newcomers (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
+
+/// Maximum number of pieces remembered as read lately. The oldest is dropped.
+pub(super) const MAX_READ: usize = 16;
+/// Maximum number of pieces suggested to a peer whenever it is unchoked (BEP 6).
+const MAX_SUGGESTIONS: usize = 4;
 
 impl Exchange {
     /// Announces our pieces, and those that a newcomer may request while it is choked.
@@ -31,6 +37,12 @@ impl Exchange {
     ) {
         let have = self.have();
         let key = conn.key();
+        if self.hide_from(trade) {
+            if conn.is_fast() {
+                out.send(key, &Message::HaveNone);
+            }
+            return;
+        }
         if conn.is_fast() && is_checked && have.is_full() {
             out.send(key, &Message::HaveAll);
         } else if conn.is_fast() && have.count() == 0 {
@@ -60,7 +72,8 @@ impl Exchange {
             conn.charge(cx.now, 0)?;
         }
         let in_piece = block.len > 0 && self.is_in_piece(block);
-        let servable = in_piece && block.len <= MAX_SERVED_BLOCK && self.have().contains(block.piece);
+        let is_offered = self.have().contains(block.piece) && !trade.is_hidden(block.piece);
+        let servable = in_piece && block.len <= MAX_SERVED_BLOCK && is_offered;
         let newcomer = trade.we_choke && trade.upload.is_allowed_fast(block);
         let has_room = trade.upload.queue_len() < MAX_PEER_REQUESTS;
         if servable && (!trade.we_choke || newcomer) && has_room {
@@ -167,7 +180,19 @@ impl Exchange {
             up.granted();
             up.take(line, block.len);
             upload.send_first();
+            note_read(&mut self.read, block.piece);
             cx.out.blocks.push(SendBlock { peer: key, torrent: self.id, block });
+        }
+    }
+
+    /// Suggests pieces that were read lately to a peer that is served from now on (BEP 6): they are in memory.
+    pub(super) fn suggest(&self, cx: &mut Cx<'_>, conn: &Conn, trade: &Trade) {
+        if !cx.config.suggest_pieces || !conn.is_fast() || trade.offers.is_some() {
+            return;
+        }
+        let is_of_use = |piece: &&u32| self.have().contains(**piece) && !trade.has.contains(**piece);
+        for piece in self.read.iter().rev().filter(is_of_use).take(MAX_SUGGESTIONS) {
+            cx.out.send(conn.key(), &Message::Suggest { piece: *piece });
         }
     }
 
@@ -178,6 +203,16 @@ impl Exchange {
         cx.dirty.bytes_counted(self.id());
         self.totals.uploaded_now(cx.now, bytes.into());
     }
+}
+
+fn note_read(read: &mut VecDeque<u32>, piece: u32) {
+    if read.contains(&piece) {
+        return;
+    }
+    if read.len() == MAX_READ {
+        read.pop_front();
+    }
+    read.push_back(piece);
 }
 
 impl Trade {

@@ -3,6 +3,7 @@
 use super::download::Download;
 use super::pending::PendingPieces;
 use super::questions::{Question, Questions};
+use super::super_seeding::Offers;
 use super::upload::Upload;
 use crate::bitfield::Bitfield;
 use crate::config::MAX_PEER_REQUESTS;
@@ -37,6 +38,8 @@ pub(crate) struct Trade {
     pub(super) limits: PeerLimits,
     /// Its pieces while their number is unknown.
     pub(super) pending: Option<PendingPieces>,
+    /// Our pieces that it knows of, while others are hidden; `None` if all are known.
+    pub(super) offers: Option<Box<Offers>>,
 }
 
 impl Trade {
@@ -59,6 +62,7 @@ impl Trade {
             questions: Questions::default(),
             limits: PeerLimits::new(is_local),
             pending: None,
+            offers: None,
         }
     }
 
@@ -193,7 +197,18 @@ impl Trade {
     pub(crate) fn held_bytes(&self) -> usize {
         let pieces = if let Pieces::Some(set) = &self.has { set.len() as usize / 8 } else { 0 };
         let pending = self.pending.as_ref().map_or(0, PendingPieces::bytes);
-        pieces + pending + self.download.held_bytes() + self.upload.held_bytes() + self.questions.bytes()
+        let offers = self.offers.as_ref().map_or(0, |offers| offers.held_bytes());
+        pieces
+            + pending
+            + offers
+            + self.download.held_bytes()
+            + self.upload.held_bytes()
+            + self.questions.bytes()
+    }
+
+    /// Returns true if we hide a piece from the peer.
+    pub(super) fn is_hidden(&self, piece: u32) -> bool {
+        self.offers.as_ref().is_some_and(|offers| !offers.announces(piece))
     }
 
     /// Adds a piece that the peer has. Returns false if it was announced before.

@@ -45,6 +45,9 @@ impl Router<'_> {
                     torrent.exchange_mut().set_ends_first(ends_first);
                 }
             }
+            Command::SetSuperSeeding { torrent: id, super_seeding } => {
+                self.set_super_seeding(id, super_seeding)
+            }
             Command::Recheck(id) => {
                 if self.torrents.get_mut(id).is_some_and(|torrent| torrent.recheck()) {
                     self.rest_peers(id);
@@ -166,6 +169,22 @@ impl Router<'_> {
             greet_again(cx, torrent, peers);
             torrent.known_mut().start_over(cx.now, cx.rng);
         }
+    }
+
+    fn set_super_seeding(&mut self, id: TorrentId, is_wanted: bool) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        let was_wanted = torrent.exchange().wants_super_seeding();
+        torrent.exchange_mut().want_super_seeding(is_wanted);
+        if is_wanted && !was_wanted && torrent.lifecycle().is_active() && torrent.exchange().can_hide() {
+            self.close_all_of(id, "super-seeding starts, and the peer knows our pieces");
+            if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
+                let (exchange, keys) = torrent.exchange_and_peers();
+                exchange.hide_pieces(keys, peers);
+                torrent.known_mut().start_over(cx.now, cx.rng);
+            }
+        }
+        self.cx.dirty.show(id);
+        self.cx.dirty.mark_torrent(id);
     }
 
     fn pause(&mut self, id: TorrentId) {

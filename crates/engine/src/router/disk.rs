@@ -48,13 +48,15 @@ impl Router<'_> {
     }
 
     fn on_checked(&mut self, id: TorrentId, have: Bitfield) {
-        if let Some((cx, torrent, _)) = self.enter_torrent(id)
+        if let Some((cx, torrent, peers)) = self.enter_torrent(id)
             && have.len() == torrent.exchange().piece_count()
             && let was_finished = torrent.is_finished()
             && torrent.activate()
         {
             let announced = torrent.exchange().have().clone();
             torrent.exchange_mut().on_checked(cx, have);
+            let (exchange, keys) = torrent.exchange_and_peers();
+            exchange.hide_pieces(keys, peers);
             let (finished, have_bytes) = (torrent.is_finished(), torrent.exchange().have_bytes());
             cx.out.events.push(TorrentEvent::Started { torrent: id, finished, have_bytes });
             for key in torrent.peers().to_vec() {

@@ -3,9 +3,7 @@
 use super::next::Next;
 use super::{Router, metadata};
 use crate::bans::BanReason;
-use crate::config::{
-    OUR_LT_DONTHAVE, OUR_UPLOAD_ONLY, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX,
-};
+use crate::config::{OUR_LT_DONTHAVE, OUR_UPLOAD_ONLY, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
 use crate::cx::Cx;
 use crate::discovery::known::Origin;
 use crate::discovery::pex;
@@ -74,7 +72,7 @@ pub(super) fn dispatch(
         }
         Message::Reject(block) => exchange.on_reject(cx, conn, trade, block)?,
         Message::AllowedFast { piece } => exchange.on_allowed_fast(trade, piece)?,
-        Message::Suggest { piece } => exchange.on_suggest(piece)?,
+        Message::Suggest { piece } => exchange.on_suggest(trade, piece)?,
         Message::Port(port) => {
             // Only the first port counts, and none in private swarms (BEP 27).
             let is_taken = peer.extensions_mut().sends_port() && !torrent.is_private();

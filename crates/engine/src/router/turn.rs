@@ -1,6 +1,7 @@
 //! The end of a turn: one decision for all its events.
 
 use super::Router;
+use super::disk::greet_again;
 use crate::config::{
     ATTEMPT_TIMEOUT_OUT, CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT,
 };
@@ -110,14 +111,22 @@ impl Router<'_> {
         let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
         cx.dirty.unmark_torrent(id);
         cx.dirty.show(id);
+        let is_active = torrent.is_active();
         let (exchange, keys) = torrent.exchange_and_peers();
         exchange.settle(cx, keys, peers);
+        let over = if is_active { exchange.settle_super_seeding(cx, keys, peers) } else { None };
+        if over.is_some() {
+            greet_again(cx, torrent, peers);
+        }
         let has_metadata = torrent.has_metadata();
         if torrent.exchange().seeds() > 0 && torrent.is_finished() {
             // Two seeds are of no use to each other.
             let seeds = peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
             let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
             seeds.into_iter().for_each(|key| self.part(key));
+        }
+        for key in over.into_iter().flatten() {
+            self.close(key, "our pieces are too many to announce one by one");
         }
         let next = self.settle_sources(id);
         let request_at = if has_metadata { None } else { self.request_metadata(id) };
@@ -263,6 +272,7 @@ pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant>
         torrent.known().next_due().filter(|_| wants_more && !torrent.calls().is_queued()).map(later),
         torrent.exchange().choke_at().filter(|_| torrent.is_active()),
         torrent.exchange().hoards_at(),
+        torrent.exchange().super_seeding_at(),
     ];
     next.into_iter().flatten().min()
 }

@@ -222,10 +222,13 @@ fn lost_piece_is_not_requested_any_more_and_its_requests_are_released() {
     let mut scripted = Scripted::new(false, Reserved::NONE.with_extended().with_fast());
     scripted.say(&Message::HaveAll);
     let said = scripted.say(&Message::Unchoke);
-    let asked: Vec<u32> = said.iter().filter_map(|message| match message {
-        Message::Request(block) => Some(block.piece),
-        _ => None,
-    }).collect();
+    let asked: Vec<u32> = said
+        .iter()
+        .filter_map(|message| match message {
+            Message::Request(block) => Some(block.piece),
+            _ => None,
+        })
+        .collect();
     let lost = asked[0];
     let view = |scripted: &Scripted| scripted.rig.engine.inspect(scripted.id).unwrap();
     assert_eq!(view(&scripted).seeds, 1);

@@ -72,6 +72,7 @@ impl Torrent {
             uploaded: add.uploaded,
             downloaded: add.downloaded,
             statistics: add.statistics.clone(),
+            super_seeding: add.super_seeding,
         });
         torrent.known.set_own_addrs(own);
         torrent.is_paused = add.paused;
@@ -324,7 +325,8 @@ impl Torrent {
         About {
             is_private: self.is_private,
             metadata_size: self.lifecycle.verified().map(Metainfo::info_len),
-            is_upload_only: self.is_finished(),
+            // A peer may leave one that only uploads, and would never see the pieces that we hide.
+            is_upload_only: self.is_finished() && !self.exchange.is_super_seeding(),
         }
     }
 

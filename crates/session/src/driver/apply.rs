@@ -50,6 +50,7 @@ impl Driver {
             uploaded: new.add.uploaded,
             downloaded: new.add.downloaded,
             statistics: new.add.statistics.clone(),
+            super_seeding: new.add.super_seeding,
         };
         self.cx.engine_mut().start_torrent(id, start)?;
         if let Some(tiers) = new.add.trackers.clone() {

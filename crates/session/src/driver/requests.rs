@@ -146,6 +146,10 @@ impl Driver {
                 self.cx.command(Command::SetEndsFirst { torrent, ends_first });
                 answer(to, found(is_here));
             }
+            TorrentRequest::SetSuperSeeding { super_seeding, answer: to } => {
+                self.cx.command(Command::SetSuperSeeding { torrent, super_seeding });
+                answer(to, found(is_here));
+            }
             TorrentRequest::SetFilePriorities { priorities, answer: to } => {
                 self.set_file_priorities(torrent, is_here, priorities, to);
             }

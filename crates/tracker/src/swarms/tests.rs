@@ -43,7 +43,10 @@ fn announce_of_several_peers_names_the_others() {
     // The same client over its other address family.
     let seen = announce(&mut swarms, "2001:db8::2", 2, 5);
     assert_eq!(seen, ["192.0.2.1:6881", "192.0.2.3:6881", "192.0.2.4:6881"]);
-    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0, downloaders: Some(3) }));
+    assert_eq!(
+        swarms.scrape(&HASH),
+        Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0, downloaders: Some(3) })
+    );
     assert_eq!(swarms.scrape(&SwarmId::new([9; 20])), None);
 }
 
@@ -89,7 +92,10 @@ fn completed_counts_once_and_stopped_removes_the_peer() {
     for _ in 0..2 {
         swarms.announce(at(1), &request(1, 6881, 0, AnnounceEvent::Completed), asker("192.0.2.1")).unwrap();
     }
-    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1, downloaders: Some(0) }));
+    assert_eq!(
+        swarms.scrape(&HASH),
+        Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1, downloaders: Some(0) })
+    );
     // A stranger behind the same address cannot remove it without its id.
     let stop = |swarms: &mut Swarms, id| {
         swarms.announce(at(2), &request(id, 6881, 0, AnnounceEvent::Stopped), asker("192.0.2.1")).unwrap()

@@ -92,6 +92,7 @@ impl Scene {
             let mut add = AddTorrent::new(Arc::clone(meta));
             add.sequential = u.ratio(1, 4)?;
             add.ends_first = u.ratio(1, 4)?;
+            add.super_seeding = u.ratio(1, 4)?;
             let pieces = meta.layout.piece_count();
             if u.ratio(1, 4)? {
                 let all = [Priority::Skip, Priority::Low, Priority::Normal, Priority::High];

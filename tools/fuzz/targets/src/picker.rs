@@ -158,7 +158,9 @@ impl Model {
     fn pick(&mut self, peer: u64, count: usize, whole_pieces: bool) {
         let Peer { has, asked, current } = self.peers[peer as usize].clone();
         let idle = asked.is_empty();
-        let ask = Ask { peer: key(peer), has: &has, current, whole_pieces, idle };
+        let suggested: Vec<u32> =
+            (0..self.layout.piece_count()).filter(|piece| piece % 3 == peer as u32 % 3).collect();
+        let ask = Ask { peer: key(peer), has: &has, current, whole_pieces, idle, suggested: &suggested };
         let mut blocks = Vec::new();
         let current = self.picker.pick(&ask, count, PEERS as usize, &mut self.rng, &mut blocks);
         assert!(blocks.len() <= count);

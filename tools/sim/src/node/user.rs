@@ -22,6 +22,8 @@ pub(crate) struct Choices {
     /// `None` if the user has not changed the order.
     sequential: Option<bool>,
     ends_first: bool,
+    /// `None` if the user has not changed it.
+    super_seeding: Option<bool>,
     /// Limits over all torrents; `None` for those of the settings.
     whole: Option<Rates>,
     torrent: Rates,
@@ -46,6 +48,7 @@ impl Node {
             priorities: start.priorities,
             sequential: start.sequential,
             ends_first: start.ends_first,
+            super_seeding: start.super_seeding,
             peers: self.settings.peers.clone(),
             uploaded,
             downloaded,
@@ -61,6 +64,7 @@ impl Node {
             priorities: self.choices.wanted.map(|wanted| wanted.priorities(&self.content)),
             sequential: self.choices.sequential.unwrap_or(self.settings.sequential),
             ends_first: self.choices.ends_first,
+            super_seeding: self.choices.super_seeding.unwrap_or(self.settings.super_seeding),
             uploaded: 0,
             downloaded: 0,
             ..StartTorrent::default()
@@ -105,6 +109,7 @@ impl Node {
             Verb::Priorities(wanted) => self.choices.wanted = Some(wanted),
             Verb::Sequential(is_sequential) => self.choices.sequential = Some(is_sequential),
             Verb::EndsFirst(ends_first) => self.choices.ends_first = ends_first,
+            Verb::SuperSeeding(super_seeding) => self.choices.super_seeding = Some(super_seeding),
             Verb::Trackers(choice) => self.choices.trackers = Some(self.tiers(choice)),
             Verb::Limits(rates) => {
                 self.choices.whole = Some(rates);
@@ -330,6 +335,7 @@ fn command_of(
         Verb::Priorities(_) => Command::SetPriorities { torrent, priorities: priorities.unwrap_or_default() },
         Verb::Sequential(sequential) => Command::SetSequential { torrent, sequential },
         Verb::EndsFirst(ends_first) => Command::SetEndsFirst { torrent, ends_first },
+        Verb::SuperSeeding(super_seeding) => Command::SetSuperSeeding { torrent, super_seeding },
         Verb::Limits(Rates { down, up }) => Command::SetLimits { down, up },
         Verb::TorrentLimits(Rates { down, up }) => Command::SetTorrentLimits { torrent, down, up },
         Verb::GroupLimits { group, parent, rates: Rates { down, up } } => {

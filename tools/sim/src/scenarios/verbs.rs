@@ -39,15 +39,20 @@ fn payload(world: &World, node: usize) -> (u64, u64) {
     status(world, node).map_or((0, 0), |s| (s.session_downloaded_bytes, s.session_uploaded_bytes))
 }
 
+/// Returns the bytes that a client has uploaded.
+pub(super) fn uploaded(world: &World, node: usize) -> u64 {
+    payload(world, node).1
+}
+
 fn connections(world: &World, node: usize) -> usize {
     world.nodes[node].run().map_or(0, |run| run.engine.peer_count())
 }
 
-fn obey(world: &mut World, node: usize, verb: Verb) {
+pub(super) fn obey(world: &mut World, node: usize, verb: Verb) {
     world.act(Action::Verb { node, verb });
 }
 
-fn must(world: &mut World, node: usize, holds: bool, message: String) {
+pub(super) fn must(world: &mut World, node: usize, holds: bool, message: String) {
     if !holds {
         world.core.fail(&[format!("n{node} ")], format!("n{node}: {message}"));
     }

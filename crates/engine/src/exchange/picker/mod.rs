@@ -59,6 +59,8 @@ pub struct Ask<'a> {
     pub whole_pieces: bool,
     /// True if nothing is outstanding from it. Then, without free blocks, it gets one that others are asked for too.
     pub idle: bool,
+    /// Pieces that the peer suggests (BEP 6). Of pieces that are equally rare, the last of these is taken.
+    pub suggested: &'a [u32],
 }
 
 /// The state of a torrent's pieces: verified, in progress, wanted.
@@ -425,12 +427,13 @@ impl Picker {
     }
 
     fn start(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<u32> {
-        let piece = self.fresh(ask.has, rng)?;
+        let piece = self.fresh(ask, rng)?;
         self.open(piece);
         Some(piece)
     }
 
-    fn fresh(&self, has: &Pieces, rng: &mut Rng) -> Option<u32> {
+    fn fresh(&self, ask: &Ask<'_>, rng: &mut Rng) -> Option<u32> {
+        let has = ask.has;
         // Every piece of a peer that is not a seed counts as available, because of that peer.
         let skip_unavailable = matches!(has, Pieces::Some(_));
         let order = self.rarity.as_ref()?.candidates(skip_unavailable);
@@ -448,7 +451,7 @@ impl Picker {
         let from = if self.sequential { 0 } else { rng.u32(0..self.layout.piece_count()) };
         if !self.sequential && self.have.count() >= RANDOM_FIRST_PIECES {
             if let Some(piece) = order.iter().take(SCAN_LIMIT).find(|p| has.contains(**p)) {
-                return Some(*piece);
+                return Some(self.suggested_like(ask, *piece).unwrap_or(*piece));
             }
             if order.len() <= SCAN_LIMIT {
                 return None;
@@ -466,6 +469,13 @@ impl Picker {
             Pieces::All => self.closed.first_absent(from),
             Pieces::Some(set) => set.first_without(&self.closed, from),
         }
+    }
+
+    /// Returns the last suggested piece that is as rare as `piece`. So a peer cannot change what is fetched first.
+    fn suggested_like(&self, ask: &Ask<'_>, piece: u32) -> Option<u32> {
+        let rarity = self.rarity.as_ref()?;
+        let is_like = |other: &&u32| ask.has.contains(**other) && rarity.are_alike(**other, piece);
+        ask.suggested.iter().rev().find(is_like).copied()
     }
 
     fn open(&mut self, piece: u32) {

@@ -97,6 +97,15 @@ impl Rarity {
         self.entries.iter().map(|entry| entry.availability).collect()
     }
 
+    /// Returns true if both are candidates of the same rank.
+    pub(crate) fn are_alike(&self, one: u32, other: u32) -> bool {
+        let rank_of = |piece: u32| {
+            let entry = self.entries.get(piece as usize)?;
+            (entry.position != OUTSIDE).then(|| rank(entry))
+        };
+        rank_of(one).is_some() && rank_of(one) == rank_of(other)
+    }
+
     /// Counts one more peer with `piece`.
     pub(crate) fn gained(&mut self, piece: u32, rng: &mut Rng) {
         let entry = &mut self.entries[piece as usize];

@@ -65,6 +65,7 @@ impl Model {
             current: self.current.get(&peer).copied(),
             whole_pieces: whole,
             idle: mine.is_empty(),
+            suggested: &[],
         };
         let current = self.picker.pick(&ask, count, self.has.len(), &mut self.rng, &mut out);
         if let Some(current) = current {
@@ -193,10 +194,41 @@ fn pick_with_a_rare_piece_takes_it_first() {
     let mut common = Bitfield::full(10);
     common.remove(7);
     (0..3).for_each(|_| picker.peer_has_all_of(&common, &mut rng));
-    let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
+    let ask = Ask {
+        peer: key(0),
+        has: &Pieces::All,
+        current: None,
+        whole_pieces: true,
+        idle: true,
+        suggested: &[],
+    };
     let mut out = Vec::new();
     picker.pick(&ask, 1, 4, &mut rng, &mut out);
     assert_eq!(out[0].piece, 7);
+}
+
+#[test]
+fn suggested_piece_is_taken_only_among_equally_rare_ones() {
+    for (suggested, first) in [(&[5][..], 5), (&[5, 8], 8), (&[8, 2, 40], 8), (&[7], 7)] {
+        let mut rng = Rng::with_seed(2);
+        let mut picker = Picker::new(layout(10));
+        let mut have = Bitfield::new(10);
+        have.extend(0..4);
+        picker.reset(have, None, &mut rng);
+        // All missing pieces but the last one are equally rare.
+        let mut common = Bitfield::new(10);
+        common.insert(9);
+        picker.peer_has_all_of(&common, &mut rng);
+        let ask =
+            Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true, suggested };
+        let mut out = Vec::new();
+        picker.pick(&ask, 1, 4, &mut rng, &mut out);
+        assert_eq!(out[0].piece, first, "{suggested:?}");
+        let ask = Ask { suggested: &[9], ..ask };
+        let mut out = Vec::new();
+        picker.pick(&Ask { peer: key(1), ..ask }, 1, 4, &mut rng, &mut out);
+        assert_ne!(out[0].piece, 9, "others are rarer");
+    }
 }
 
 #[test]
@@ -205,7 +237,14 @@ fn pick_in_sequential_mode_is_in_order() {
     let mut picker = Picker::new(layout(10));
     picker.reset(Bitfield::new(10), None, &mut rng);
     picker.sequential = true;
-    let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
+    let ask = Ask {
+        peer: key(0),
+        has: &Pieces::All,
+        current: None,
+        whole_pieces: true,
+        idle: true,
+        suggested: &[],
+    };
     let mut out = Vec::new();
     picker.pick(&ask, 100, 1, &mut rng, &mut out);
     let order: Vec<(u32, u32)> = out.iter().map(|b| (b.piece, b.begin)).collect();
@@ -229,7 +268,14 @@ fn pick_in_order_or_of_the_first_pieces_goes_by_priority_first() {
             if let Pieces::Some(set) = &has {
                 picker.peer_has_all_of(set, &mut rng);
             }
-            let ask = Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true };
+            let ask = Ask {
+                peer: key(0),
+                has: &has,
+                current: None,
+                whole_pieces: true,
+                idle: true,
+                suggested: &[],
+            };
             let mut out = Vec::new();
             picker.pick(&ask, 100, 1, &mut rng, &mut out);
             let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
@@ -261,7 +307,8 @@ fn pick_of_ends_goes_before_rarity_and_order_for_what_the_peer_has() {
         if let Pieces::Some(set) = &has {
             picker.peer_has_all_of(set, &mut rng);
         }
-        let ask = Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true };
+        let ask =
+            Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true, suggested: &[] };
         let mut out = Vec::new();
         picker.pick(&ask, 100, 1, &mut rng, &mut out);
         let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
@@ -275,7 +322,14 @@ fn failed_piece_is_fetched_from_one_peer() {
     let mut rng = Rng::with_seed(3);
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
-    let mut ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: false };
+    let mut ask = Ask {
+        peer: key(0),
+        has: &Pieces::All,
+        current: None,
+        whole_pieces: true,
+        idle: false,
+        suggested: &[],
+    };
     let mut out = Vec::new();
     picker.sequential = true;
     picker.pick(&ask, 3, 2, &mut rng, &mut out);
@@ -323,7 +377,7 @@ fn restored_blocks_are_not_requested_and_convict_no_peer() {
     assert_eq!(picker.partial_count(), 1);
 
     let has = Pieces::All;
-    let ask = Ask { peer: key(1), has: &has, current: None, whole_pieces: false, idle: true };
+    let ask = Ask { peer: key(1), has: &has, current: None, whole_pieces: false, idle: true, suggested: &[] };
     let mut out = Vec::new();
     picker.pick(&ask, 100, 1, &mut rng, &mut out);
     let of_one: Vec<u32> = out.iter().filter(|b| b.piece == 1).map(|b| b.begin / BLOCK_LEN).collect();
@@ -355,7 +409,8 @@ fn idle_peer_without_free_blocks_gets_the_last_block_of_a_slow_one() {
     picker.peer_has_all_of(&first, &mut rng);
     let has = Pieces::Some(first);
     let mut pick = |peer, count, idle| {
-        let ask = Ask { peer: key(peer), has: &has, current: None, whole_pieces: false, idle };
+        let ask =
+            Ask { peer: key(peer), has: &has, current: None, whole_pieces: false, idle, suggested: &[] };
         let mut blocks = Vec::new();
         picker.pick(&ask, count, 2, &mut rng, &mut blocks);
         blocks
@@ -377,7 +432,14 @@ fn bar_keeps_a_common_piece_from_being_started_until_unbar() {
         picker.bar(3);
         // Pieces that are not in common cannot be barred.
         picker.bar(7);
-        let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
+        let ask = Ask {
+            peer: key(0),
+            has: &Pieces::All,
+            current: None,
+            whole_pieces: true,
+            idle: true,
+            suggested: &[],
+        };
         let mut out = Vec::new();
         picker.pick(&ask, 100, 1, &mut rng, &mut out);
         let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();

@@ -1,0 +1,294 @@
+//! Super-seeding (BEP 16): a seed that hides its pieces, so that the first copy of a torrent costs little upload.
+//!
+//! A peer is offered a few pieces at a time, by `have`. An offer is open until the piece has spread: until another peer
+//! has it too. Then the peer is offered the next one, so that those who pass pieces on get more. While some piece is
+//! with no peer, only pieces that no peer has and no other one is offered are chosen, so that each is uploaded about
+//! once.
+//!
+//! Nobody waits forever. An offer without any payload for a while is closed: the peer gets another one, and the piece
+//! goes to another peer. This time is shorter for a peer whose offers end so again and again: its pieces may spread where
+//! we do not see it. Super-seeding ends as soon as another seed is connected. All pieces are announced then.
+
+use super::{Exchange, Trade};
+use crate::bitfield::Bitfield;
+use crate::cx::Cx;
+use crate::ids::PeerKey;
+use crate::peer::Peers;
+use crate::pieces::Pieces;
+use ztor_base::{Duration, Instant};
+use ztor_wire::Message;
+
+/// Number of open offers of a peer, and of the only one, which cannot pass anything on.
+const OFFERS: usize = 2;
+const OFFERS_ALONE: usize = 16;
+/// Bounds of the time without payload after which an open offer is closed.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
+const MIN_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum number of pieces announced one by one when super-seeding ends. A peer that would get more is closed, and gets
+/// a bitfield when it connects again.
+const MAX_ANNOUNCED_ONE_BY_ONE: usize = 4096;
+
+/// Super-seeding of a torrent.
+#[derive(Debug, Default)]
+pub(super) struct SuperSeeding {
+    /// True if the user wants it.
+    is_wanted: bool,
+    /// `None` while it does not apply.
+    active: Option<Active>,
+    /// Time at which an offer may be closed; `None` without open offers.
+    next_at: Option<Instant>,
+}
+
+/// Spread of the pieces, while super-seeding.
+#[derive(Debug)]
+struct Active {
+    /// Number of peers with each piece, seeds not counted; and of peers with an open offer of it.
+    holders: Vec<u16>,
+    offered: Vec<u16>,
+    /// Number of pieces without a holder, and of those among them without an open offer.
+    missing: u32,
+    unassigned: u32,
+}
+
+/// Pieces that a peer knows that we have, while super-seeding.
+#[derive(Debug)]
+pub(super) struct Offers {
+    announced: Bitfield,
+    /// At most [`OFFERS_ALONE`].
+    open: Vec<Offer>,
+    patience: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Offer {
+    piece: u32,
+    made_at: Instant,
+    /// Number of other peers that had it then.
+    others: u16,
+}
+
+impl Active {
+    fn new(pieces: u32) -> Self {
+        let counts = vec![0; pieces as usize];
+        Self { holders: counts.clone(), offered: counts, missing: pieces, unassigned: pieces }
+    }
+
+    /// Changes the counts of a piece, and those of all pieces with it.
+    fn change(&mut self, piece: u32, act: impl FnOnce(&mut u16, &mut u16)) {
+        let at = piece as usize;
+        let (Some(holders), Some(offered)) = (self.holders.get_mut(at), self.offered.get_mut(at)) else {
+            return;
+        };
+        let before = (*holders == 0, *holders == 0 && *offered == 0);
+        act(holders, offered);
+        let after = (*holders == 0, *holders == 0 && *offered == 0);
+        self.missing = self.missing + u32::from(after.0) - u32::from(before.0);
+        self.unassigned = self.unassigned + u32::from(after.1) - u32::from(before.1);
+    }
+
+    fn holders(&self, piece: u32) -> u16 {
+        self.holders.get(piece as usize).copied().unwrap_or(0)
+    }
+
+    /// Chooses a piece for a peer; `None` if there is none for now. `from` is a random index.
+    fn choose(&self, has: &Pieces, announced: &Bitfield, from: u32) -> Option<u32> {
+        let is_first_copy = self.missing > 0;
+        if is_first_copy && self.unassigned == 0 {
+            return None;
+        }
+        let count = self.holders.len();
+        let mut best = None;
+        for step in 0..count {
+            let at = (from as usize + step) % count;
+            let (Some(holders), Some(offered)) = (self.holders.get(at), self.offered.get(at)) else {
+                continue;
+            };
+            let score = u32::from(*holders) + u32::from(*offered);
+            let piece = at as u32;
+            let is_better = best.is_none_or(|(least, _)| score < least) && (score == 0 || !is_first_copy);
+            if is_better && !announced.contains(piece) && !has.contains(piece) {
+                best = Some((score, piece));
+                if score == 0 {
+                    break;
+                }
+            }
+        }
+        best.map(|(_, piece)| piece)
+    }
+}
+
+impl Offers {
+    fn new(pieces: u32) -> Self {
+        Self { announced: Bitfield::new(pieces), open: Vec::new(), patience: MAX_PATIENCE }
+    }
+
+    /// Returns true if the peer knows that we have a piece.
+    pub(super) fn announces(&self, piece: u32) -> bool {
+        self.announced.contains(piece)
+    }
+
+    /// Returns the used memory in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.announced.len() as usize / 8 + self.open.capacity() * size_of::<Offer>()
+    }
+}
+
+impl Exchange {
+    /// Returns true while pieces are hidden from peers.
+    pub(crate) fn is_super_seeding(&self) -> bool {
+        self.super_seeding.active.is_some()
+    }
+
+    /// Returns true if the user wants super-seeding.
+    pub(crate) fn wants_super_seeding(&self) -> bool {
+        self.super_seeding.is_wanted
+    }
+
+    /// Sets the choice of the user. It applies from the next [`hide_pieces`](Self::hide_pieces) on.
+    pub(crate) fn want_super_seeding(&mut self, is_wanted: bool) {
+        self.super_seeding.is_wanted = is_wanted;
+    }
+
+    /// Returns true if we have all pieces, and no other seed is connected.
+    pub(crate) fn can_hide(&self) -> bool {
+        self.is_whole() && self.piece_count() > 0 && self.seeds == 0
+    }
+
+    /// Starts super-seeding if the user wants it and it is of use. The peers must know none of our pieces.
+    pub(crate) fn hide_pieces(&mut self, keys: &[PeerKey], peers: &mut Peers) {
+        self.super_seeding.active = None;
+        if !self.super_seeding.is_wanted || !self.can_hide() {
+            return;
+        }
+        let pieces = self.piece_count();
+        let mut active = Active::new(pieces);
+        peers.for_each(keys, |peer| {
+            let trade = peer.trade_mut();
+            trade.offers = Some(Box::new(Offers::new(pieces)));
+            if let Pieces::Some(set) = &trade.has {
+                set.iter().for_each(|piece| active.change(piece, |holders, _| *holders += 1));
+            }
+        });
+        self.super_seeding.active = Some(active);
+    }
+
+    /// Returns the time at which an offer may be closed; `None` without open offers.
+    pub(crate) fn super_seeding_at(&self) -> Option<Instant> {
+        self.super_seeding.next_at.filter(|_| self.is_super_seeding())
+    }
+
+    /// Hides all pieces from a new peer. Returns false if they are not hidden.
+    pub(super) fn hide_from(&self, trade: &mut Trade) -> bool {
+        let is_hidden = self.is_super_seeding();
+        if is_hidden {
+            trade.offers = Some(Box::new(Offers::new(self.piece_count())));
+        }
+        is_hidden
+    }
+
+    /// Counts the pieces that a peer has got.
+    pub(super) fn pieces_spread(&mut self, cx: &mut Cx<'_>, pieces: impl Iterator<Item = u32>) {
+        if let Some(active) = &mut self.super_seeding.active {
+            pieces.for_each(|piece| active.change(piece, |holders, _| *holders = holders.saturating_add(1)));
+            cx.dirty.mark_torrent(self.id);
+        }
+    }
+
+    /// Counts the pieces that are gone with a peer, or that it has lost.
+    pub(super) fn pieces_vanished(&mut self, pieces: impl Iterator<Item = u32>) {
+        if let Some(active) = &mut self.super_seeding.active {
+            pieces.for_each(|piece| active.change(piece, |holders, _| *holders = holders.saturating_sub(1)));
+        }
+    }
+
+    /// Withdraws the open offers to a peer that is gone.
+    pub(super) fn offers_vanished(&mut self, trade: &mut Trade) {
+        let offers = trade.offers.take();
+        if let (Some(active), Some(offers)) = (&mut self.super_seeding.active, offers) {
+            for offer in offers.open {
+                active.change(offer.piece, |_, offered| *offered = offered.saturating_sub(1));
+            }
+        }
+    }
+
+    /// Closes offers whose pieces have spread, and makes new ones. Returns the peers to close, if all pieces are announced
+    /// from now on; `None` if super-seeding goes on, or does not apply.
+    pub(crate) fn settle_super_seeding(
+        &mut self,
+        cx: &mut Cx<'_>,
+        keys: &[PeerKey],
+        peers: &mut Peers,
+    ) -> Option<Vec<PeerKey>> {
+        let active = self.super_seeding.active.as_mut()?;
+        if self.seeds > 0 || !self.super_seeding.is_wanted {
+            self.super_seeding.active = None;
+            return Some(self.reveal(cx, keys, peers));
+        }
+        let is_taker = |trade: &Trade| trade.offers.is_some() && !trade.is_seed();
+        let takers = peers.of(keys).filter(|peer| peer.is_live() && is_taker(peer.trade())).count();
+        let most = if takers > 1 { OFFERS } else { OFFERS_ALONE };
+        let (rng, out) = (&mut *cx.rng, &mut *cx.out);
+        let mut next_at = Instant::FAR_FUTURE;
+        peers.for_each(keys, |peer| {
+            if !peer.is_live() || !is_taker(peer.trade()) {
+                return;
+            }
+            let key = peer.key();
+            let trade = peer.trade_mut();
+            let (payload_at, has) = (trade.payload_at(), &trade.has);
+            let Some(offers) = &mut trade.offers else { return };
+            let mut patience = offers.patience;
+            offers.open.retain(|offer| {
+                let holders = usize::from(active.holders(offer.piece));
+                let has_it = has.contains(offer.piece);
+                let has_spread = holders - usize::from(has_it).min(holders) > usize::from(offer.others);
+                // It is with all who could get it from this peer.
+                let is_everywhere = has_it && holders >= takers;
+                let is_late = cx.now.since(payload_at.max(offer.made_at)) >= patience;
+                let is_open = !has_spread && !is_everywhere && !is_late;
+                if has_spread {
+                    offers.patience = MAX_PATIENCE;
+                } else if !is_open && is_late {
+                    offers.patience = (offers.patience / 2).max(MIN_PATIENCE);
+                }
+                if !is_open {
+                    active.change(offer.piece, |_, offered| *offered = offered.saturating_sub(1));
+                }
+                is_open
+            });
+            patience = offers.patience;
+            while offers.open.len() < most {
+                let from = rng.u32(0..active.holders.len().max(1) as u32);
+                let Some(piece) = active.choose(has, &offers.announced, from) else { break };
+                active.change(piece, |_, offered| *offered = offered.saturating_add(1));
+                offers.announced.insert(piece);
+                offers.open.push(Offer { piece, made_at: cx.now, others: active.holders(piece) });
+                out.send(key, &Message::Have { piece });
+            }
+            if let Some(first) = offers.open.iter().map(|offer| payload_at.max(offer.made_at)).min() {
+                next_at = next_at.min(first + patience);
+            }
+        });
+        self.super_seeding.next_at = (next_at < Instant::FAR_FUTURE).then_some(next_at);
+        None
+    }
+
+    /// Announces all pieces to the peers that do not know them. Returns the peers to close, as these are too many.
+    fn reveal(&mut self, cx: &mut Cx<'_>, keys: &[PeerKey], peers: &mut Peers) -> Vec<PeerKey> {
+        let mut over = Vec::new();
+        peers.for_each(keys, |peer| {
+            let (is_live, key) = (peer.is_live(), peer.key());
+            let trade = peer.trade_mut();
+            let Some(offers) = trade.offers.take().filter(|_| is_live && !trade.is_seed()) else { return };
+            let hidden = (0..self.layout.piece_count())
+                .filter(|piece| !offers.announces(*piece) && !trade.has.contains(*piece));
+            let hidden: Vec<u32> = hidden.take(MAX_ANNOUNCED_ONE_BY_ONE + 1).collect();
+            if hidden.len() > MAX_ANNOUNCED_ONE_BY_ONE {
+                over.push(key);
+            } else {
+                hidden.into_iter().for_each(|piece| cx.out.send(key, &Message::Have { piece }));
+            }
+        });
+        over
+    }
+}
