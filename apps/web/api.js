@@ -224,6 +224,17 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {string} key @param {Options} [options] @returns {Promise<Api.Setting>} */
     resetSetting: (key, options) => call('DELETE', ['settings', key], options),
 
+    /** @param {Options} [options] @returns {Promise<Api.Ban[]>} */
+    bans: (options) => call('GET', ['bans'], options),
+    /** @param {Api.BanRequest} request @param {Options} [options] @returns {Promise<Api.Done>} */
+    ban: (request, options) => call('POST', ['bans'], options, { body: request }),
+    /** @param {string} address @param {Options} [options] @returns {Promise<Api.Done>} */
+    unban: (address, options) => call('DELETE', ['bans'], options, { query: [['address', address]] }),
+    /** @param {Options} [options] @returns {Promise<Api.IpFilter>} */
+    ipFilter: (options) => call('GET', ['ip-filter'], options),
+    /** @param {Options} [options] @returns {Promise<Api.Done>} */
+    refreshIpFilter: (options) => call('POST', ['ip-filter', 'refresh'], options),
+
     /** @param {Options} [options] @returns {Promise<Api.WatchFolder[]>} */
     watchFolders: (options) => call('GET', ['watch-folders'], options),
     /** @param {string} dir @param {Api.WatchFolderEdit} edit @param {Options} [options]

@@ -207,6 +207,32 @@ export type Added = {
   problem: Problem;
   result: 'failed';
 };
+/** A ban of addresses. */
+export type Ban = {
+  /** Time of the ban; `null` for automatic ones. */
+  added_unix_s: number | null;
+  /** Banned address, network (`192.0.2.0/24`) or range (`192.0.2.1-192.0.2.9`). */
+  address: string;
+  /** Client of the only peer at the address that is banned; `null` if all are. */
+  client: string | null;
+  /** End of the ban; `null` if it has none. */
+  ends_unix_s: number | null;
+  /** Origin of the ban. */
+  kind: BanKind;
+  /** Reason in plain words; for a ban by the user it may be empty. */
+  reason: string;
+};
+/** Origin of a ban. */
+export type BanKind = 'user' | 'automatic';
+/** Addresses to ban. */
+export type BanRequest = {
+  /** Addresses, networks and ranges, 1,000 at most. Those that are banned already get the new end and reason. */
+  addresses: string[];
+  /** Reason, for the list of bans, 200 characters at most. */
+  reason?: string;
+  /** Time of the ban in seconds; `null` for no end. */
+  time_s?: number | null;
+};
 /** A category. */
 export type Category = {
   /** Folder of its torrents in effect: its own, or by its name in that of its parent; `null` if the settings decide. */
@@ -489,6 +515,17 @@ export type FileChoice = {
 };
 /** Priority of a file. */
 export type FilePriority = 'skip' | 'low' | 'normal' | 'high';
+/** Number of times that the IP filter or a ban by the user has had an effect. */
+export type FilterHits = {
+  /** Connections that were closed as the filter or the bans had changed. */
+  closed: number;
+  /** Datagrams of the DHT and of trackers that were dropped. */
+  datagrams: number;
+  /** Incoming connections that were refused. */
+  incoming: number;
+  /** Addresses that were not dialed. */
+  outgoing: number;
+};
 /** A folder on the machine of the daemon. */
 export type Folder = {
   /** Its path. */
@@ -535,6 +572,34 @@ export type History = {
   step_ms: number;
   /** The same of outgoing data. */
   up: (number | null)[];
+};
+/** State of the IP filter. */
+export type IpFilter = {
+  /** Number of lines that cannot be read. */
+  bad_lines: number;
+  /** Time of the last attempt that succeeded, also if the list had not changed; `null` before the first. */
+  checked_unix_s: number | null;
+  /** Number of entries of the list. */
+  entries: number;
+  /** Failure of the last attempt to read the list, in plain words; `null` if there was none. The list before stays
+   * in force. */
+  error: string | null;
+  /** The first of these lines, with their numbers. */
+  first_bad_lines: string[];
+  /** Memory of the ranges. */
+  held_bytes: number;
+  /** Effects of the filter and of the bans by the user since the start of the daemon. */
+  hits: FilterHits;
+  /** True while the list is being read. */
+  is_loading: boolean;
+  /** Time of the list in force; `null` if there is none. */
+  loaded_unix_s: number | null;
+  /** Time of the next attempt; `null` if none is planned. */
+  next_unix_s: number | null;
+  /** Number of ranges in force, which do not overlap. */
+  ranges: number;
+  /** File or URL of the list, without credentials; `null` if there is none. */
+  source: string | null;
 };
 /** A torrent that the daemon has. */
 export type Known = {

@@ -139,6 +139,9 @@ pub(crate) struct NetArgs {
     /// Announce to every tracker of a torrent, not only to one working tracker per tier
     #[arg(long)]
     pub(crate) announce_to_all: bool,
+    /// Exchange nothing with the addresses in this list, a file or http(s) URL: DAT, P2P, P2B or CIDR; plain, gzip or zip
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) ip_filter: Option<String>,
     /// Do not look for peers in the DHT [default on a loopback address, unless --dht-bootstrap is given]
     #[arg(long)]
     pub(crate) no_dht: bool,

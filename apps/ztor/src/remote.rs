@@ -8,6 +8,7 @@ mod act;
 pub(crate) mod add;
 mod address;
 pub(crate) mod args;
+mod bans;
 pub(crate) mod connection;
 mod details;
 mod labels;
@@ -52,6 +53,10 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Category(args) => labels::category(&args, &connect(&args.daemon)?),
         RemoteCommand::Tag(args) => labels::tag(&args, &connect(&args.daemon)?),
         RemoteCommand::Watch(args) => watch::run(&args, &connect(&args.daemon)?),
+        RemoteCommand::Bans(args) => bans::list(&connect(&args)?),
+        RemoteCommand::Ban(args) => bans::ban(&args, &connect(&args.daemon)?),
+        RemoteCommand::Unban(args) => bans::unban(&args, &connect(&args.daemon)?),
+        RemoteCommand::IpFilter(args) => bans::ip_filter(&args, &connect(&args.daemon)?),
         RemoteCommand::Log(args) => whole::log(&args, &connect(&args.daemon)?),
         RemoteCommand::Stats(args) => whole::stats(&connect(&args)?),
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),

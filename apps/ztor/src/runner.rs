@@ -3,6 +3,7 @@
 
 mod failures;
 mod goal;
+mod ip_filter;
 mod magnet;
 mod setup;
 mod torrent;
@@ -33,6 +34,7 @@ use torrent::{Outcome, Torrent, wanted_bytes};
 use ztor_view::format::Span;
 
 pub(crate) use goal::{Goal, Rules, Seed};
+pub(crate) use ip_filter::start as start_session;
 pub(crate) use magnet::{Link, OnMetadata};
 pub(crate) use setup::{config, peers, state_dir};
 pub(crate) use torrent::info_hash;
@@ -130,7 +132,7 @@ impl Runner {
         let rules = rules.of_policy(config.settings.limits);
         let is_queued = rules.queue.downloads.is_some();
         let manager = Manager::new(rules, config.settings.clone());
-        let session = Session::start(config)?;
+        let session = ip_filter::start(net, config)?;
         let events = session.subscribe();
         display.event(&Event::Listening { port: session.local_addr().port() });
         Ok(Runner {

@@ -14,6 +14,7 @@ mod add;
 mod alternative;
 mod creation;
 mod detail;
+mod filter;
 mod goals;
 mod labels;
 mod list;
@@ -38,6 +39,7 @@ pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, New
 pub use detail::{
     Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker,
 };
+pub use filter::{Ban, BanKind, BanRequest, FilterHits, IpFilter};
 pub use goals::{Goal, GoalAction, Goals};
 pub use labels::{Category, CategoryEdit, CategoryRename, Tag, TagRename};
 pub use list::{Counts, List, ListQuery, Removed, Sort, SortKey};

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod bans;
 mod error;
 mod fingerprint;
 pub mod live;

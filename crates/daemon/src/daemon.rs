@@ -5,16 +5,18 @@
 //!
 //! Modules: `start` and `load` bring back the torrents of the last run, `turn` is the thread, `saving` queues rows for the
 //! database, and the others are the verbs: `add`, `act`, `removal`, `files`, `trackers`, `labels`, `details`, `settings`,
-//! `watching`, `access`.
+//! `watching`, `access`, `bans`, `filtering`.
 
 mod access;
 mod act;
 mod add;
+mod bans;
 mod config;
 mod connectivity;
 mod creations;
 mod details;
 mod files;
+mod filtering;
 mod folders;
 mod free_space;
 mod labels;
@@ -59,8 +61,10 @@ pub use testing::Found;
 #[cfg(feature = "testing")]
 pub(crate) use testing::read_state;
 
+use bans::UserBans;
 use connectivity::Reachability;
 use creations::Creations;
+use filtering::Filtering;
 use free_space::FreeSpace;
 use preview::Previews;
 use saving::Saver;
@@ -89,6 +93,8 @@ struct Shared {
     news: watch::Sender<u64>,
     saver: Saver,
     watching: Watching,
+    filtering: Arc<Filtering>,
+    bans: UserBans,
     runtime: Handle,
     started: Instant,
     free: FreeSpace,
@@ -181,6 +187,7 @@ impl Daemon {
         let began = Instant::now();
         self.0.is_ending.store(true, Ordering::Relaxed);
         self.0.watching.wake();
+        self.0.filtering.end();
         self.0.creations.cancel_all();
         let thread = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread

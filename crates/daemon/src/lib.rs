@@ -34,6 +34,7 @@ mod core;
 mod daemon;
 mod error;
 mod facts;
+mod filter;
 mod goals;
 mod history;
 mod manager;
@@ -51,6 +52,7 @@ pub use daemon::{
     StoredSession, StoredSessions, StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
+pub use filter::FilterSource;
 pub use history::SPANS_S;
 pub use manager::{Event, Manager, NewTorrent};
 pub use record::{FileOptions, Folder, Share};

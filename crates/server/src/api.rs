@@ -4,6 +4,7 @@
 //! errors into problem objects, `body`, `path` and `query` read requests. The others are the routes.
 
 mod answer;
+mod bans;
 mod body;
 mod content;
 mod guard;
@@ -130,6 +131,9 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/settings/{key}", get(settings::one).put(settings::change).delete(settings::reset)),
         ("/watch-folders", get(watch::list).put(watch::put).delete(watch::remove)),
         ("/watch-folders/scan", post(watch::scan)),
+        ("/bans", get(bans::list).post(bans::add).delete(bans::remove)),
+        ("/ip-filter", get(bans::filter)),
+        ("/ip-filter/refresh", post(bans::refresh)),
         ("/log", get(log::read)),
         ("/events", get(live::events)),
     ]

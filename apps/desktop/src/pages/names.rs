@@ -1,7 +1,7 @@
 //! Names of settings, of their choices and of their sections.
 
 /// Names of settings by key.
-const NAMES: [(&str, &str); 59] = [
+const NAMES: &[(&str, &str)] = &[
     ("download_dir", "Download folder"),
     ("incomplete_dir", "Folder for incomplete files"),
     ("part_suffix", "End of the names of incomplete files"),
@@ -23,6 +23,10 @@ const NAMES: [(&str, &str); 59] = [
     ("upload_slots", "Upload slots in total"),
     ("upload_slots_per_torrent", "Upload slots per torrent"),
     ("announce_to_all", "Announce to all trackers"),
+    ("ip_filter", "List of unwanted addresses"),
+    ("ip_filter_interval", "Read the list again after"),
+    ("ip_filter_trackers", "Apply the list to trackers"),
+    ("ip_filter_spare_local", "Exempt the local network from the list"),
     ("limit_down", "Download limit"),
     ("limit_up", "Upload limit"),
     ("alternative_limit_down", "Alternative download limit"),
@@ -64,7 +68,7 @@ const NAMES: [(&str, &str); 59] = [
 ];
 
 /// Names of choices by key and word.
-const CHOICES: [(&str, &str, &str); 20] = [
+const CHOICES: &[(&str, &str, &str)] = &[
     ("layout", "original", "As in the torrent"),
     ("layout", "subfolder", "Always a folder"),
     ("layout", "no_subfolder", "Never a folder"),
@@ -88,7 +92,7 @@ const CHOICES: [(&str, &str, &str); 20] = [
 ];
 
 /// Sections with their titles, in order.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: &[(&str, &str)] = &[
     ("folders", "Folders"),
     ("new", "New torrents"),
     ("queue", "Queue"),
@@ -96,6 +100,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("limits", "Speed limits"),
     ("schedule", "Schedule"),
     ("network", "Network"),
+    ("filter", "IP filter and bans"),
     ("watch", "Watched folders"),
     ("api", "Web access"),
     ("log", "Log"),

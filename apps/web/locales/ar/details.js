@@ -123,6 +123,8 @@ export default {
   'details.add_peers': 'إضافة نظراء',
   'details.address': 'العنوان',
   'details.copy_address': 'نسخ العنوان',
+  'details.ban': 'حظر هذا العنوان',
+  'details.banned': ({ name }) => `حُظر ${name}`,
   'details.client': 'البرنامج',
   'details.flags': 'العلامات',
   'details.flags_help': 'معاني العلامات',

@@ -112,6 +112,8 @@ export default {
   'details.add_peers': 'Peers hinzufügen',
   'details.address': 'Adresse',
   'details.copy_address': 'Adresse kopieren',
+  'details.ban': 'Diese Adresse sperren',
+  'details.banned': ({ name }) => `${name} ist gesperrt`,
   'details.client': 'Programm',
   'details.flags': 'Zeichen',
   'details.flags_help': 'Bedeutung der Zeichen',

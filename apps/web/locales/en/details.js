@@ -120,6 +120,8 @@ export default {
   'details.add_peers': 'Add peers',
   'details.address': 'Address',
   'details.copy_address': 'Copy address',
+  'details.ban': 'Ban this address',
+  'details.banned': (/** @type {Name} */ { name }) => `${name} is banned`,
   'details.client': 'Client',
   'details.flags': 'Flags',
   'details.flags_help': 'What the flags mean',

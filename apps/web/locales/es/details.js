@@ -119,6 +119,8 @@ export default {
   'details.add_peers': 'Añadir pares',
   'details.address': 'Dirección',
   'details.copy_address': 'Copiar dirección',
+  'details.ban': 'Bloquear esta dirección',
+  'details.banned': ({ name }) => `${name} está bloqueada`,
   'details.client': 'Programa',
   'details.flags': 'Indicadores',
   'details.flags_help': 'Qué significan los indicadores',

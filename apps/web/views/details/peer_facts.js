@@ -33,6 +33,9 @@ export function flagsOf(peer) {
 /** @param {Peer} peer */
 export const lettersOf = (peer) => flagsOf(peer).map((flag) => FLAG_LETTERS[flag]).join('');
 
+/** Returns an address without its port. @param {string} addr */
+export const hostOf = (addr) => addr.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+
 /** Returns the parts of an address: those of IPv4 are numbers, and IPv6 follows. @param {string} addr */
 function addressParts(addr) {
   const [, host, port] = /^(.*):(\d+)$/.exec(addr) ?? ['', addr, '0'];

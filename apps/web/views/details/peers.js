@@ -17,7 +17,7 @@ import { poll } from '../../ui/poll.js';
 import { emptyState, errorState, skeletonRows } from '../../ui/states.js';
 import { part } from './context.js';
 import { gridHead, orderItems, orderOf, partBar } from './grid.js';
-import { FLAG_LETTERS, LARGEST_FIRST, flagsOf, lettersOf, sortPeers } from './peer_facts.js';
+import { FLAG_LETTERS, LARGEST_FIRST, flagsOf, hostOf, lettersOf, sortPeers } from './peer_facts.js';
 import { isRunning } from './state_view.js';
 
 const PEERS_MS = 2000;
@@ -84,8 +84,9 @@ function peerTable(context, grid, data) {
       const addr = /** @type {HTMLElement} */ (event.target).closest('[data-addr]')?.getAttribute('data-addr');
       if (!addr) return;
       event.preventDefault();
-      openMenu([{ label: app.t('details.copy_address'), icon: 'copy', onSelect: () => copyText(app, addr) }],
-        { x: event.clientX, y: event.clientY });
+      openMenu([{ label: app.t('details.copy_address'), icon: 'copy', onSelect: () => copyText(app, addr) },
+        { label: app.t('details.ban'), icon: 'lock', danger: true, onSelect: () => ban(app, hostOf(addr)) }],
+      { x: event.clientX, y: event.clientY });
     }}>${gridHead(grid)}</div>`);
   virtualList({
     scroller,
@@ -97,6 +98,15 @@ function peerTable(context, grid, data) {
     headerRows: 1,
   });
   return scroller;
+}
+
+/** Bans a host, and offers to lift the ban. @param {Context['app']} app @param {string} address */
+async function ban(app, address) {
+  try {
+    await app.api.ban({ addresses: [address], time_s: null, reason: '' });
+    app.toasts.show({ text: app.t('details.banned', { name: address }),
+      action: { label: app.t('edit.undo'), run: () => app.api.unban(address).catch(app.fail) } });
+  } catch (cause) { app.fail(cause); }
 }
 
 /** @param {Context} context @param {ReadonlySignal<Peer | undefined>} item */

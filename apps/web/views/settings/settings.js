@@ -15,6 +15,7 @@ import { accountPage } from './account.js';
 import { appearancePage } from './appearance.js';
 import { categoriesPage } from './categories.js';
 import { exportPage } from './export.js';
+import { filterPage } from './filter.js';
 import { limitsInForce, scheduleLink } from './limits.js';
 import { sectionName, settingName } from './names.js';
 import { settingRow } from './row.js';
@@ -32,6 +33,7 @@ import { watchPage } from './watch.js';
 /** Content of sections before their settings.
  *  @type {Record<string, (context: SettingsContext) => unknown>} */
 const PAGES = {
+  filter: filterPage,
   limits: limitsInForce,
   schedule: schedulePage,
   watch: watchPage,
@@ -42,6 +44,9 @@ const PAGES = {
   about: ({ app }) => aboutPage(app),
   export: ({ store, app }) => exportPage(app, store),
 };
+
+/** Pages that have settings of the daemon as well. */
+const WITH_SETTINGS = new Set(['filter', 'limits', 'watch']);
 
 /** @param {App} app @returns {Node} */
 export function settingsPage(app) {
@@ -136,7 +141,7 @@ function opened(context, key) {
         iconOnly: true, kind: 'ghost', onClick: () => app.goTo('settings') }))}${heading}</div>
       ${PAGES[key]?.(context)}
       ${when(hasSettings, () => html`<div class="p-rows">${rows(context, own)}</div>`)}
-      ${key in PAGES && key !== 'limits' && key !== 'watch' ? null : loading(context)}
+      ${key in PAGES && !WITH_SETTINGS.has(key) ? null : loading(context)}
     </div>`;
   });
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, AskError, MetadataError, Session};
+use ztor_session::{AddMagnet, AskError, MetadataError};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
@@ -62,7 +62,7 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 /// Shows the torrent of a magnet link, with metadata from peers.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = runner::peers(&args.peer)?;
-    let session = Session::start(runner::config(&args.net, None))?;
+    let session = runner::start_session(&args.net, runner::config(&args.net, None))?;
     let add = AddMagnet::new(magnet.clone()).peers(peers);
     let torrent = session.add_magnet(add).wait().context("cannot fetch the metadata")?;
     if !console.is_json() {

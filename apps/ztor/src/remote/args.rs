@@ -68,6 +68,14 @@ pub(crate) enum RemoteCommand {
     Tag(TagArgs),
     /// List and change the watched folders, from which new torrent files are loaded
     Watch(WatchArgs),
+    /// List the banned addresses
+    Bans(DaemonAddress),
+    /// Ban addresses: peers there are neither dialed nor accepted
+    Ban(BanArgs),
+    /// Lift bans
+    Unban(UnbanArgs),
+    /// Show the state of the IP filter, or read its list again
+    IpFilter(IpFilterArgs),
     /// Show statistics of the daemon
     Stats(DaemonAddress),
     /// Show the last lines of the daemon's log
@@ -551,6 +559,39 @@ pub(crate) enum Loaded {
     Rename,
     Delete,
     Keep,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BanArgs {
+    /// Addresses, networks (192.0.2.0/24) or ranges (192.0.2.1-192.0.2.9)
+    #[arg(required = true, value_name = "ADDR")]
+    pub(crate) addresses: Vec<String>,
+    /// Time of the ban: 90s, 30m, 12h, 7d [default: no end]
+    #[arg(short, long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) time: Option<std::time::Duration>,
+    /// Reason, for the list of bans
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnbanArgs {
+    /// Addresses, networks or ranges, as listed by `ztor bans`
+    #[arg(required = true, value_name = "ADDR")]
+    pub(crate) addresses: Vec<String>,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IpFilterArgs {
+    /// Read the list again, and wait until that is done
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) daemon: DaemonAddress,
 }
 
 #[derive(Debug, Args)]

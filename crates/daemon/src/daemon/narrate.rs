@@ -48,8 +48,8 @@ fn narrate_engine(id: u64, torrent: &str, event: &TorrentEvent) {
         TorrentEvent::PieceFailed { piece, .. } => {
             tracing::debug!(id, torrent, piece, "a piece does not match its hash");
         }
-        TorrentEvent::Banned { author, ends_in, .. } => {
-            tracing::info!(id, torrent, %author, ends_in_s = ends_in.as_secs(), "banned for bad data");
+        TorrentEvent::Banned { author, reason, ends_in, .. } => {
+            tracing::info!(id, torrent, %author, %reason, ends_in_s = ends_in.as_secs(), "banned");
         }
         TorrentEvent::PeerUnreachable { addr, .. } => {
             tracing::info!(id, torrent, %addr, "a peer that was given does not respond");

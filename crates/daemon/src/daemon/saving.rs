@@ -31,6 +31,10 @@ pub(super) mod fact {
     pub(in super::super) const HISTORY: &str = "history";
     /// The account that was set while the daemon ran.
     pub(in super::super) const ACCOUNT: &str = "account";
+    /// Bans by the user.
+    pub(in super::super) const BANS: &str = "bans";
+    /// Origin of the copy of the IP filter.
+    pub(in super::super) const IP_FILTER: &str = "ip_filter";
 }
 
 /// The thread that commits changes for which nobody waits.

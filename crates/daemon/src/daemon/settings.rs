@@ -139,6 +139,7 @@ impl Daemon {
         core.manager_mut().set_config(settings.policy_config());
         core.touch_whole();
         drop(core);
+        self.set_filtering(&settings);
         self.settle_all();
         self.0.settings_news.send_replace(Arc::new(settings));
     }

@@ -1,7 +1,9 @@
 //! Start of a daemon with the torrents of its last run.
 
+use super::bans::UserBans;
 use super::connectivity::Reachability;
 use super::creations::Creations;
+use super::filtering::Filtering;
 use super::free_space::FreeSpace;
 use super::preview::Previews;
 use super::recovery::recover;
@@ -74,7 +76,7 @@ impl Daemon {
         }
         let session = chosen
             .session_config(port_is_fixed)
-            .state_dir(Some(state_dir))
+            .state_dir(Some(state_dir.clone()))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
         let core = restore(&store, chosen.policy_config(), session.settings.clone(), now_unix_s())?;
         let session = Session::start(session)?;
@@ -83,6 +85,8 @@ impl Daemon {
         let daemon = Self(Arc::new(Shared {
             saver: Saver::start(&store).map_err(DaemonStartError::Thread)?,
             watching: Watching::open(&store)?,
+            filtering: Filtering::new(&state_dir),
+            bans: UserBans::open(&store)?,
             session,
             store,
             bulks: Bulks::new(BULK_CACHE_BYTES),
@@ -105,6 +109,10 @@ impl Daemon {
         }));
         // The first answer already has the free space.
         daemon.statistics();
+        // Before torrents are loaded, so that no unwanted address is dialed.
+        daemon.apply_bans();
+        let settings = daemon.settings_changes().borrow().clone();
+        daemon.start_filtering(&settings).map_err(DaemonStartError::Thread)?;
         daemon.load_all();
         daemon.start_turns().map_err(DaemonStartError::Thread)?;
         daemon.start_watching().map_err(DaemonStartError::Thread)?;

@@ -1,5 +1,6 @@
 //! The start of a daemon without its session, for fuzz targets.
 
+use super::bans::UserBans;
 use super::load::content_of;
 use super::saving::fact;
 use super::start::restore;
@@ -43,6 +44,7 @@ pub(crate) fn read_state(store: &Store, saves: bool) -> Result<Found, StoreError
     let watching = Watching::open(store)?;
     store.all_json::<StoredToken>(Table::Token)?;
     store.get_json::<StoredAccount>(Table::Fact, fact::ACCOUNT)?;
+    UserBans::open(store)?;
     store.visit(Table::Resume, &mut |_, _| true)?;
     if saves {
         save(store, &core);

@@ -46,6 +46,20 @@ pub(super) const LOG_LEVEL: Shape = Shape {
     canonical: log_level,
 };
 
+pub(super) const LIST_SOURCE: Shape = Shape {
+    values: "an http:// or https:// URL, or the path of a file, absolute or below the home folder (~/)",
+    canonical: list_source,
+};
+
+/// Returns true for a URL.
+pub(super) fn is_url(text: &str) -> bool {
+    let has_scheme = |scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+            && text.len() > scheme.len()
+    };
+    has_scheme("http://") || has_scheme("https://")
+}
+
 /// Parses the value of `bind`.
 pub(super) fn parse_bind(text: &str) -> Option<Bind> {
     if text == "*" { Some(Bind::All) } else { text.parse().ok() }
@@ -63,6 +77,12 @@ fn bind(text: &str) -> Option<String> {
         Bind::Addr(ip) => ip.to_string(),
         Bind::Device(name) => name,
     })
+}
+
+fn list_source(text: &str) -> Option<String> {
+    let is_path = text.starts_with('/') || text.starts_with("~/");
+    let is_source = if is_url(text) { !text.contains(char::is_whitespace) } else { is_path };
+    (is_source && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
 fn suffix(text: &str) -> Option<String> {
@@ -159,6 +179,8 @@ mod tests {
         check(USERNAME, &[("ztor", "ztor")], &["", "a:b", " a", "a\n"]);
         check(BASE_PATH, &[("", ""), ("/", ""), ("/a/b/", "/a/b")], &["a", "//", "/../x", "/a b", "/a//"]);
         let levels = [("INFO", "info"), ("warn,ztor=debug", "warn,ztor=debug")];
+        let lists = ["http://a/b.gz", "HTTPS://a", "/a b.dat", "~/a"].map(|text| (text, text));
+        check(LIST_SOURCE, &lists, &["", "a.dat", "http://", "http://a b", "ftp://a", "/a\n", "~"]);
         check(LOG_LEVEL, &levels, &["", "loud", "info,", "ztor=", "=info", "a b=info"]);
     }
 }

@@ -14,9 +14,11 @@ use super::choices::{
 };
 use super::kind::Kind;
 use super::shape::{
-    BASE_PATH, BIND, HOST, HOST_PORT, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape, USERNAME,
+    BASE_PATH, BIND, HOST, HOST_PORT, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape,
+    USERNAME,
 };
 use super::typed::Typed;
+use crate::filter::FilterSource;
 
 /// Declaration of a setting.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +185,17 @@ settings! {
         upload_slots_per_torrent: usize = "8", count(1, 10_000);
         /// Announces to all trackers of a torrent, instead of one working tracker per tier.
         announce_to_all: bool = "false", Kind::Bool;
+    }
+    filter {
+        /// List of addresses with which nothing is exchanged: a file, or a URL from which it is fetched. Formats: DAT, P2P,
+        /// P2B, CIDR; plain, gzip or zip.
+        ip_filter: Option<FilterSource> = "none", Kind::Text { is_optional: true, shape: LIST_SOURCE };
+        /// Time after which the list is read again, if it has changed.
+        ip_filter_interval: Duration = "1d", time(10 * 60, 365 * DAY_S);
+        /// The list also applies to trackers.
+        ip_filter_trackers: bool = "false", Kind::Bool;
+        /// Addresses of this machine and its network are exempt from the list. Public lists may contain them.
+        ip_filter_spare_local: bool = "false", Kind::Bool;
     }
     limits {
         /// Limit of the download rate, over all torrents.

@@ -10,7 +10,8 @@ use ztor_policy::{Ratio, Schedule};
 use ztor_session::Bind;
 
 use super::schedule_text::parse_entry;
-use super::shape::{parse_bind, parse_network};
+use super::shape::{is_url, parse_bind, parse_network};
+use crate::filter::FilterSource;
 
 /// Type of a field.
 pub(super) trait Typed: Sized {
@@ -89,6 +90,16 @@ impl Typed for PathBuf {
             Some("") => home.map(Path::to_owned),
             Some(rest) => home.map(|home| home.join(rest.trim_start_matches('/'))),
         }
+    }
+}
+
+impl Typed for FilterSource {
+    fn typed(value: &SettingValue, home: Option<&Path>) -> Option<Self> {
+        let source = text(value)?;
+        if is_url(source) {
+            return Some(Self::Url(source.to_owned()));
+        }
+        PathBuf::typed(value, home).map(Self::File)
     }
 }
 

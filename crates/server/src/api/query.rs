@@ -26,6 +26,10 @@ impl<S: Sync> FromRequestParts<S> for ListParameters {
 #[derive(Debug)]
 pub(super) struct DirParameter(pub(super) String);
 
+/// The parameter `address`, and no others.
+#[derive(Debug)]
+pub(super) struct AddressParameter(pub(super) String);
+
 /// No parameters.
 #[derive(Debug)]
 pub(super) struct NoParameters;
@@ -35,6 +39,15 @@ impl<S: Sync> FromRequestParts<S> for DirParameter {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         dir_of(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AddressParameter {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let missing = "the parameter address is missing; give an address as in the list of bans, as in ?address=192.0.2.1";
+        only(parts.uri.query().unwrap_or_default(), "address", missing).map(Self)
     }
 }
 
@@ -65,18 +78,23 @@ fn unknown(name: &str, expected: &str) -> Refused {
 
 /// Parses the query of a folder.
 pub(crate) fn dir_of(text: &str) -> Result<String, Refused> {
-    let mut dir = None;
+    let missing = "the parameter dir is missing; give the absolute path of a folder, as in ?dir=/srv";
+    only(text, "dir", missing)
+}
+
+/// Parses a query with one parameter.
+fn only(text: &str, expected: &str, missing: &str) -> Result<String, Refused> {
+    let mut found = None;
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-        if name != "dir" {
-            return Err(unknown(&name, "dir alone"));
+        if name != expected {
+            return Err(unknown(&name, &format!("{expected} alone")));
         }
-        if dir.replace(value.into_owned()).is_some() {
-            let detail = "cannot use the parameter dir: it is there twice; give it once";
+        if found.replace(value.into_owned()).is_some() {
+            let detail = format!("cannot use the parameter {expected}: it is there twice; give it once");
             return Err(Refused::new(ProblemKind::BadRequest, detail));
         }
     }
-    let missing = "the parameter dir is missing; give the absolute path of a folder, as in ?dir=/srv";
-    dir.ok_or_else(|| Refused::new(ProblemKind::BadRequest, missing))
+    found.ok_or_else(|| Refused::new(ProblemKind::BadRequest, missing))
 }
 
 /// Parses the query of a list.

@@ -2,16 +2,16 @@
 
 use super::operation::{Operation, operation};
 use super::parameters::{
-    creation, dir, file_index, folder, in_path, of_list, of_log, secrets, setting, span,
+    address, creation, dir, file_index, folder, in_path, of_list, of_log, secrets, setting, span,
 };
 use crate::api::labels::{Done, Put};
 use crate::api::whole::Health;
 use ztor_api::{
-    Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit,
-    CategoryRename, Creation, CreationRequest, Daemon, Detail, DownloadLink, DownloadLinkRequest, File,
-    Folder, History, LimitsChange, List, LogLine, Login, LoginLink, LoginState, NewCreation, NewToken, Peer,
-    Pieces, Preview, PreviewRequest, ProblemKind, Setting, SettingChange, Statistics, Tag, TagRename, Token,
-    TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
+    Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Ban, BanRequest, Category,
+    CategoryEdit, CategoryRename, Creation, CreationRequest, Daemon, Detail, DownloadLink,
+    DownloadLinkRequest, File, Folder, History, IpFilter, LimitsChange, List, LogLine, Login, LoginLink,
+    LoginState, NewCreation, NewToken, Peer, Pieces, Preview, PreviewRequest, ProblemKind, Setting,
+    SettingChange, Statistics, Tag, TagRename, Token, TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
 };
 
 use ProblemKind::{BadTorrent, Conflict, Fetch, NotFound, NotSupported, Storage};
@@ -240,6 +240,19 @@ fn of_settings() -> Vec<Operation> {
             .problems([NotFound, Storage]),
         operation("POST /watch-folders/scan", "scanWatchFolders", "Looks for new files now.")
             .answers::<Done>(),
+        operation("GET /bans", "listBans", "Returns the bans in force.").answers_list::<Ban>(),
+        operation("POST /bans", "ban", "Bans addresses, and closes the connections with them.")
+            .takes::<BanRequest>()
+            .answers::<Done>()
+            .problems([Conflict, Storage]),
+        operation("DELETE /bans", "unban", "Lifts the ban of an address, a network or a range.")
+            .parameters([address()])
+            .answers::<Done>()
+            .problems([NotFound, Storage]),
+        operation("GET /ip-filter", "getIpFilter", "Returns the state of the IP filter.").answers::<IpFilter>(),
+        operation("POST /ip-filter/refresh", "refreshIpFilter", "Reads the list of the IP filter again, soon.")
+            .answers::<Done>()
+            .problems([Conflict]),
         operation("GET /log", "readLog", "Returns the last lines of the log.")
             .parameters(of_log())
             .answers_list::<LogLine>(),

@@ -49,6 +49,12 @@ pub(super) fn folder() -> Value {
     in_query("dir", true, "The folder, an absolute path.", &schema)
 }
 
+/// Returns the parameter `address` of a ban.
+pub(super) fn address() -> Value {
+    let schema = json!({ "type": "string", "minLength": 1 });
+    in_query("address", true, "The address, network or range, as in the list of bans.", &schema)
+}
+
 /// Returns the parameter `span_s` of the history.
 pub(super) fn span() -> Value {
     let schema = json!({ "type": "integer", "enum": SPANS_S });
