@@ -8,6 +8,7 @@ mod cases;
 mod clients;
 mod device;
 mod env;
+mod filtering;
 mod finding;
 mod payload;
 mod transfer;
@@ -27,6 +28,7 @@ use crate::{net, process};
 use cases::Case;
 use device::Device;
 use env::CaseEnv;
+use filtering::Filtering;
 use finding::Find;
 use payload::{Content, Payloads};
 
@@ -112,7 +114,9 @@ fn selected(options: &Options) -> Vec<Job> {
     let finds = if options.controls { Vec::new() } else { finding::all() };
     // Cases that look for peers wait most of the time: they start first, and the others fill the gaps.
     let devices = if options.controls { Vec::new() } else { device::all() };
-    let finds = devices.into_iter().map(Job::Device).chain(finds.into_iter().map(Job::Find));
+    let filters = if options.controls { Vec::new() } else { filtering::all() };
+    let filters = filters.into_iter().map(Job::Filter);
+    let finds = devices.into_iter().map(Job::Device).chain(filters).chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
     let mut kinds = BTreeSet::new();
@@ -128,6 +132,8 @@ enum Job {
     Find(Find),
     /// Transfer over an interface that disappears and returns.
     Device(Device),
+    /// Transfer with a client whose address is filtered at times.
+    Filter(Filtering),
 }
 
 impl Job {
@@ -136,6 +142,7 @@ impl Job {
             Self::Transfer(case) => case.name(),
             Self::Find(case) => case.name(),
             Self::Device(case) => case.name(),
+            Self::Filter(case) => case.name(),
         }
     }
 
@@ -145,6 +152,7 @@ impl Job {
             Self::Transfer(case) => case.kind(),
             Self::Find(case) => case.kind(),
             Self::Device(_) => "device".to_owned(),
+            Self::Filter(_) => "filter".to_owned(),
         }
     }
 
@@ -153,6 +161,7 @@ impl Job {
             Self::Transfer(case) => case.needs(),
             Self::Find(case) => case.needs(),
             Self::Device(_) => vec!["ztor"],
+            Self::Filter(case) => case.needs(),
         }
     }
 }
@@ -208,6 +217,7 @@ impl Suite {
             Job::Transfer(case) => transfer::run(case, &env),
             Job::Find(case) => finding::run(case, &env),
             Job::Device(case) => device::run(case, &env),
+            Job::Filter(case) => filtering::run(case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))
