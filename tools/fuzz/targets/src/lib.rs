@@ -25,6 +25,7 @@ mod metainfo;
 mod mse;
 mod paths;
 mod picker;
+mod portmap;
 mod resume;
 mod rows;
 mod settings;
@@ -51,6 +52,7 @@ pub use metainfo::metainfo;
 pub use mse::mse;
 pub use paths::paths;
 pub use picker::picker;
+pub use portmap::{gateway_datagrams, gateway_upnp};
 pub use resume::resume;
 pub use rows::rows;
 pub use settings::settings;
@@ -74,6 +76,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dht", dht),
     ("dht_saved", dht_saved),
     ("engine", engine),
+    ("gateway_datagrams", gateway_datagrams),
+    ("gateway_upnp", gateway_upnp),
     ("handshake", handshake),
     ("ip_filter", ip_filter),
     ("krpc", krpc),
