@@ -46,6 +46,13 @@ pub struct PerFamily<T> {
     pub v6: T,
 }
 
+impl<T: Copy> PerFamily<T> {
+    /// Creates the same value for both families.
+    pub const fn both(value: T) -> Self {
+        Self { v4: value, v6: value }
+    }
+}
+
 impl<T> PerFamily<T> {
     pub(crate) fn from_fn(mut f: impl FnMut(Family) -> T) -> Self {
         Self { v4: f(Family::V4), v6: f(Family::V6) }

@@ -229,7 +229,7 @@ impl Dht {
     /// Emits [`Event::Peers`] as peers are found, then [`Event::Done`]. A port of 0 is not announced: no peer can be
     /// reached there, and nodes refuse it.
     pub fn get_peers(&mut self, now: Instant, info_hash: SwarmId, announce: Option<Announce>) -> LookupId {
-        let announce = announce.filter(|announce| announce.port != 0);
+        let announce = announce.filter(|announce| announce.port != PerFamily::both(0));
         self.begin(now, NodeId::from(info_hash), Job::Peers { announce })
     }
 

@@ -1,5 +1,7 @@
 //! Settings and constants of the engine.
 
+use std::net::IpAddr;
+use ztor_base::addr::is_local;
 use ztor_base::{Duration, PeerId};
 
 /// Settings of an engine. Rates are in bytes per second; `None` means no limit.
@@ -9,8 +11,11 @@ pub struct Config {
     pub peer_id: PeerId,
     /// Name and version of the client in the extension handshake (BEP 10, `v`).
     pub client: String,
-    /// Port at which peers can reach us, as announced to trackers and peers.
+    /// Port at which peers in the local network reach us, and all others unless another one is in `external_ports`;
+    /// 0 for none.
     pub listen_port: u16,
+    /// Ports at which peers elsewhere reach us.
+    pub external_ports: ExternalPorts,
     /// Limit for incoming piece data over all torrents.
     pub limit_down: Option<u64>,
     /// Limit for outgoing piece data over all torrents.
@@ -44,6 +49,16 @@ pub struct Config {
     pub transports: Transports,
     /// Encryption of connections in both directions.
     pub encryption: Encryption,
+}
+
+/// Ports at which peers elsewhere reach this client, where a router or a VPN forwards them. `None` if it is the port
+/// that is listened on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ExternalPorts {
+    /// Port over IPv4.
+    pub v4: Option<u16>,
+    /// Port over IPv6.
+    pub v6: Option<u16>,
 }
 
 /// Settings that can change while an engine runs: see [`Engine::set_settings`](crate::Engine::set_settings). Units and
@@ -121,6 +136,7 @@ impl Config {
             peer_id,
             client: format!("ztor {}", env!("CARGO_PKG_VERSION")),
             listen_port,
+            external_ports: ExternalPorts::default(),
             limit_down: None,
             limit_up: None,
             limits_count_overhead: false,
@@ -153,6 +169,15 @@ impl Config {
         self.peer_exchange = settings.peer_exchange;
         self.suggest_pieces = settings.suggest_pieces;
         self.encryption = settings.encryption;
+    }
+
+    /// Returns the port at which a host reaches us.
+    pub(crate) fn port_toward(&self, ip: IpAddr) -> u16 {
+        let external = match ip.to_canonical() {
+            IpAddr::V4(_) => self.external_ports.v4,
+            IpAddr::V6(_) => self.external_ports.v6,
+        };
+        external.filter(|_| !is_local(ip)).unwrap_or(self.listen_port)
     }
 
     /// Returns true if hole punching is on (BEP 55). It needs µTP, and peers that know each other by peer exchange.

@@ -1,7 +1,7 @@
 //! The context of a call into a part of the engine.
 
 use crate::backlog::Backlog;
-use crate::config::{Config, Settings};
+use crate::config::{Config, ExternalPorts, Settings};
 use crate::dirty::Dirty;
 use crate::exchange::UploadSlots;
 use crate::network::Network;
@@ -73,6 +73,11 @@ impl Core {
     pub(crate) fn set_settings(&mut self, now: Instant, settings: Settings) {
         self.quota.set_settings(now, &settings);
         self.config.set(settings);
+    }
+
+    /// Replaces the ports at which peers reach us.
+    pub(crate) fn set_ports(&mut self, listen: u16, external: ExternalPorts) {
+        (self.config.listen_port, self.config.external_ports) = (listen, external);
     }
 
     pub(crate) fn rng(&mut self) -> &mut Rng {

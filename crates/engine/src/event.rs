@@ -1,6 +1,7 @@
 //! Input of the engine: events, commands, and reports of the disk.
 
 use crate::bans::{Author, IpFilter, UserBan};
+use crate::config::ExternalPorts;
 use crate::exchange::picker::Priority;
 use crate::groups::GroupLimits;
 use crate::ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
@@ -114,6 +115,13 @@ pub enum NetworkChange {
     Slept(ztor_base::Duration),
     /// Other hosts see this machine at another address.
     Moved,
+    /// Peers reach this client at other ports.
+    Ports {
+        /// [`Config::listen_port`](crate::Config::listen_port).
+        listen: u16,
+        /// [`Config::external_ports`](crate::Config::external_ports).
+        external: ExternalPorts,
+    },
 }
 
 /// Side responsible for the end of a connection.

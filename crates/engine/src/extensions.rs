@@ -140,7 +140,7 @@ impl Extensions {
         let hello = ExtendedHandshake {
             messages: pex.into_iter().chain([metadata]).chain(punch).chain(short).collect(),
             client: Some(cx.config.client.clone()),
-            port: Some(cx.config.listen_port).filter(|p| *p != 0),
+            port: Some(cx.config.port_toward(conn.addr().ip())).filter(|p| *p != 0),
             request_queue: Some(MAX_PEER_REQUESTS as u32),
             your_ip: Some(conn.addr().ip()),
             metadata_size: about.metadata_size,

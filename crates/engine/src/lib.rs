@@ -83,7 +83,7 @@ mod views;
 
 pub use bans::{Author, BanReason, BanStatus, Block, FilterHits, IpFilter, MAX_USER_BANS, UserBan};
 pub use bitfield::Bitfield;
-pub use config::{Config, Encryption, Settings, Transports};
+pub use config::{Config, Encryption, ExternalPorts, Settings, Transports};
 pub use event::{
     AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
     Event, NetworkChange, StartTorrent,
@@ -360,6 +360,9 @@ impl Engine {
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Outbox) {
         if matches!(event, Event::Command(Command::Shutdown)) {
             self.core.end();
+        }
+        if let Event::Network(NetworkChange::Ports { listen, external }) = event {
+            self.core.set_ports(listen, external);
         }
         self.router(now, out).handle(event);
     }

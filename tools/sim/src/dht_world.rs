@@ -365,7 +365,7 @@ impl DhtWorld {
         let Some(index) = host.or_else(|| self.someone()) else { return };
         let (now, implied_port) = (self.now, index % 2 == 0);
         let port = if implied_port { place::PORT } else { 51_413 };
-        let announce = Announce { port, implied_port, is_seed: index % 3 == 0 };
+        let announce = Announce { port: PerFamily::both(port), implied_port, is_seed: index % 3 == 0 };
         let info_hash = self.torrents[torrent].info_hash;
         let Some(dht) = self.dht(index) else { return };
         let lookup = dht.get_peers(now, info_hash.into(), Some(announce));

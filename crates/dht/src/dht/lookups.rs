@@ -276,7 +276,7 @@ impl Dht {
         for family in Family::ALL {
             let Some(search) = lookup.searches[family].as_ref() else { continue };
             for (node, answer) in search.stores() {
-                let Some(method) = store_method(&lookup.job, lookup.target, answer) else { break };
+                let Some(method) = store_method(&lookup.job, lookup.target, family, answer) else { break };
                 if self.ask(now, node.addr, Some(node.id), Purpose::Store(lookup.id), method) {
                     sent += 1;
                 }
@@ -328,12 +328,12 @@ impl Dht {
 }
 
 /// Returns the query that stores something at a node; `None` without a token, or if the lookup stores nothing.
-fn store_method(job: &Job, target: NodeId, answer: Answer) -> Option<Method> {
+fn store_method(job: &Job, target: NodeId, family: Family, answer: Answer) -> Option<Method> {
     let token = answer.token?;
     match job {
-        Job::Peers { announce: Some(announce) } => Some(Method::AnnouncePeer {
+        Job::Peers { announce: Some(announce) } if announce.port[family] != 0 => Some(Method::AnnouncePeer {
             info_hash: target,
-            port: announce.port,
+            port: announce.port[family],
             implied_port: announce.implied_port,
             seed: announce.is_seed,
             token,

@@ -242,7 +242,7 @@ proptest! {
             let from = addr(Family::V4, usize::from(what));
             dht.handle(now, from, &bytes);
             match what {
-                0 => drop(dht.get_peers(now, id.into(), Some(Announce { port: 1, implied_port: true, is_seed: true }))),
+                0 => drop(dht.get_peers(now, id.into(), Some(Announce { port: PerFamily::both(1), implied_port: true, is_seed: true }))),
                 1 => drop(dht.scrape(now, id.into())),
                 2 => drop(dht.get(now, id.into(), b"")),
                 3 => drop(dht.put_immutable(now, b"i1e".to_vec())),

@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 
 use net::{Net, addr, config};
 use ztor_base::{Duration, SwarmId};
-use ztor_dht::{Announce, Config, Event, Family, LookupId, Summary};
+use ztor_dht::{Announce, Config, Event, Family, LookupId, PerFamily, Summary};
 
 const HASH: SwarmId = SwarmId::new(*b"\x12\x9a0123456789abcdefgh");
 
 fn announce(port: u16) -> Option<Announce> {
-    Some(Announce { port, implied_port: false, is_seed: false })
+    Some(Announce { port: PerFamily::both(port), implied_port: false, is_seed: false })
 }
 
 fn done(net: &mut Net, index: usize, lookup: LookupId) -> Summary {
@@ -76,7 +76,7 @@ fn get_peers_after_announces_finds_the_peers() {
 fn get_peers_with_port_0_announces_nothing() {
     let mut net = Net::settled(14, 20, config(true, false));
     for implied_port in [false, true] {
-        let announce = Some(Announce { port: 0, implied_port, is_seed: false });
+        let announce = Some(Announce { port: PerFamily::both(0), implied_port, is_seed: false });
         let lookup = net.dhts[3].get_peers(net.now, HASH, announce);
         let summary = done(&mut net, 3, lookup);
         assert!(summary.announced == 0 && summary.nodes_answered >= 8, "{summary:?}");

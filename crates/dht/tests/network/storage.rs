@@ -24,7 +24,8 @@ fn item(net: &mut Net, index: usize, lookup: LookupId) -> Option<Item> {
 fn scrape_after_announces_counts_seeds_and_peers() {
     let mut net = Net::settled(21, 40, config(true, false));
     for index in 1..25 {
-        let announce = Announce { port: 1000, implied_port: index % 2 == 0, is_seed: index % 3 == 0 };
+        let announce =
+            Announce { port: PerFamily::both(1000), implied_port: index % 2 == 0, is_seed: index % 3 == 0 };
         let lookup = net.dhts[index].get_peers(net.now, HASH, Some(announce));
         done(&mut net, index, lookup);
     }

@@ -2,6 +2,7 @@
 
 use super::known::{Found, Origin};
 use super::schedule::{DhtClass, DueQueue};
+use crate::config::ExternalPorts;
 use crate::cx::Cx;
 use crate::event::DhtRole;
 use crate::ids::TorrentId;
@@ -10,7 +11,7 @@ use crate::torrent::{Torrent, Torrents};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use ztor_base::{Duration, Host, Instant, SwarmId};
-use ztor_dht::{Announce, Dht, LookupId, Saved, Stats};
+use ztor_dht::{Announce, Dht, LookupId, PerFamily, Saved, Stats};
 
 /// Time between two announces of a torrent.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -194,11 +195,15 @@ impl DhtDriver {
     }
 
     fn look_up(&mut self, cx: &Cx<'_>, class: DhtClass, torrent: &Torrent) {
+        let external = cx.config.external_ports;
         let announce = Announce {
-            port: cx.config.listen_port,
+            port: PerFamily {
+                v4: external.v4.unwrap_or(cx.config.listen_port),
+                v6: external.v6.unwrap_or(cx.config.listen_port),
+            },
             // Others see the source port of our datagrams. A NAT may have chosen it. Over µTP it leads to us even where
             // our listen port leads nowhere.
-            implied_port: cx.config.transports.utp(),
+            implied_port: cx.config.transports.utp() && external == ExternalPorts::default(),
             is_seed: torrent.is_whole(),
         };
         for swarm in torrent.hashes().swarm_ids() {
@@ -231,7 +236,7 @@ impl DhtDriver {
                         self.on_lookup_done(cx, torrent);
                     }
                 }
-                ztor_dht::Event::ExternalAddress(ip) => torrents.seen_as(ip, cx.config.listen_port),
+                ztor_dht::Event::ExternalAddress(ip) => torrents.seen_as(ip, cx.config.port_toward(ip)),
                 _ => {}
             }
         }

@@ -176,7 +176,8 @@ impl Router<'_> {
         let about = (torrent.swarm_id(), torrent.lifecycle().is_checked(), torrent.is_finished());
         torrent.exchange().greet(conn, trade, about, cx.out);
         if theirs.reserved.dht() && cx.has_dht && !torrent.is_private() && cx.config.listen_port != 0 {
-            cx.out.send(key, &Message::Port(cx.config.listen_port));
+            let port = cx.config.port_toward(conn.addr().ip());
+            cx.out.send(key, &Message::Port(port));
         }
         cx.dirty.mark_torrent(id);
     }

@@ -29,6 +29,8 @@ impl Router<'_> {
                 self.dialer.forget_own_addrs();
                 self.cx.network.plan_announce(self.cx.now);
             }
+            // The router has only a view of the settings; the engine has changed them.
+            NetworkChange::Ports { .. } => self.cx.network.plan_announce(self.cx.now),
         }
     }
 

@@ -338,6 +338,42 @@ fn hybrid_torrent_is_announced_in_both_swarms_over_both_families() {
     }
 }
 
+/// A router maps the port of IPv4 to another one, and none of IPv6.
+#[test]
+fn external_port_is_announced_to_hosts_beyond_the_router_only() {
+    let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let hosts = [("a", "192.0.2.1"), ("b", "2001:db8::1"), ("c", "192.168.1.9")];
+    let trackers = hosts.map(|(name, _)| vec![format!("http://{name}.example/announce")]).to_vec();
+    let info_hashes = InfoHashes::V1(InfoHashV1::new([1; 20]));
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    rig.engine.add_magnet(rig.now, &add).unwrap();
+    let announced = |rig: &mut Rig| {
+        let mut ports = BTreeMap::new();
+        for _ in 0..30 {
+            rig.now += Duration::from_secs(10);
+            rig.settle();
+            for resolve in std::mem::take(&mut rig.out.resolves) {
+                let (_, ip) =
+                    hosts.iter().find(|(name, _)| resolve.host == format!("{name}.example")).unwrap();
+                rig.handle(Event::Resolved { id: resolve.id, result: Ok(vec![ip.parse().unwrap()]) });
+                rig.settle();
+            }
+            for get in std::mem::take(&mut rig.out.https) {
+                let (host, query) = get.url.split_once('?').unwrap();
+                ports.insert(host[7..8].to_owned(), parse_announce_query(query).unwrap().request.port);
+                let body = b"d8:intervali900e5:peers0:e".to_vec();
+                rig.handle(Event::Http { id: get.id, from: None, result: Ok((200, body)) });
+            }
+        }
+        ports.into_values().collect::<Vec<u16>>()
+    };
+    assert_eq!(announced(&mut rig), [6881, 6881, 6881]);
+    let external = ExternalPorts { v4: Some(7000), v6: None };
+    rig.handle(Event::Network(NetworkChange::Ports { listen: 6881, external }));
+    assert_eq!(announced(&mut rig), [7000, 6881, 6881], "before the interval is over");
+}
+
 #[test]
 fn failure_of_a_tracker_is_reported_once_for_all_torrents() {
     let mut stubs = Stubs::new();

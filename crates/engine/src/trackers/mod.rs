@@ -226,26 +226,27 @@ impl Trackers {
         }
         let has_both = addresses.v4.is_some() && addresses.v6.is_some();
         let is_goodbye = request.event == AnnounceEvent::Stopped;
-        let mut swarms = Vec::with_capacity(2);
+        let mut parts = Vec::with_capacity(4);
         for (is_v2, info_hash) in std::iter::once((false, request.info_hash)).chain(v2.map(|v2| (true, v2))) {
-            let request = AnnounceRequest { info_hash, ..request.clone() };
-            let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
-            swarms.push((is_v2, request, url));
+            for to in addresses.each(target.origin.port) {
+                let port = cx.config.port_toward(to.ip());
+                let request = AnnounceRequest { info_hash, port, ..request.clone() };
+                let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
+                parts.push((is_v2, request, url, to));
+            }
         }
         let counts = ReportedBytes { downloaded: request.downloaded, uploaded: request.uploaded };
         let round = self.rounds.start(cx.now, (*torrent, *tracker, host), counts, is_goodbye);
-        for (is_v2, request, url) in swarms {
-            for to in addresses.each(target.origin.port) {
-                let part = Part { round, is_v2, is_udp, to: to.ip() };
-                let id = self.rounds.add(*torrent, part);
-                self.hosts.sent(cx.now, host, id);
-                match &url {
-                    Some(url) => {
-                        let family = has_both.then_some(IpFamily::of(to.ip()));
-                        cx.out.https.push(HttpGet { id, url: url.clone(), family });
-                    }
-                    None => self.udp.announce(cx.now, id.0, to, &target.url_data, request.clone()),
+        for (is_v2, request, url, to) in parts {
+            let part = Part { round, is_v2, is_udp, to: to.ip() };
+            let id = self.rounds.add(*torrent, part);
+            self.hosts.sent(cx.now, host, id);
+            match url {
+                Some(url) => {
+                    let family = has_both.then_some(IpFamily::of(to.ip()));
+                    cx.out.https.push(HttpGet { id, url, family });
                 }
+                None => self.udp.announce(cx.now, id.0, to, &target.url_data, request),
             }
         }
         Ok(())

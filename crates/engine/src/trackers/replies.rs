@@ -98,7 +98,7 @@ impl Trackers {
                 take_peers(cx, torrent, (tracker, is_v2, from), &reply);
                 // A tracker in the local network sees an address that is useless elsewhere.
                 if let Some(ip) = reply.external_ip.filter(|ip| !is_local(*ip)) {
-                    torrents.seen_as(ip, cx.config.listen_port);
+                    torrents.seen_as(ip, cx.config.port_toward(ip));
                 }
             }
             (_, Err(_)) => {}

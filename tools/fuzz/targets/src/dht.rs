@@ -150,8 +150,11 @@ impl World {
         Ok(match u.int_in_range(0..=6)? {
             0 => self.dht.get_peers(now, hash, None),
             1 => {
-                let announce =
-                    Announce { port: u.arbitrary()?, implied_port: u.arbitrary()?, is_seed: u.arbitrary()? };
+                let announce = Announce {
+                    port: PerFamily { v4: u.arbitrary()?, v6: u.arbitrary()? },
+                    implied_port: u.arbitrary()?,
+                    is_seed: u.arbitrary()?,
+                };
                 self.dht.get_peers(now, hash, Some(announce))
             }
             2 => self.dht.scrape(now, hash),
