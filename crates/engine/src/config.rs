@@ -180,6 +180,12 @@ impl Config {
         external.filter(|_| !is_local(ip)).unwrap_or(self.listen_port)
     }
 
+    /// Returns the ports that are announced: in the local network, and elsewhere by family.
+    pub(crate) fn announced_ports(&self) -> [u16; 3] {
+        let ExternalPorts { v4, v6 } = self.external_ports;
+        [self.listen_port, v4.unwrap_or(self.listen_port), v6.unwrap_or(self.listen_port)]
+    }
+
     /// Returns true if hole punching is on (BEP 55). It needs µTP, and peers that know each other by peer exchange.
     pub(crate) fn punches(&self) -> bool {
         self.transports.utp() && self.peer_exchange

@@ -75,9 +75,11 @@ impl Core {
         self.config.set(settings);
     }
 
-    /// Replaces the ports at which peers reach us.
-    pub(crate) fn set_ports(&mut self, listen: u16, external: ExternalPorts) {
+    /// Replaces the ports at which peers reach us. Returns true if another one is announced from now on.
+    pub(crate) fn set_ports(&mut self, listen: u16, external: ExternalPorts) -> bool {
+        let before = self.config.announced_ports();
         (self.config.listen_port, self.config.external_ports) = (listen, external);
+        before != self.config.announced_ports()
     }
 
     pub(crate) fn rng(&mut self) -> &mut Rng {

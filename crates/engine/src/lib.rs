@@ -362,7 +362,10 @@ impl Engine {
             self.core.end();
         }
         if let Event::Network(NetworkChange::Ports { listen, external }) = event {
-            self.core.set_ports(listen, external);
+            let has_changed = self.core.set_ports(listen, external);
+            if !has_changed {
+                return;
+            }
         }
         self.router(now, out).handle(event);
     }

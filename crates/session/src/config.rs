@@ -2,7 +2,9 @@
 
 use crate::bind::Bind;
 use crate::dht_state::DhtOptions;
+use crate::driver::ReachSettings;
 use crate::handle::RateLimits;
+use crate::mapping::PortMappingOptions;
 use crate::resume_store::ResumeStore;
 use crate::setters::setters;
 use crate::state::default_state_dir;
@@ -35,6 +37,8 @@ setters!(Settings {
     peer_exchange: bool,
     suggest_pieces: bool,
     encryption: Encryption,
+    port_mapping: PortMappingOptions,
+    announced_port: Option<u16>,
 });
 
 /// Configuration of a session. [`settings`](field@Self::settings) can change while it runs, the rest cannot.
@@ -103,6 +107,11 @@ pub struct Settings {
     pub suggest_pieces: bool,
     /// Encryption of incoming and outgoing connections. [`Encryption::Allow`] by default.
     pub encryption: Encryption,
+    /// Mapping of the port by routers. Off by default.
+    pub port_mapping: PortMappingOptions,
+    /// Port at which others reach this machine over IPv4, where a router or a VPN forwards another one than is listened
+    /// on. `None`, the default, announces the mapped port, or else the one that is listened on.
+    pub announced_port: Option<u16>,
 }
 
 impl Default for Config {
@@ -142,6 +151,16 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Returns the settings of the ports.
+    pub(crate) fn reach(&self) -> ReachSettings {
+        ReachSettings {
+            announced_port: self.announced_port.filter(|port| *port != 0),
+            mapping: self.port_mapping.clone(),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -156,6 +175,8 @@ impl Default for Settings {
             peer_exchange: true,
             suggest_pieces: false,
             encryption: Encryption::Allow,
+            port_mapping: PortMappingOptions::default(),
+            announced_port: None,
         }
     }
 }

@@ -51,10 +51,14 @@ pub enum FetchError {
 }
 
 fn tls() -> Result<ClientConfig, FetchError> {
-    let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without certificates of its own still reaches public servers.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    tls_with(roots)
+}
+
+fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
+    let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -81,6 +85,20 @@ fn client(bind: &Bind, tls: ClientConfig) -> ClientBuilder {
         // The URL before a redirect may contain a passkey.
         .referer(false)
         .redirect(redirect::Policy::none())
+}
+
+/// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
+pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
+    // Gateways have no certificates, and nobody is trusted here.
+    let builder = client(bind, tls_with(RootCertStore::empty())?)
+        .local_address(local)
+        .no_proxy()
+        .no_gzip()
+        // Simple gateways restart often, compare headers literally, and serve one request per connection.
+        .http1_only()
+        .http1_title_case_headers()
+        .pool_max_idle_per_host(0);
+    builder.build().map_err(|e| FetchError::Setup(e.to_string()))
 }
 
 /// Addresses that a request may go to. Each variant allows fewer than the one before.

@@ -16,7 +16,7 @@ const SETTLE_FOR: Duration = Duration::from_millis(200);
 
 /// Destinations for route lookups. Nothing is ever sent there: they are reserved for documentation (RFC 5737, RFC
 /// 3849).
-const ELSEWHERE: [SocketAddr; 2] = [
+pub(crate) const ELSEWHERE: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 9),
     SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
@@ -72,7 +72,7 @@ pub(crate) fn has_way(bind: &Bind, is_ipv6: bool) -> bool {
 }
 
 /// Returns the address that a socket would send from; `None` without a route.
-fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
+pub(crate) fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
     if bind.ip().is_some_and(|ip| !ip.is_unspecified() && ip.is_ipv4() != to.is_ipv4()) {
         return None;
     }

@@ -45,11 +45,13 @@ mod keys;
 mod ledger;
 mod limits;
 mod locate;
+mod mapping;
 mod message;
 mod move_error;
 mod names;
 mod opener;
 mod patterns;
+mod port_error;
 mod presence;
 mod reply;
 mod resume_store;
@@ -80,8 +82,10 @@ pub use events::{Events, EventsError};
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
 pub use http::{FetchError, FetchedList, Validators, fetch_list, fetch_url};
+pub use mapping::PortMappingOptions;
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};
+pub use port_error::PortError;
 pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};
 pub use scrape::{ScrapeError, scrape};
@@ -101,6 +105,7 @@ pub use ztor_engine::{
 };
 pub use ztor_filter as ip_filter;
 pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
+pub use ztor_portmap as portmap;
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{
     Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,

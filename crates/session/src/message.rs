@@ -4,12 +4,13 @@ use crate::add::AddError;
 use crate::bind::DeviceState;
 use crate::claims::{Claim, Claims};
 use crate::disk::Relocated;
-use crate::driver::Target;
+use crate::driver::{ReachSettings, Target};
 use crate::file_status::FileStatus;
 use crate::handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
 use crate::ledger::Ledger;
 use crate::move_error::MoveError;
+use crate::port_error::PortError;
 use crate::presence::Seat;
 use crate::reply::Answer;
 use crate::shares::FileLink;
@@ -24,6 +25,7 @@ use ztor_engine::{
     IpFilter, LimitGroup, PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
 };
 use ztor_metainfo::Metainfo;
+use ztor_portmap::Status;
 use ztor_storage::resume::Resume;
 use ztor_storage::{DeletedFiles, FileSlice, Place, TorrentStore};
 use ztor_wire::mse::KeyResult;
@@ -137,8 +139,18 @@ pub(crate) enum NetEvent {
     },
     SetSettings {
         settings: Settings,
+        reach: ReachSettings,
         answer: Answer<()>,
     },
+    /// Listens on another port.
+    SetPort {
+        port: u16,
+        answer: Answer<SocketAddr, PortError>,
+    },
+    /// The port mapping has changed.
+    Mapped(Box<Status>),
+    /// All mappings are removed, at the end of the session.
+    MappingEnded,
     DhtStats {
         answer: Answer<Option<ztor_dht::Stats>>,
     },

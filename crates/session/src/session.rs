@@ -7,14 +7,16 @@ use crate::config::{Config, Settings};
 use crate::control::Control;
 use crate::dht_state::{self, DhtOptions};
 use crate::disk::Disks;
-use crate::driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
+use crate::driver::{Device, Driver, Handshakes, Parts, Reach, Utp, WAKER, sockets};
 use crate::events::Events;
 use crate::handle::{Link, TorrentHandle};
 use crate::inbox::Inbox;
 use crate::keys::Keys;
 use crate::limits;
+use crate::mapping::{Mapping, Shared};
 use crate::message::NetEvent;
 use crate::opener::Opener;
+use crate::port_error::PortError;
 use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::{self, Snapshot};
 use crate::start_error::{SetupError, StartError};
@@ -30,6 +32,7 @@ use ztor_engine::{
     Author, BanStatus, Command, DhtRole, Engine, FilterHits, GroupLimits, IpFilter, IpRange, LimitGroup,
     TorrentId, UserBan,
 };
+use ztor_portmap::Status;
 
 /// A running client.
 ///
@@ -39,7 +42,7 @@ use ztor_engine::{
 pub struct Session {
     link: Arc<Link>,
     done: Receiver<bool>,
-    addr: SocketAddr,
+    reach: Arc<Shared>,
     /// Maximum number of connections that the limit of open files allows.
     max_peers: usize,
 }
@@ -94,6 +97,9 @@ impl Session {
             let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
             control.resolve_dht_nodes(dht.bootstrap.clone(), role);
         }
+        let shared = Arc::new(Shared::new(addr));
+        let mapping = Mapping::start(&runtime, &bind, random_u64()?, (&shared, &inbox), config.transports);
+        let reach = Reach::new(mapping, Arc::clone(&shared), config.settings.reach());
         let times = TimesFile::load(config.state_dir.as_deref());
         let (done_sender, done) = bounded(1);
         let max_utp = config.settings.max_peers.saturating_mul(2);
@@ -114,6 +120,7 @@ impl Session {
             inbox: Arc::clone(&inbox),
             disks,
             control,
+            reach,
             publisher,
             done: done_sender,
         };
@@ -122,12 +129,27 @@ impl Session {
         thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
         let opener = Opener::new(share.files, resume_store, times, runtime, Arc::clone(&inbox));
         let link = Arc::new(Link { inbox, viewer, opener });
-        Ok(Self { link, done, addr, max_peers: share.most_peers })
+        Ok(Self { link, done, reach: shared, max_peers: share.most_peers })
     }
 
     /// Returns the address that is listened on. Its IP is unspecified unless the session is bound to an address.
     pub fn local_addr(&self) -> SocketAddr {
-        self.addr
+        self.reach.addr()
+    }
+
+    /// Listens on another port, over TCP and UDP; 0 lets the system choose. Trackers, peers and the DHT hear of it, and
+    /// routers map it. Connections stay.
+    ///
+    /// # Errors
+    /// The port is in use. The session still listens on the old one.
+    pub fn set_port(&self, port: u16) -> Reply<SocketAddr, PortError> {
+        self.ask(|answer| NetEvent::SetPort { port, answer })
+    }
+
+    /// Returns the state of the port mapping. [`SessionEvent::PortMapping`](crate::SessionEvent::PortMapping) reports
+    /// changes.
+    pub fn port_mapping(&self) -> Status {
+        self.reach.status()
     }
 
     /// Adds a torrent. Its data on disk is checked, or trusted where the resume data still matches. Then missing pieces
@@ -183,8 +205,9 @@ impl Session {
     /// Replaces the settings, with immediate effect; a change of encryption is for new connections only. The number of
     /// connections is limited to what the limit of open files allows.
     pub fn set_settings(&self, settings: &Settings) -> Reply<()> {
+        let reach = settings.reach();
         let settings = settings.to_engine(settings.max_peers.clamp(1, self.max_peers));
-        self.ask(|answer| NetEvent::SetSettings { settings, answer })
+        self.ask(|answer| NetEvent::SetSettings { settings, reach, answer })
     }
 
     /// Returns the number of connections that peers have opened since the start, and that got past the handshake. Above 0,
@@ -301,6 +324,7 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     let mut engine = ztor_engine::Config::new(PeerId::from_random(random), listen_port);
     engine.local_discovery = config.local_discovery;
     engine.transports = config.transports;
+    engine.external_ports.v4 = config.settings.reach().announced_port;
     engine.set(config.settings.to_engine(config.settings.max_peers.max(1)));
     Ok(engine)
 }

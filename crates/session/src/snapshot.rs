@@ -113,6 +113,13 @@ pub enum SessionEvent {
         /// True if it is back.
         is_there: bool,
     },
+    /// The port mapping has changed: see [`Session::port_mapping`](crate::Session::port_mapping).
+    PortMapping {
+        /// Port at which others reach this machine; `None` if none is mapped.
+        port: Option<u16>,
+        /// State in plain words.
+        message: String,
+    },
     /// An event of a torrent. [`TorrentEvent::Finished`] is reported once everything wanted is durable on disk.
     #[cfg_attr(feature = "serde", serde(untagged))]
     Torrent(TorrentEvent),
@@ -129,7 +136,7 @@ impl SessionEvent {
             | Self::NotMoved { torrent, .. }
             | Self::NotSaved { torrent, .. }
             | Self::PeerNotFound { torrent, .. } => Some(*torrent),
-            Self::Interface { .. } => None,
+            Self::Interface { .. } | Self::PortMapping { .. } => None,
             Self::Torrent(event) => Some(event.torrent()),
         }
     }

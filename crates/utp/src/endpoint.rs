@@ -224,6 +224,11 @@ impl Endpoint {
         self.owned(key).map(Conn::stats)
     }
 
+    /// Returns the addresses of the peers of all connections, those that close in the background included.
+    pub fn peer_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.routes.keys().map(|(addr, _)| *addr)
+    }
+
     /// Returns the number of connections, including those that close in the background.
     pub fn len(&self) -> usize {
         self.conns.len()

@@ -504,8 +504,8 @@ impl Side {
     /// Returns the state. Without the time, no times are in it, so that two states can be compared.
     pub(super) fn status(&self, now: Option<Instant>, want: Option<&Want>) -> SideStatus {
         let state = match (&self.place, want) {
+            (_, None) => SideState::Off(Absent::TurnedOff),
             (Err(absent), _) => SideState::Off(absent.clone()),
-            (Ok(_), None) => SideState::Off(Absent::TurnedOff),
             (Ok(_), Some(want)) if self.missing(want).next().is_none() => SideState::Mapped,
             (Ok(_), _) if !self.held.is_empty() => SideState::Partial,
             (Ok(_), _) if self.failures == 0 => SideState::Searching,

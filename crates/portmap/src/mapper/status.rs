@@ -88,6 +88,14 @@ impl Status {
 }
 
 impl SideStatus {
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let times = self.mappings.iter_mut().map(|mapping| &mut mapping.expires_in);
+        for left in times.chain([&mut self.retry_in]).flatten() {
+            *left = left.saturating_sub(time);
+        }
+    }
+
     /// Returns true if the external address is one of a private network: another NAT is in between, and others cannot
     /// reach this machine in spite of the mapping.
     pub fn is_behind_another_nat(&self) -> bool {

@@ -3,14 +3,16 @@
 use super::context::Context;
 use super::local::LocalSockets;
 use super::sockets;
-use super::tokens::UDP;
+use super::tokens::{FORMER_UDP, UDP};
 use super::udp::UdpIo;
-use super::utp::Utp;
+use super::utp::{Utp, Ways};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::canonical;
+use ztor_base::{Duration, Instant};
 use ztor_engine::{Event, PeerKey};
 use ztor_utp::Endpoint;
 use ztor_wire::LocalAnnounce;
@@ -24,6 +26,11 @@ const MAX_LOCAL_DATAGRAM: usize = 2048;
 /// Number of datagrams of local discovery that are read per turn and socket.
 const LOCAL_DATAGRAMS_PER_TURN: usize = 256;
 
+/// Number of reads of the socket of an earlier port per turn.
+const FORMER_READS_PER_TURN: usize = 64;
+/// Interval of the checks if the socket of an earlier port is still needed.
+const FORMER_CHECK: Duration = Duration::from_secs(5);
+
 /// The UDP sockets.
 pub(super) struct UdpSockets {
     udp: UdpIo,
@@ -31,6 +38,30 @@ pub(super) struct UdpSockets {
     own: SocketAddr,
     /// `None` if local discovery is off.
     local: Option<LocalSockets>,
+    /// Socket of an earlier port; `None` if no connection needs it.
+    former: Option<Former>,
+}
+
+/// The shared socket of an earlier port. Peers that are connected over µTP know this machine by that port.
+struct Former {
+    udp: UdpIo,
+    own: SocketAddr,
+    /// Addresses of these peers, until something arrives from them at the new port.
+    peers: BTreeSet<SocketAddr>,
+    check_at: Instant,
+}
+
+impl Ways for UdpSockets {
+    fn toward(&self, to: SocketAddr) -> (&UdpIo, SocketAddr) {
+        match &self.former {
+            Some(former) if former.peers.contains(&to) => (&former.udp, former.own),
+            _ => (&self.udp, self.own),
+        }
+    }
+
+    fn max_segments(&self, len: usize) -> usize {
+        self.udp.max_segments(len)
+    }
 }
 
 impl UdpSockets {
@@ -41,7 +72,7 @@ impl UdpSockets {
         own: SocketAddr,
         local: Option<LocalSockets>,
     ) -> io::Result<Self> {
-        let mut sockets = Self { udp: UdpIo::new(udp)?, own, local };
+        let mut sockets = Self { udp: UdpIo::new(udp)?, own, local, former: None };
         registry.register(sockets.udp.socket_mut(), UDP, Interest::READABLE | Interest::WRITABLE)?;
         if let Some(local) = &mut sockets.local {
             local.register(registry)?;
@@ -58,17 +89,64 @@ pub(super) struct Datagrams {
     has_datagrams: bool,
     /// True if datagrams may be left in the sockets of local discovery.
     has_local: bool,
+    /// True if datagrams may be left in the socket of an earlier port.
+    has_former: bool,
 }
 
 impl Datagrams {
     pub(super) fn new(sockets: UdpSockets, utp: Utp) -> Self {
-        Self { sockets, utp, has_datagrams: false, has_local: false }
+        Self { sockets, utp, has_datagrams: false, has_local: false, has_former: false }
     }
 
     /// Replaces the sockets.
     pub(super) fn replace(&mut self, sockets: UdpSockets) {
         self.sockets = sockets;
         self.has_datagrams = true;
+    }
+
+    /// Replaces the shared socket by one of another port. The old one stays for the connections that were made over it;
+    /// sockets of local discovery stay.
+    ///
+    /// # Errors
+    /// The system refuses. The old socket is still in use.
+    pub(super) fn move_to(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        mut new: UdpSockets,
+    ) -> io::Result<()> {
+        let peers: BTreeSet<SocketAddr> = self.utp.endpoint_mut().peer_addrs().collect();
+        if !peers.is_empty() {
+            let old = self.sockets.udp.socket_mut();
+            registry.reregister(old, FORMER_UDP, Interest::READABLE | Interest::WRITABLE)?;
+        }
+        new.local = self.sockets.local.take();
+        let old = std::mem::replace(&mut self.sockets, new);
+        if !peers.is_empty() {
+            let check_at = now + FORMER_CHECK;
+            self.sockets.former = Some(Former { udp: old.udp, own: old.own, peers, check_at });
+        }
+        self.has_datagrams = true;
+        Ok(())
+    }
+
+    /// Closes the socket of an earlier port when its last connection is over.
+    pub(super) fn close_former_if_unused(&mut self, now: Instant) {
+        let Some(former) = self.sockets.former.as_mut().filter(|former| former.check_at <= now) else {
+            return;
+        };
+        former.check_at = now + FORMER_CHECK;
+        let connected: BTreeSet<SocketAddr> = self.utp.endpoint_mut().peer_addrs().collect();
+        former.peers.retain(|peer| connected.contains(peer));
+        if former.peers.is_empty() {
+            tracing::debug!(addr = %former.own, "closing the socket of the earlier port");
+            self.sockets.former = None;
+        }
+    }
+
+    /// Returns the time of the next check if the socket of an earlier port is needed.
+    pub(super) fn poll_former(&self) -> Option<Instant> {
+        self.sockets.former.as_ref().map(|former| former.check_at)
     }
 
     /// Returns the port of the shared socket.
@@ -100,6 +178,11 @@ impl Datagrams {
         self.has_datagrams = true;
     }
 
+    /// Records an event of the socket of an earlier port.
+    pub(super) fn set_former_readable(&mut self) {
+        self.has_former = true;
+    }
+
     /// Records an event of a socket of local discovery.
     pub(super) fn set_local_readable(&mut self) {
         self.has_local = true;
@@ -107,19 +190,20 @@ impl Datagrams {
 
     /// Returns true if datagrams may be left to read.
     pub(super) fn has_more(&self) -> bool {
-        self.has_datagrams || self.has_local
+        self.has_datagrams || self.has_local || self.has_former
     }
 
     /// Reads datagrams of the shared socket, a bounded number of bytes per turn, so that a flood does not delay the
     /// rest. Those of µTP go to its endpoint, all others to the engine. Returns false if there was nothing to look for.
     pub(super) fn read(&mut self, cx: &mut Context) -> bool {
-        if !self.has_datagrams {
+        if !self.has_datagrams && !self.has_former {
             return false;
         }
         let now = cx.now();
+        self.read_former(now);
         let mut total = 0;
         while total < BYTES_PER_TURN {
-            let utp = &mut self.utp;
+            let (utp, former) = (&mut self.utp, &mut self.sockets.former);
             let got = self.sockets.udp.receive(|from, data| {
                 // Every datagram costs something, even an empty one.
                 total += data.len().max(DATAGRAM_COST);
@@ -128,7 +212,11 @@ impl Datagrams {
                     return;
                 }
                 if !utp.handle(now, from, data) {
-                    cx.handle(Event::Datagram { from, data });
+                    return cx.handle(Event::Datagram { from, data });
+                }
+                // The peer knows the new port.
+                if let Some(former) = former {
+                    former.peers.remove(&from);
                 }
             });
             match got {
@@ -145,6 +233,26 @@ impl Datagrams {
             }
         }
         true
+    }
+
+    /// Reads what connected peers send to an earlier port, a bounded number of times per turn. All others learn the new
+    /// port from trackers.
+    fn read_former(&mut self, now: Instant) {
+        let Some(former) = &mut self.sockets.former else { return };
+        let (utp, peers) = (&mut self.utp, &former.peers);
+        for _ in 0..FORMER_READS_PER_TURN {
+            let got = former.udp.receive(|from, data| {
+                if peers.contains(&from) {
+                    utp.handle(now, from, data);
+                }
+            });
+            match got {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.has_former = false,
+                // An error of an earlier datagram.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.has_former = true;
     }
 
     /// Reads announces of local discovery.
@@ -183,7 +291,7 @@ impl Datagrams {
 
     /// Sends the datagrams of µTP. Returns the peers with connection attempts that fail for local reasons.
     pub(super) fn transmit(&mut self, cx: &Context) -> Vec<PeerKey> {
-        self.utp.transmit(cx.now(), &self.sockets.udp, self.sockets.own)
+        self.utp.transmit(cx.now(), &self.sockets)
     }
 
     /// Removes the addresses that the shared socket cannot send to.

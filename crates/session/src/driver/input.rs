@@ -95,12 +95,16 @@ impl Driver {
                 answer(to, Ok(()));
             }
             NetEvent::FilterHits { answer: to } => answer(to, Ok(self.cx.engine().filter_hits())),
-            NetEvent::SetSettings { settings, answer: to } => {
+            NetEvent::SetSettings { settings, reach, answer: to } => {
                 self.handshakes.set_encryption(settings.encryption);
                 let now = self.cx.now();
                 self.cx.engine_mut().set_settings(now, settings);
+                self.reach.set(&mut self.cx, &reach);
                 answer(to, Ok(()));
             }
+            NetEvent::SetPort { port, answer: to } => answer(to, self.set_port(port)),
+            NetEvent::Mapped(status) => self.on_mapped(&status),
+            NetEvent::MappingEnded => self.reach.set_ended(),
             NetEvent::DhtStats { answer: to } => answer(to, Ok(self.cx.engine().dht_stats(self.cx.now()))),
             NetEvent::Callers { answer: to } => answer(to, Ok(self.cx.engine().callers())),
             NetEvent::Command(command) => self.cx.command(command),
@@ -115,6 +119,7 @@ impl Driver {
     fn shut_down(&mut self, goodbyes: Option<Duration>) {
         if self.ending.start(self.cx.now(), goodbyes) {
             self.torrents.stop_jobs();
+            self.reach.end(self.cx.now());
             self.cx.command(Command::Shutdown);
         }
     }
@@ -133,6 +138,7 @@ impl Driver {
             self.cx.emit(SessionEvent::Interface { name, is_there });
         }
         self.listen_again();
+        self.reach.look();
     }
 
     /// Handles a change of our addresses.
@@ -140,6 +146,7 @@ impl Driver {
         for key in self.conns.of_addresses(&moved.lost) {
             self.close(key, CloseReason::InterfaceGone);
         }
+        self.reach.look();
         if moved.is_elsewhere {
             tracing::info!("announcing again from another address");
             self.control.forget_names();
@@ -151,6 +158,7 @@ impl Driver {
     pub(super) fn on_slept(&mut self, slept: Duration) {
         tracing::info!(seconds = slept.as_secs(), "the machine has slept");
         self.control.forget_names();
+        self.reach.look();
         self.cx.handle(Event::Network(NetworkChange::Slept(slept)));
     }
 

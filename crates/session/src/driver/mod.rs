@@ -12,6 +12,7 @@
 //! - `requests`: requests to single torrents, and callers that wait for one;
 //! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`; `drives`: folders
 //!   that are gone;
+//! - `reach`: the ports at which peers reach us, and port mapping;
 //! - `saver`, `times_saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
@@ -36,6 +37,7 @@ mod moves;
 mod pool;
 mod publishing;
 mod queue;
+mod reach;
 mod requests;
 mod retry;
 mod saver;
@@ -67,6 +69,7 @@ use listeners::Listeners;
 use local::LocalSockets;
 use mio::{Events, Poll, Token};
 pub(crate) use moves::Target;
+pub(crate) use reach::{Reach, ReachSettings};
 use requests::Waiters;
 use saver::Saver;
 use sockets::Listening;
@@ -75,7 +78,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use times_saver::TimesSaver;
 pub(crate) use tokens::WAKER;
-use tokens::{LISTENER, LOCAL_V4, LOCAL_V6, UDP};
+use tokens::{FORMER_UDP, LISTENER, LOCAL_V4, LOCAL_V6, UDP};
 use torrents::Torrents;
 pub(crate) use utp::Utp;
 use ztor_base::Duration;
@@ -99,6 +102,7 @@ pub(crate) struct Driver {
     dht_file: DhtFile,
     times: TimesSaver,
     drives: Drives,
+    reach: Reach,
     inbox: Arc<Inbox<NetEvent>>,
     disks: Disks,
     control: Control,
@@ -121,6 +125,7 @@ pub(crate) struct Parts {
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
     pub(crate) disks: Disks,
     pub(crate) control: Control,
+    pub(crate) reach: Reach,
     pub(crate) publisher: Publisher,
     /// Receives true if no goodbye is outstanding when the loop has ended.
     pub(crate) done: Sender<bool>,
@@ -150,6 +155,7 @@ impl Driver {
             dht_file: DhtFile::new(now, parts.dht_path),
             times: TimesSaver::new(now, parts.times),
             drives: Drives::default(),
+            reach: parts.reach,
             inbox: parts.inbox,
             disks: parts.disks,
             control: parts.control,
@@ -178,6 +184,7 @@ impl Driver {
                     WAKER => {}
                     LISTENER => self.accept(),
                     UDP => self.datagrams.set_readable(),
+                    FORMER_UDP => self.datagrams.set_former_readable(),
                     LOCAL_V4 | LOCAL_V6 => self.datagrams.set_local_readable(),
                     Token(number) => self.on_ready(PeerKey::from_u64(number as u64), event),
                 }
@@ -225,6 +232,8 @@ impl Driver {
             self.dht_file.poll_timeout(),
             Some(self.times.poll_timeout()),
             self.drives.poll_timeout().filter(|_| self.ending.is_running()),
+            self.reach.poll_timeout(),
+            self.datagrams.poll_former(),
             self.cx.engine().poll_timeout(),
             self.datagrams.utp().poll_timeout(),
         ];
@@ -235,6 +244,7 @@ impl Driver {
 
     fn housekeeping(&mut self) {
         self.listen_again();
+        self.datagrams.close_former_if_unused(self.cx.now());
         self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disks);
         if self.ending.is_running() {
             self.torrents.retry_due(&mut self.cx);
@@ -277,7 +287,8 @@ impl Driver {
         for disk in self.ending.take_written(|disk| engine.backlog_of(disk) == 0) {
             self.saver.save_all_of(&mut self.cx, &mut self.torrents, &self.disks, disk);
         }
-        self.ending.is_over(self.cx.now(), self.saver.is_idle(), self.cx.engine().has_goodbyes())
+        let (now, engine) = (self.cx.now(), self.cx.engine());
+        self.ending.is_over(now, self.saver.is_idle(), engine.has_goodbyes()) && self.reach.is_over(now)
     }
 
     fn end(mut self) {

@@ -5,5 +5,7 @@ use mio::Token;
 pub(crate) const WAKER: Token = Token(usize::MAX);
 pub(super) const LISTENER: Token = Token(usize::MAX - 1);
 pub(super) const UDP: Token = Token(usize::MAX - 2);
+/// The shared UDP socket of an earlier port.
+pub(super) const FORMER_UDP: Token = Token(usize::MAX - 5);
 pub(super) const LOCAL_V4: Token = Token(usize::MAX - 3);
 pub(super) const LOCAL_V6: Token = Token(usize::MAX - 4);

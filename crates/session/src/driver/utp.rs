@@ -140,8 +140,8 @@ impl Utp {
 
     /// Sends datagrams until the socket is full. Returns the peers with connection attempts that fail for local
     /// reasons.
-    pub(super) fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> Vec<PeerKey> {
-        let unreachable = self.send_datagrams(now, udp, own);
+    pub(super) fn transmit(&mut self, now: Instant, ways: &impl Ways) -> Vec<PeerKey> {
+        let unreachable = self.send_datagrams(now, ways);
         if unreachable.is_empty() {
             return Vec::new();
         }
@@ -150,9 +150,9 @@ impl Utp {
     }
 
     /// Sends datagrams until the socket is full. Returns the addresses that cannot be reached for local reasons.
-    fn send_datagrams(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> BTreeSet<SocketAddr> {
+    fn send_datagrams(&mut self, now: Instant, ways: &impl Ways) -> BTreeSet<SocketAddr> {
         let mut unreachable = BTreeSet::new();
-        let max_segments = udp.max_segments(self.max_datagram_bytes);
+        let max_segments = ways.max_segments(self.max_datagram_bytes);
         loop {
             if self.unsent.is_none() {
                 self.buffer.clear();
@@ -162,6 +162,7 @@ impl Utp {
                 self.unsent = Some((next.to, next.segment_len));
             }
             let Some((to, segment_len)) = self.unsent else { return unreachable };
+            let (udp, own) = ways.toward(to);
             let sent = sockets::sendable(own, to).map(|to| udp.send(to, &self.buffer, segment_len));
             match sent {
                 Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => return unreachable,
@@ -183,6 +184,15 @@ impl Utp {
             self.unsent = None;
         }
     }
+}
+
+/// The sockets that datagrams leave through.
+pub(super) trait Ways {
+    /// Returns the socket for a peer, and its address.
+    fn toward(&self, to: SocketAddr) -> (&UdpIo, SocketAddr);
+
+    /// Returns the number of datagrams of up to `len` bytes per system call.
+    fn max_segments(&self, len: usize) -> usize;
 }
 
 /// Reads from a connection and appends to `room`, with the results of a read from a socket.

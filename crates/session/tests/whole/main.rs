@@ -8,6 +8,7 @@ mod loopback;
 mod managing;
 mod metadata;
 mod moving;
+mod reach;
 mod requests;
 mod sharing;
 mod ways;
