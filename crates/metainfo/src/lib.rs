@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod bulk;
+mod certificate;
 mod charset;
 pub mod create;
 mod dict;
@@ -24,14 +25,19 @@ pub mod merkle;
 mod metainfo;
 mod outside_info;
 pub mod paths;
+mod publisher;
+mod signed;
 
 pub use bulk::{Bulk, BulkError, BulkSource};
+pub use certificate::{Certificate, MAX_CERTIFICATE_LEN, Verdict};
 pub use error::MetainfoError;
 pub use hashes::PieceHashes;
 pub use info_hash::InfoHashes;
 pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
 pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
 pub use metainfo::Metainfo;
+pub use publisher::{MAX_SALT_LEN, Publisher, PublisherError};
+pub use signed::{Feed, MAX_SIGNATURES, SignatureState, TorrentSignature};
 pub use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 
 /// Length of a block in bytes: the unit of peer requests and of leaves in a hash tree.

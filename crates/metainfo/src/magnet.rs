@@ -230,13 +230,13 @@ impl fmt::Display for Magnet {
 }
 
 /// Returns the parameters of a link; `None` for another scheme.
-fn query_of(link: &str) -> Option<&str> {
+pub(crate) fn query_of(link: &str) -> Option<&str> {
     let (scheme, query) = link.split_at_checked(8)?;
     scheme.eq_ignore_ascii_case("magnet:?").then_some(query)
 }
 
 /// Returns a key without its number: `xt.1` and `tr.2` are further values of `xt` and `tr`.
-fn base_key(key: &str) -> &str {
+pub(crate) fn base_key(key: &str) -> &str {
     match key.rsplit_once('.') {
         Some((base, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => base,
         _ => key,
@@ -304,7 +304,7 @@ fn merged(mut ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
 }
 
 /// Escapes untrusted text for a message and cuts it to one line.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 

@@ -263,6 +263,11 @@ impl Metainfo {
         Self { bulk: Slot::Away(source), ..self }
     }
 
+    /// Returns the bencoded value of a field of the torrent file that is kept as it is.
+    pub(crate) fn kept_field(&self, key: &str) -> Option<&[u8]> {
+        self.kept.get(key)
+    }
+
     /// Returns the length of the info dictionary in bytes.
     pub fn info_len(&self) -> u32 {
         self.info_len
@@ -345,6 +350,7 @@ impl Metainfo {
         if self.private_is_outside {
             e.key(b"private")?.int(1)?;
         }
+        self.kept.write("signatures", &mut e)?;
         self.kept.write("similar", &mut e)?;
         if let Some(source) = self.source.as_ref().filter(|_| self.source_is_outside) {
             e.key(b"source")?.str(source)?;

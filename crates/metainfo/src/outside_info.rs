@@ -34,12 +34,12 @@ pub(crate) struct OutsideInfo {
 }
 
 /// Fields of a torrent file that are written back unchanged: `httpseeds` (BEP 17), `similar` and `collections`
-/// (BEP 38). Sorted by key.
+/// (BEP 38), `signatures` (BEP 35). Sorted by key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Kept(Vec<(&'static str, Box<[u8]>)>);
 
 /// The keys of [`Kept`].
-const KEPT: [&str; 3] = ["collections", "httpseeds", "similar"];
+const KEPT: [&str; 4] = ["collections", "httpseeds", "signatures", "similar"];
 /// Maximum length of a kept field in bytes.
 const MAX_KEPT_LEN: usize = 1 << 20;
 
@@ -49,6 +49,11 @@ impl Kept {
         // A non-canonical field would make the whole written file non-canonical.
         let sound = fields.filter(|(_, raw)| raw.len() <= MAX_KEPT_LEN && ztor_bencode::decode(raw).is_ok());
         Self(sound.map(|(key, raw)| (key, raw.into())).collect())
+    }
+
+    /// Returns the bencoded value of a field, if it exists.
+    pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, raw)| &**raw)
     }
 
     /// Writes the field `key` if it exists.
