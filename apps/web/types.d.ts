@@ -996,6 +996,8 @@ export type Statistics = {
   connectivity: Connectivity;
   /** Number of responsive nodes in the DHT's table; `null` if it is off, or not known yet. */
   dht_nodes: number | null;
+  /** True if the DHT node answers no queries, as others cannot reach it (BEP 43). */
+  dht_read_only: boolean;
   /** Rate of incoming piece data. */
   down_per_s: number;
   /** Bytes received by all torrents that the daemon has, in all sessions. */

@@ -109,8 +109,10 @@ const connectionPanel = (app) => html`<div class="s-connection">
 
 /** @param {App} app */
 function dhtText(app) {
-  const nodes = app.statistics.value?.dht_nodes;
-  return typeof nodes === 'number' ? app.t('connection.dht_nodes', { count: nodes }) : app.t('connection.dht_off');
+  const { dht_nodes: nodes, dht_read_only: isReadOnly } = app.statistics.value ?? {};
+  if (typeof nodes !== 'number') return app.t('connection.dht_off');
+  const text = app.t('connection.dht_nodes', { count: nodes });
+  return isReadOnly ? `${text} (${app.t('connection.dht_read_only')})` : text;
 }
 
 /** @param {() => string} name @param {() => string} value */

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ztor_daemon::units::{Limit, parse_duration, parse_limit, parse_size};
 use ztor_session::Bind;
 
-use crate::net_args::{EncryptionArg, TransportArg, parse_bind};
+use crate::net_args::{EncryptionArg, ReadOnlyArg, TransportArg, parse_bind};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -148,6 +148,9 @@ pub(crate) struct NetArgs {
     /// Join the DHT through this node (HOST:PORT) instead of the default ones; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) dht_bootstrap: Vec<String>,
+    /// Answer no queries of the DHT: always, never, or while nothing shows that others can reach this machine
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) dht_read_only: ReadOnlyArg,
     /// Do not exchange addresses of other peers with peers
     #[arg(long)]
     pub(crate) no_pex: bool,

@@ -1,6 +1,7 @@
 //! Values of the network flags.
 
 use clap::ValueEnum;
+use ztor_session::dht::ReadOnly;
 use ztor_session::{BadBind, Bind, Encryption, Transports};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -17,6 +18,24 @@ impl From<TransportArg> for Transports {
             TransportArg::Tcp => Self::Tcp,
             TransportArg::Utp => Self::Utp,
             TransportArg::Both => Self::Both,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReadOnlyArg {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ReadOnlyArg> for ReadOnly {
+    fn from(arg: ReadOnlyArg) -> Self {
+        match arg {
+            ReadOnlyArg::Auto => Self::Auto,
+            ReadOnlyArg::Always => Self::Always,
+            ReadOnlyArg::Never => Self::Never,
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Statistics {
     pub is_unreachable: bool,
     /// Number of responsive nodes in the DHT's table; `null` if it is off, or not known yet.
     pub dht_nodes: Option<u64>,
+    /// True if the DHT node answers no queries, as others cannot reach it (BEP 43).
+    #[serde(default)]
+    pub dht_read_only: bool,
     /// Port on which peers are accepted.
     pub peer_port: u16,
     /// True if the alternative limits are in force.

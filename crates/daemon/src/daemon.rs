@@ -170,8 +170,11 @@ impl Daemon {
         statistics.uptime_s = self.0.started.elapsed().as_secs();
         statistics.save_error = self.0.store.error();
         let session = &self.0.session;
-        (statistics.connectivity, statistics.is_unreachable, statistics.dht_nodes) =
+        let (connectivity, is_unreachable, dht) =
             self.0.reachability.get(&self.0.runtime, session, statistics.peers);
+        (statistics.connectivity, statistics.is_unreachable) = (connectivity, is_unreachable);
+        statistics.dht_nodes = dht.map(|(nodes, _)| nodes);
+        statistics.dht_read_only = dht.is_some_and(|(_, is_read_only)| is_read_only);
         statistics.peer_port = session.local_addr().port();
         statistics
     }

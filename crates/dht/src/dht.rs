@@ -27,6 +27,7 @@ use crate::rpc::{Purpose, Rpc};
 use crate::save::{MAX_SAVED, Saved};
 use crate::table::Table;
 use crate::tokens::Tokens;
+use crate::reach::{Reach, ReadOnly};
 use crate::{Contact, NodeId};
 
 use maintain::Upkeep;
@@ -40,8 +41,8 @@ const MAX_NAMED: usize = 16;
 /// Configuration of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// True if it answers no queries and says so in its own (BEP 43): for nodes that others cannot reach.
-    pub read_only: bool,
+    /// When it answers no queries and says so in its own (BEP 43).
+    pub read_only: ReadOnly,
     /// Families for which it has a socket.
     pub families: PerFamily<bool>,
     /// Its version, as sent to other nodes: two letters of the client (BEP 20), two bytes of the version.
@@ -50,7 +51,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { read_only: false, families: PerFamily { v4: true, v6: true }, version: *b"ZR\0\x01" }
+        Self { read_only: ReadOnly::Auto, families: PerFamily { v4: true, v6: true }, version: *b"ZR\0\x01" }
     }
 }
 
@@ -85,6 +86,7 @@ pub struct Dht {
     last_id: u64,
     tokens: Tokens,
     guard: Guard,
+    reach: Reach,
     peers: PerFamily<PeerStore>,
     items: ItemStore,
     events: VecDeque<Event>,
@@ -125,12 +127,13 @@ impl Dht {
             kept_routers: Vec::new(),
             // The nodes are from our own file, so local addresses are accepted.
             remembered: nodes.filter(|node| is_plausible(node.addr, node.addr)).take(MAX_SAVED * 2).collect(),
-            rpc: Rpc::new(derive_seed(seed, "transactions"), config.read_only, config.version),
+            rpc: Rpc::new(derive_seed(seed, "transactions"), config.read_only == ReadOnly::Always, config.version),
             lookups: BTreeMap::new(),
             waiting: VecDeque::new(),
             last_id: 0,
             tokens: Tokens::new(now, seed),
             guard: Guard::new(now),
+            reach: Reach::new(now, config.read_only),
             peers: PerFamily::from_fn(PeerStore::new),
             items: ItemStore::default(),
             events: VecDeque::new(),
@@ -173,6 +176,17 @@ impl Dht {
         }
         self.start_waiting(now);
         true
+    }
+
+    /// Notes that a host on the Internet has reached our socket by itself, with another protocol.
+    pub fn reached(&mut self, now: Instant) {
+        self.reach.proven(now);
+        self.rpc.set_read_only(self.reach.is_read_only());
+    }
+
+    /// Returns true while it answers no queries (BEP 43).
+    pub fn is_read_only(&self) -> bool {
+        self.reach.is_read_only()
     }
 
     /// Returns the latest time for the next [`Dht::handle_timeout`].
@@ -355,6 +369,7 @@ impl Dht {
         });
         Stats {
             families,
+            is_read_only: self.reach.is_read_only(),
             stored_peers: self.peers.v4.peer_count() + self.peers.v6.peer_count(),
             stored_torrents: self.peers.v4.torrent_count() + self.peers.v6.torrent_count(),
             stored_items: self.items.len(),

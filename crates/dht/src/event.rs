@@ -145,6 +145,8 @@ pub struct Summary {
 pub struct Stats {
     /// State of each family; `None` for one that is turned off.
     pub families: PerFamily<Option<FamilyStats>>,
+    /// True while the node answers no queries (BEP 43).
+    pub is_read_only: bool,
     /// Number of peers that were announced to us.
     pub stored_peers: usize,
     /// Number of torrents of these peers; one with peers of both families counts twice.

@@ -45,6 +45,7 @@ pub mod krpc;
 mod lookup;
 mod node_id;
 mod peers;
+mod reach;
 mod request;
 mod rpc;
 mod save;
@@ -59,6 +60,7 @@ pub use event::{Event, FamilyStats, QueryError, Stats, Summary};
 pub use item::{Item, ItemError, MAX_SALT_BYTES, MAX_VALUE_BYTES, mutable_target};
 pub use krpc::Contact;
 pub use node_id::{Distance, NodeId};
+pub use reach::ReadOnly;
 pub use request::{Announce, LookupId, QueryId};
 pub use save::{Saved, SavedError};
 

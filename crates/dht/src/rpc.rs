@@ -92,6 +92,8 @@ pub(crate) struct Rpc {
     /// Time at which each address would have its queries worked off at one per [`GAP`].
     paces: BTreeMap<SocketAddr, Instant>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Addresses that were sent queries, until [`take_asked`](Self::take_asked); at most [`MAX_PACES`].
+    asked: Vec<SocketAddr>,
     pub(crate) queries_sent: u64,
 }
 
@@ -108,8 +110,19 @@ impl Rpc {
             checked: BTreeSet::new(),
             paces: BTreeMap::new(),
             transmits: VecDeque::new(),
+            asked: Vec::new(),
             queries_sent: 0,
         }
+    }
+
+    /// Says in queries whether the node is read-only.
+    pub(crate) fn set_read_only(&mut self, is_read_only: bool) {
+        self.read_only = is_read_only;
+    }
+
+    /// Returns the addresses that were sent queries since the last call.
+    pub(crate) fn take_asked(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.asked)
     }
 
     /// Sends a query, or queues it unless it is a check. Returns false if there is no room for it: it gets no response
@@ -253,6 +266,9 @@ impl Rpc {
         };
         if self.paces.len() >= MAX_PACES {
             self.paces.retain(|_, through| now < *through);
+        }
+        if self.asked.len() < MAX_PACES {
+            self.asked.push(to);
         }
         let through = self.paces.entry(to).or_insert(now);
         *through = now.max(*through) + GAP;

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 use std::time::Duration;
 use ztor_base::Instant;
 use ztor_base::addr::canonical;
-use ztor_dht::{Config, Dht, Event};
+use ztor_dht::{Config, Dht, Event, ReadOnly};
 
 /// Maximum wait in a step.
 const STEP: Duration = Duration::from_millis(200);
@@ -37,7 +37,7 @@ impl DhtClient {
             udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
         let clock = Clock::start();
         let config = dht_config(socket.local_addr().map_err(SetupError::of("socket"))?);
-        let config = Config { read_only: true, ..config };
+        let config = Config { read_only: ReadOnly::Always, ..config };
         let mut node = Dht::new(clock.now(), config, random_u64()?, None);
         let mut addrs = Vec::new();
         let mut failure = None;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use ztor_dht::Saved;
+use ztor_dht::{ReadOnly, Saved};
 
 /// Public bootstrap nodes, as `host:port`.
 pub const DHT_ROUTERS: [&str; 4] = [
@@ -18,6 +18,9 @@ pub const DHT_ROUTERS: [&str; 4] = [
 pub struct DhtOptions {
     /// Bootstrap nodes, as `host:port`. [`DHT_ROUTERS`] by default; custom ones are also kept as nodes.
     pub bootstrap: Vec<String>,
+    /// Choice to answer no queries and to be kept by no node (BEP 43). By default this is so while nothing shows that others
+    /// can reach the session.
+    pub read_only: ReadOnly,
 }
 
 impl DhtOptions {
@@ -27,11 +30,19 @@ impl DhtOptions {
         self.bootstrap = nodes;
         self
     }
+
+    /// Sets the choice to be read-only.
+    #[must_use]
+    pub fn read_only(mut self, read_only: ReadOnly) -> Self {
+        self.read_only = read_only;
+        self
+    }
 }
 
 impl Default for DhtOptions {
     fn default() -> Self {
-        Self { bootstrap: DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect() }
+        let bootstrap = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
+        Self { bootstrap, read_only: ReadOnly::Auto }
     }
 }
 

@@ -91,7 +91,8 @@ impl Session {
         let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
         if let Some(dht) = &config.dht {
             let saved = dht_path.as_deref().and_then(dht_state::load);
-            engine.start_dht(clock.now(), dht_config(addr), saved.as_ref());
+            let dht_config = ztor_dht::Config { read_only: dht.read_only, ..dht_config(addr) };
+            engine.start_dht(clock.now(), dht_config, saved.as_ref());
             // Custom bootstrap nodes may form a small network of their own, which has no others.
             let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
             let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };

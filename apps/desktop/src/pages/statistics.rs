@@ -74,7 +74,9 @@ fn cards(ui: &mut Ui, statistics: &Statistics) {
         (_, Connectivity::Outgoing) => "Port, not reached by peers yet",
         _ => "Port",
     };
-    let dht = statistics.dht_nodes.map_or_else(|| "Off".to_owned(), |nodes| format!("{nodes} nodes"));
+    let read_only = if statistics.dht_read_only { ", read-only" } else { "" };
+    let dht =
+        statistics.dht_nodes.map_or_else(|| "Off".to_owned(), |nodes| format!("{nodes} nodes{read_only}"));
     let free = statistics.free_bytes.map_or_else(|| "Unknown".to_owned(), |free| Size(free).to_string());
     let cards = [
         ("Download", Rate(statistics.down_per_s).to_string()),

@@ -101,6 +101,7 @@ export default {
     zero: 'لا عقد', one: 'عقدة واحدة', two: 'عقدتان', few: '# عقد', many: '# عقدة', other: '# عقدة',
   }),
   'connection.dht_off': 'متوقفة',
+  'connection.dht_read_only': 'للقراءة فقط',
   'connection.uptime': 'يعمل منذ',
   'connection.version': 'الإصدار',
   'connection.show': 'عرض الاتصال',

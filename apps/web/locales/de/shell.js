@@ -99,6 +99,7 @@ export default {
   'connection.dht': 'DHT-Netz',
   'connection.dht_nodes': ({ count }, f) => n(count, f, { one: '# Knoten', other: '# Knoten' }),
   'connection.dht_off': 'Aus',
+  'connection.dht_read_only': 'nur lesend',
   'connection.uptime': 'Läuft seit',
   'connection.version': 'Programmversion',
   'connection.show': 'Verbindung anzeigen',

@@ -102,6 +102,7 @@ export default {
   'connection.dht_nodes': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
     n(count, f, { one: '# node', other: '# nodes' }),
   'connection.dht_off': 'Off',
+  'connection.dht_read_only': 'read-only',
   'connection.uptime': 'Running for',
   'connection.version': 'Version',
   'connection.show': 'Show the connection',

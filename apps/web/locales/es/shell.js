@@ -100,6 +100,7 @@ export default {
   'connection.dht': 'Red DHT',
   'connection.dht_nodes': ({ count }, f) => n(count, f, { one: '# nodo', many: '# de nodos', other: '# nodos' }),
   'connection.dht_off': 'Desactivada',
+  'connection.dht_read_only': 'solo lectura',
   'connection.uptime': 'En marcha desde hace',
   'connection.version': 'Versión',
   'connection.show': 'Mostrar la conexión',

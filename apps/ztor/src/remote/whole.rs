@@ -37,7 +37,8 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
         );
     }
     if let Some(nodes) = statistics.dht_nodes {
-        line("DHT", Count(usize::try_from(nodes).unwrap_or(usize::MAX), "node").to_string());
+        let read_only = if statistics.dht_read_only { ", read-only" } else { "" };
+        line("DHT", format!("{}{read_only}", Count(usize::try_from(nodes).unwrap_or(usize::MAX), "node")));
     }
     let down = (Rate(statistics.down_per_s), Size(statistics.session_downloaded_bytes));
     line(

@@ -48,10 +48,11 @@ fn dht(net: &NetArgs) -> Option<DhtOptions> {
     if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
         return None;
     }
+    let options = DhtOptions::default().read_only(net.dht_read_only.into());
     if net.dht_bootstrap.is_empty() {
-        return Some(DhtOptions::default());
+        return Some(options);
     }
-    Some(DhtOptions::default().bootstrap(net.dht_bootstrap.clone()))
+    Some(options.bootstrap(net.dht_bootstrap.clone()))
 }
 
 /// Returns the default folder for progress between runs; `None` if it cannot be created.

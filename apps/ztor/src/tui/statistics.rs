@@ -74,6 +74,8 @@ fn figures(front: &Front, theme: Theme) -> Vec<Line<'static>> {
         _ => "no connection".to_owned(),
     };
     let ratio = now.uploaded_bytes as f64 / (now.downloaded_bytes.max(1)) as f64;
+    let read_only = if now.dht_read_only { ", read-only" } else { "" };
+    let dht = |nodes: u64| format!("{nodes} nodes{read_only}");
     let fields = [
         ("Torrents", format!("{}, of which {} are active", now.torrents, now.active)),
         (
@@ -90,7 +92,7 @@ fn figures(front: &Front, theme: Theme) -> Vec<Line<'static>> {
             format!("↓ {}  ↑ {}  ratio {ratio:.2}", Size(now.downloaded_bytes), Size(now.uploaded_bytes)),
         ),
         ("Connections", format!("{}; {connectivity}", now.peers)),
-        ("DHT", now.dht_nodes.map_or_else(|| "off".to_owned(), |nodes| format!("{nodes} nodes"))),
+        ("DHT", now.dht_nodes.map_or_else(|| "off".to_owned(), dht)),
         ("Free space", now.free_bytes.map_or_else(|| "unknown".to_owned(), |free| Size(free).to_string())),
     ];
     let mut lines: Vec<Line<'_>> = fields

@@ -18,7 +18,8 @@ pub(super) struct Reachability(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     callers: u64,
-    dht_nodes: Option<u64>,
+    /// Number of good nodes, and true if ours answers no queries; `None` without a DHT.
+    dht: Option<(u64, bool)>,
     /// `None` before the first question.
     asked: Option<Instant>,
     /// Time since when there are connections without a call; `None` while there are none.
@@ -26,14 +27,14 @@ struct State {
 }
 
 impl Reachability {
-    /// Returns the way of the connections, whether peers most likely cannot call, and the number of DHT nodes. Asks the
-    /// session again if its answer is old.
+    /// Returns the way of the connections, whether peers most likely cannot call, and the number of DHT nodes with true if
+    /// ours is read-only. Asks the session again if its answer is old.
     pub(super) fn get(
         &self,
         runtime: &Handle,
         session: &Session,
         peers: u64,
-    ) -> (Connectivity, bool, Option<u64>) {
+    ) -> (Connectivity, bool, Option<(u64, bool)>) {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.asked.is_none_or(|asked| now.duration_since(asked) > FRESH) {
@@ -41,7 +42,7 @@ impl Reachability {
             self.ask(runtime, session);
         }
         let (way, is_unreachable) = state.judge(now, peers);
-        (way, is_unreachable, state.dht_nodes)
+        (way, is_unreachable, state.dht)
     }
 
     fn ask(&self, runtime: &Handle, session: &Session) {
@@ -50,11 +51,13 @@ impl Reachability {
         runtime.spawn(async move {
             // A session that has ended does not answer, and nobody asks any more.
             let (Ok(callers), Ok(dht)) = (callers.await, dht.await) else { return };
-            let nodes = dht.map(|dht| {
-                [dht.families.v4, dht.families.v6].iter().flatten().map(|family| family.good as u64).sum()
+            let dht = dht.map(|dht| {
+                let families = [dht.families.v4, dht.families.v6];
+                let nodes = families.iter().flatten().map(|family| family.good as u64).sum();
+                (nodes, dht.is_read_only)
             });
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            (state.callers, state.dht_nodes) = (callers, nodes);
+            (state.callers, state.dht) = (callers, dht);
         });
     }
 }

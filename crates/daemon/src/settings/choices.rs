@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ztor_api::SettingValue;
 use ztor_policy::GoalAction;
+use ztor_session::dht::ReadOnly;
 use ztor_session::{Allocation, ContentLayout, Encryption, ShareFiles, Transports};
 
 use super::typed::Typed;
@@ -55,6 +56,11 @@ choices! {
         "both" => Both,
         "tcp" => Tcp,
         "utp" => Utp,
+    }
+    READ_ONLY: ReadOnly {
+        "auto" => Auto,
+        "always" => Always,
+        "never" => Never,
     }
     ENCRYPTIONS: Encryption {
         "allow" => Allow,

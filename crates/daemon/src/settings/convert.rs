@@ -42,7 +42,7 @@ impl Settings {
         if !self.dht || (is_loopback && self.dht_bootstrap.is_empty()) {
             return None;
         }
-        let options = DhtOptions::default();
+        let options = DhtOptions::default().read_only(self.dht_read_only);
         Some(if self.dht_bootstrap.is_empty() {
             options
         } else {

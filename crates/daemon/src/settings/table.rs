@@ -7,10 +7,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use ztor_api::SettingValue;
 use ztor_policy::{GoalAction, Ratio, Schedule};
+use ztor_session::dht::ReadOnly;
 use ztor_session::{Allocation, Bind, ContentLayout, Encryption, ShareFiles, Transports};
 
 use super::choices::{
-    ALLOCATIONS, ENCRYPTIONS, GOAL_ACTIONS, LAYOUTS, LOG_FORMATS, LogFormat, SHARES, TRANSPORTS,
+    ALLOCATIONS, ENCRYPTIONS, GOAL_ACTIONS, LAYOUTS, LOG_FORMATS, LogFormat, READ_ONLY, SHARES, TRANSPORTS,
 };
 use super::kind::Kind;
 use super::shape::{
@@ -168,6 +169,9 @@ settings! {
         dht: bool = "true", Kind::Bool, restart;
         /// Nodes through which the DHT is joined. With an empty list, public ones.
         dht_bootstrap: Vec<String> = "", list(HOST_PORT), restart;
+        /// When the DHT node answers no queries and other nodes do not keep it: never, always, or, with auto, while nothing
+        /// shows that others can reach it.
+        dht_read_only: ReadOnly = "auto", Kind::Choice(READ_ONLY), restart;
         /// Search for peers in the local network. On a loopback address it is off.
         local_discovery: bool = "true", Kind::Bool, restart;
         /// Exchange of peer addresses with peers.

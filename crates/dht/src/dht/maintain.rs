@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ztor_base::addr::canonical;
+use ztor_base::addr::{canonical, is_local};
 use ztor_base::{Duration, Instant};
 
 use super::Dht;
@@ -106,8 +106,20 @@ impl Dht {
                 self.items.expire(now);
             }
             self.end_old_lookups(now);
+            self.settle_reach(now);
         }
         self.start_waiting(now);
+    }
+
+    /// Decides whether the node is read-only. A network of local nodes is no matter of NATs.
+    fn settle_reach(&mut self, now: Instant) {
+        for to in self.rpc.take_asked() {
+            self.reach.asked(now, to);
+        }
+        let known = self.config.families().flat_map(|family| self.tables[family].nodes());
+        let wide = known.filter(|node| !node.is_bad() && !is_local(node.contact.addr.ip())).count();
+        self.reach.settle(now, wide);
+        self.rpc.set_read_only(self.reach.is_read_only());
     }
 
     /// Bootstraps at once where all nodes are lost. Call it when the network was down or has changed.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use ztor_base::Instant;
+use ztor_base::addr::is_local;
 
 use super::Dht;
 use crate::addr::Family;
@@ -25,6 +26,13 @@ impl Dht {
         query: Query,
         is_read_only: bool,
     ) {
+        if !is_local(from.ip()) {
+            for to in self.rpc.take_asked() {
+                self.reach.asked(now, to);
+            }
+            self.reach.queried(now, from);
+            self.rpc.set_read_only(self.reach.is_read_only());
+        }
         let is_node = self.tables[Family::of(from)].has(Contact { id: query.id, addr: from });
         let Some(share) = self.admit(now, from, is_node) else { return };
         let asker = Contact { id: query.id, addr: from };
@@ -55,7 +63,7 @@ impl Dht {
     /// work is done for it.
     fn admit(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<Share> {
         self.counts.queries_in += 1;
-        let share = if self.config.read_only { None } else { self.guard.admit(now, from, is_node) };
+        let share = if self.reach.is_read_only() { None } else { self.guard.admit(now, from, is_node) };
         self.counts.queries_dropped += u64::from(share.is_none());
         share
     }

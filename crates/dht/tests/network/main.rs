@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use net::{Net, addr, config};
 use ztor_base::{Duration, SwarmId};
-use ztor_dht::{Announce, Config, Event, Family, LookupId, PerFamily, Summary};
+use ztor_dht::{Announce, Config, Event, Family, LookupId, PerFamily, ReadOnly, Summary};
 
 const HASH: SwarmId = SwarmId::new(*b"\x12\x9a0123456789abcdefgh");
 
@@ -192,7 +192,7 @@ fn read_only_node_finds_peers_but_is_not_kept() {
     let mut net = Net::settled(6, 30, config(true, false));
     let lookup = net.dhts[3].get_peers(net.now, HASH, announce(1000));
     done(&mut net, 3, lookup);
-    let index = net.add(Config { read_only: true, ..config(true, false) }, None);
+    let index = net.add(Config { read_only: ReadOnly::Always, ..config(true, false) }, None);
     net.bootstrap(index, 0);
     net.run(Duration::from_secs(60));
     let lookup = net.dhts[index].get_peers(net.now, HASH, None);

@@ -100,6 +100,11 @@ impl DhtDriver {
         Some(torrent)
     }
 
+    /// Notes that a peer on the Internet has connected to our UDP socket.
+    pub(crate) fn reached(&mut self, now: Instant) {
+        self.node.reached(now);
+    }
+
     /// Returns the state that the next run starts with.
     pub(crate) fn save(&self) -> Saved {
         self.node.save()

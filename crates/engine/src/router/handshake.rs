@@ -7,6 +7,8 @@ use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::{Direction, Peer};
+use crate::transport::Transport;
+use ztor_base::addr::is_local;
 use ztor_base::{Duration, PeerId};
 use ztor_wire::{Handshake, Message};
 
@@ -155,6 +157,13 @@ impl Router<'_> {
             // A program of this machine proves nothing.
             if !addr.ip().to_canonical().is_loopback() {
                 cx.network.called();
+            }
+            // The DHT shares the socket of µTP.
+            if peer.conn().transport() == Transport::Utp
+                && !is_local(addr.ip())
+                && let Some(dht) = &mut self.dht
+            {
+                dht.reached(cx.now);
             }
         }
         if let Some(plan) = peer.attempt_mut().take_plan() {
