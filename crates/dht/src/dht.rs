@@ -22,12 +22,12 @@ use crate::items::ItemStore;
 use crate::krpc::{self, Body, DecodeError, Method, Query, Want};
 use crate::lookup::{Job, Lookup, Scrape};
 use crate::peers::PeerStore;
+use crate::reach::{Reach, ReadOnly};
 use crate::request::{Announce, LookupId, QueryId};
 use crate::rpc::{Purpose, Rpc};
 use crate::save::{MAX_SAVED, Saved};
 use crate::table::Table;
 use crate::tokens::Tokens;
-use crate::reach::{Reach, ReadOnly};
 use crate::{Contact, NodeId};
 
 use maintain::Upkeep;
@@ -127,7 +127,11 @@ impl Dht {
             kept_routers: Vec::new(),
             // The nodes are from our own file, so local addresses are accepted.
             remembered: nodes.filter(|node| is_plausible(node.addr, node.addr)).take(MAX_SAVED * 2).collect(),
-            rpc: Rpc::new(derive_seed(seed, "transactions"), config.read_only == ReadOnly::Always, config.version),
+            rpc: Rpc::new(
+                derive_seed(seed, "transactions"),
+                config.read_only == ReadOnly::Always,
+                config.version,
+            ),
             lookups: BTreeMap::new(),
             waiting: VecDeque::new(),
             last_id: 0,

@@ -393,6 +393,20 @@ pub enum DiskEvent {
         /// True if the piece is on disk and matches its hash.
         is_there: bool,
     },
+    /// The end of a [`KeepBlocks`](crate::KeepBlocks).
+    Kept {
+        /// Index of the piece.
+        piece: u32,
+        /// False if the blocks cannot be kept, so that the whole piece is fetched again.
+        is_kept: bool,
+    },
+    /// Hashes of the blocks of a verified piece ([`Outbox::leaves`](crate::Outbox::leaves)).
+    Leaves {
+        /// Index of the piece.
+        piece: u32,
+        /// SHA-256 of each block, without pads; empty if they cannot be read.
+        leaves: Vec<[u8; 32]>,
+    },
     /// The end of a load of the info dictionary and the hashes ([`Outbox::bulks`](crate::Outbox::bulks)).
     BulkLoaded {
         /// False if they cannot be loaded.

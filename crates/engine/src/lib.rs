@@ -91,7 +91,9 @@ pub use event::{
 pub use exchange::picker::Priority;
 pub use groups::GroupLimits;
 pub use ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
-pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
+pub use outbox::{
+    Close, Connect, HttpGet, IpFamily, KeepBlocks, Outbox, Resolve, SendBlock, SendMessage, WriteBlock,
+};
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;

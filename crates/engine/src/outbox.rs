@@ -60,6 +60,10 @@ pub struct Outbox {
     pub checks: Vec<TorrentId>,
     /// Pieces to look for on disk, as another torrent has verified them in a common file, answered by `Looked`.
     pub looks: Vec<(TorrentId, u32)>,
+    /// Blocks of pieces that hashed wrong, which are right and kept for the next attempt, answered by `Kept`.
+    pub keeps: Vec<KeepBlocks>,
+    /// Verified pieces whose blocks are hashed for a peer (BEP 52), answered by `Leaves`.
+    pub leaves: Vec<(TorrentId, u32)>,
     /// Torrents whose info dictionary and hashes are loaded into memory ([`Metainfo::bulk`](ztor_metainfo::Metainfo::bulk)), answered by
     /// `BulkLoaded`.
     pub bulks: Vec<TorrentId>,
@@ -96,6 +100,17 @@ pub struct SendBlock {
     pub torrent: TorrentId,
     /// The block, which is within the layout and of a verified piece.
     pub block: Block,
+}
+
+/// Right blocks of a piece that hashed wrong. They count as written when the piece is begun again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepBlocks {
+    /// Torrent of the piece.
+    pub torrent: TorrentId,
+    /// Index of the piece.
+    pub piece: u32,
+    /// The right blocks, one bit for each block of the piece.
+    pub blocks: crate::Bitfield,
 }
 
 /// A connection to open.
@@ -208,6 +223,8 @@ impl Outbox {
             forgets,
             checks,
             looks,
+            keeps,
+            leaves,
             bulks,
             https,
             resolves,
@@ -224,6 +241,8 @@ impl Outbox {
             && forgets.is_empty()
             && checks.is_empty()
             && looks.is_empty()
+            && keeps.is_empty()
+            && leaves.is_empty()
             && bulks.is_empty()
             && https.is_empty()
             && resolves.is_empty()
@@ -245,6 +264,8 @@ impl Outbox {
         self.forgets.clear();
         self.checks.clear();
         self.looks.clear();
+        self.keeps.clear();
+        self.leaves.clear();
         self.bulks.clear();
         self.https.clear();
         self.resolves.clear();

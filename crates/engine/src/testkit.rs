@@ -23,4 +23,4 @@ pub use disk::InstantDisk;
 pub use effects::{Effects, carry_out};
 pub use far_end::{FarEnd, Transcript, encode};
 pub use rig::{Rig, peer_key};
-pub use torrents::{Blueprint, SHORT_BY, noise, v2_made_up};
+pub use torrents::{Blueprint, SHORT_BY, noise, v2_made_up, v2_of};

@@ -7,6 +7,7 @@ mod dht;
 mod dialing;
 mod finding;
 mod internals;
+mod leaves;
 mod managing;
 mod odd_peers;
 mod partial;

@@ -72,12 +72,16 @@ impl FromStr for Publisher {
         }
         let text = key.ok_or(PublisherError::None)?;
         let digits = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-        let key = digits.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| PublisherError::Key(shown(&text)))?;
+        let key = digits
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| PublisherError::Key(shown(&text)))?;
         let salt = match salt {
             None => Vec::new(),
             Some(text) => {
                 let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-                bytes.filter(|salt| salt.len() <= MAX_SALT_LEN).ok_or_else(|| PublisherError::Salt(shown(&text)))?
+                bytes
+                    .filter(|salt| salt.len() <= MAX_SALT_LEN)
+                    .ok_or_else(|| PublisherError::Salt(shown(&text)))?
             }
         };
         Ok(Self { key, salt })
@@ -116,7 +120,11 @@ mod tests {
             format!("magnet:?xs=http://other.example/&xs=urn:btpk:{KEY}"),
         ] {
             let publisher: Publisher = link.parse().unwrap();
-            assert_eq!((HEXLOWER.encode(&publisher.key), publisher.salt.len()), (KEY.to_owned(), 0), "{link}");
+            assert_eq!(
+                (HEXLOWER.encode(&publisher.key), publisher.salt.len()),
+                (KEY.to_owned(), 0),
+                "{link}"
+            );
         }
     }
 

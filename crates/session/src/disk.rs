@@ -22,7 +22,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use ztor_engine::{DiskId, SendBlock, TorrentId, WriteBlock};
+use ztor_engine::{DiskId, KeepBlocks, SendBlock, TorrentId, WriteBlock};
 use ztor_storage::{TorrentStore, WriteJob};
 
 mod check;
@@ -149,6 +149,20 @@ impl Disks {
     pub(crate) fn look(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.read(ReadJob::Look { torrent, piece, member: Arc::clone(member) });
+        }
+    }
+
+    /// Keeps right blocks of a piece that hashed wrong. [`DiskEvent::Kept`](ztor_engine::DiskEvent::Kept) follows.
+    pub(crate) fn keep(&self, keep: KeepBlocks, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Keep { keep, member: Arc::clone(member) });
+        }
+    }
+
+    /// Hashes the blocks of a verified piece. [`DiskEvent::Leaves`](ztor_engine::DiskEvent::Leaves) follows.
+    pub(crate) fn hash_leaves(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::HashLeaves { torrent, piece, member: Arc::clone(member) });
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, Outbox,
-    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
+    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
+    Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -197,6 +197,11 @@ impl Effects for Swarm {
 
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
+
+    /// All torrents are v1 here.
+    fn keep(&mut self, _: KeepBlocks) {}
+
+    fn hash_leaves(&mut self, _: TorrentId, _: u32) {}
 
     /// All metadata stays in memory here.
     fn load_bulk(&mut self, _: TorrentId) {}

@@ -148,11 +148,13 @@ impl Content {
     }
 }
 
-/// Returns a digest for each block of a piece, as the disk reports them.
-pub(crate) fn digests(bytes: &[u8]) -> Vec<BlockDigest> {
+/// Returns a digest for each block of a piece, as the disk reports them: without pads, if the torrent has v2 hashes.
+pub(crate) fn digests(content: &Content, piece: u32, bytes: &[u8]) -> Vec<BlockDigest> {
     use sha2::{Digest, Sha256};
     let begins = (0..).step_by(BLOCK_LEN as usize);
-    bytes
+    let is_v2 = content.meta.info_hashes.v2().is_some();
+    let covered = if is_v2 { content.meta.layout.v2_piece_len(piece) as usize } else { bytes.len() };
+    bytes[..covered.min(bytes.len())]
         .chunks(BLOCK_LEN as usize)
         .zip(begins)
         .map(|(block, begin)| BlockDigest { begin, digest: Sha256::digest(block).into() })

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, WriteBlock};
+use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::Block;
 
 /// Bytes that a power cut loses or keeps as a whole.
@@ -43,6 +44,15 @@ pub(crate) enum Job {
         trust: bool,
     },
     Forget,
+    /// Keeps right blocks of a piece that hashed wrong.
+    Keep {
+        piece: u32,
+        blocks: Bitfield,
+    },
+    /// Hashes the blocks of a piece for a peer.
+    Leaves {
+        piece: u32,
+    },
     /// Deletes the files.
     Delete,
     /// Syncs written data, before the resume data records it. `changes` is the number of changes by others before the
@@ -170,6 +180,10 @@ impl Disk {
             }
             Job::Read { block, .. } => (Lane::One(current), block.len as usize),
             Job::Check { .. } => (Lane::All, self.bytes.len()),
+            Job::Keep { .. } => (Lane::One(current), 0),
+            Job::Leaves { piece } => {
+                (Lane::One(current), self.content.meta.layout.piece_len(*piece) as usize)
+            }
             Job::Forget | Job::Delete => (Lane::All, 0),
         };
         self.deletes |= matches!(job, Job::Delete);
@@ -229,6 +243,17 @@ impl Disk {
             Job::Write(write) => self.write(&write, out),
             Job::Read { peer, block } => out.push(self.read(rng, peer, block)),
             Job::Check { trust } => out.push(Done::Tell(self.check(trust))),
+            Job::Keep { piece, blocks } => {
+                // A check may have cleared everything meanwhile, as on a real disk.
+                let begins = blocks.iter().map(|block| block * BLOCK_LEN).collect();
+                self.written.insert(piece, begins);
+                out.push(Done::Tell(DiskEvent::Kept { piece, is_kept: true }));
+            }
+            Job::Leaves { piece } => {
+                let leaves = digests(&self.content, piece, &self.bytes[self.content.span(piece)]);
+                let leaves = leaves.into_iter().map(|block| block.digest).collect();
+                out.push(Done::Tell(DiskEvent::Leaves { piece, leaves }));
+            }
             Job::Forget => {
                 self.written.clear();
                 self.writers.clear();
@@ -311,11 +336,12 @@ impl Disk {
             let message = "the torrent contradicts itself".to_owned();
             DiskEvent::Failed { fault: DiskFault { kind: DiskFaultKind::Inconsistent, message } }
         } else if self.content.verifies(piece, bytes) {
-            let digests = if self.was_bad.remove(&piece) { digests(bytes) } else { Vec::new() };
+            let digests =
+                if self.was_bad.remove(&piece) { digests(&self.content, piece, bytes) } else { Vec::new() };
             DiskEvent::PieceOk { piece, digests }
         } else {
             self.was_bad.insert(piece);
-            DiskEvent::PieceBad { piece, digests: digests(bytes) }
+            DiskEvent::PieceBad { piece, digests: digests(&self.content, piece, bytes) }
         }
     }
 

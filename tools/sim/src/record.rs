@@ -143,6 +143,8 @@ fn numbers_of(job: &Job) -> [u64; 4] {
         Job::Check { trust } => [3, u64::from(*trust), 0, 0],
         Job::Forget => [4, 0, 0, 0],
         Job::Delete => [7, 0, 0, 0],
+        Job::Keep { piece, blocks } => [8, (*piece).into(), blocks.count().into(), 0],
+        Job::Leaves { piece } => [9, (*piece).into(), 0, 0],
         Job::Sync { resume, finished, .. } => [5, resume.downloaded, resume.uploaded, u64::from(*finished)],
         Job::Commit { resume, finished, .. } => [6, resume.downloaded, resume.uploaded, u64::from(*finished)],
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Blueprint, Effects, FarEnd, InstantDisk, Rig, carry_out};
 use ztor_engine::{
-    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, PeerKey,
-    Resolve, SendBlock, TorrentEvent, TorrentId, TorrentState, Transport, WriteBlock,
+    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
+    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, TorrentState, Transport, WriteBlock,
 };
 use ztor_metainfo::Metainfo;
 use ztor_wire::{LocalAnnounce, piece_header};
@@ -304,6 +304,11 @@ impl Effects for Turn<'_> {
     fn check(&mut self, _: TorrentId) {}
 
     fn look(&mut self, _: TorrentId, _: u32) {}
+
+    /// All torrents are v1 here.
+    fn keep(&mut self, _: KeepBlocks) {}
+
+    fn hash_leaves(&mut self, _: TorrentId, _: u32) {}
 
     /// All metadata stays in memory here.
     fn load_bulk(&mut self, _: TorrentId) {}

@@ -1,5 +1,6 @@
 //! Answers to questions.
 
+use super::proofs::Need;
 use super::questions::Question;
 use super::{Exchange, Trade};
 use crate::cx::Cx;
@@ -57,6 +58,28 @@ impl Exchange {
     /// Takes the end of a load.
     pub(crate) fn on_bulk_loaded(&mut self, now: Instant, is_there: bool) {
         self.bulk_use = BulkUse { is_loading: false, lost_at: (!is_there).then_some(now) };
+    }
+
+    /// Returns true if the first question of a peer waits for leaves, whose read it starts.
+    pub(super) fn awaits_leaves(&mut self, cx: &mut Cx<'_>, trade: &mut Trade) -> bool {
+        let Some(Question::Hashes(request)) = trade.questions.first() else { return false };
+        match self.proofs.need(&self.layout, &request) {
+            None => false,
+            Some(Need::Wait) => true,
+            Some(Need::Read(piece)) => {
+                let may_read = self.have().contains(piece) && trade.questions.count_leaf_read(&self.layout);
+                if may_read {
+                    self.proofs.reads(piece);
+                    cx.out.leaves.push((self.id, piece));
+                }
+                may_read
+            }
+        }
+    }
+
+    /// Takes the leaves of a piece that were read.
+    pub(crate) fn on_leaves(&mut self, piece: u32, leaves: Vec<[u8; 32]>) {
+        self.proofs.on_leaves(piece, leaves);
     }
 
     /// Answers the first question of a peer. Returns the length of the requested data in bytes; 0 if it is rejected.

@@ -3,7 +3,7 @@
 //! [`Exchange`] is the torrent's side and [`Trade`] one peer's. Nothing else touches their fields:
 //! - `pieces` counts the pieces of peers and ours, `picker` orders them, `pending` keeps them before the metadata is
 //!   known;
-//! - `requests` requests and receives blocks (`download`), `blame` finds the authors of bad ones;
+//! - `requests` requests and receives blocks (`download`), `blame` and `inquiry` find the authors of bad ones;
 //! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
 //! - `super_seeding` hides pieces from peers, while a seed wants to upload little more than one copy;
 //! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents.
@@ -12,6 +12,7 @@ mod answers;
 mod blame;
 mod choker;
 mod download;
+mod inquiry;
 mod pending;
 pub(crate) mod picker;
 mod pieces;
@@ -40,6 +41,8 @@ use crate::peer::Peers;
 use crate::piece_map::PartialPiece;
 use crate::quota::TorrentLimits;
 use blame::Blame;
+use inquiry::Inquiries;
+pub(crate) use inquiry::LeafOutcome;
 use picker::{Picker, Priority};
 use proofs::Proofs;
 use slots::Slots;
@@ -59,9 +62,12 @@ pub(crate) struct Exchange {
     layout: Arc<Layout>,
     /// True if the torrent has v2 hashes, so that files end with a short block.
     is_v2: bool,
+    /// True if it has no v1 hashes.
+    is_v2_only: bool,
     picker: Picker,
     priorities: Option<Box<[Priority]>>,
     blame: Blame,
+    inquiries: Inquiries,
     proofs: Proofs,
     bulk_use: BulkUse,
     limits: TorrentLimits,
@@ -95,9 +101,11 @@ impl Exchange {
             id,
             disk: DiskId::default(),
             is_v2: false,
+            is_v2_only: false,
             picker: Picker::new(Arc::clone(&layout)),
             priorities: None,
             blame: Blame::default(),
+            inquiries: Inquiries::default(),
             proofs: Proofs::default(),
             bulk_use: BulkUse::default(),
             limits: TorrentLimits::new(now),
@@ -132,6 +140,8 @@ impl Exchange {
     pub(crate) fn set_metadata(&mut self, meta: &Metainfo) {
         self.layout = Arc::clone(&meta.layout);
         self.is_v2 = meta.info_hashes.v2().is_some();
+        self.is_v2_only = !meta.is_v1();
+        self.end_inquiries(None);
         self.picker = Picker::new(Arc::clone(&self.layout));
         self.left_bytes = self.layout.total_len();
         self.total_bytes = self.left_bytes;
@@ -228,6 +238,7 @@ impl Exchange {
         if std::mem::take(&mut self.has_freed_blocks) {
             wake_idle(cx, keys, peers);
         }
+        self.settle_inquiries(cx, keys, peers);
         self.announce_new_pieces(cx.out, keys, peers);
     }
 

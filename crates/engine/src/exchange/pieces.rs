@@ -211,6 +211,8 @@ impl Exchange {
     pub(crate) fn on_checked(&mut self, cx: &mut Cx<'_>, have: Bitfield) {
         let lengths = DataLengths::of(&self.layout);
         self.have_bytes = have.iter().map(|piece| lengths.get(piece)).sum();
+        self.end_inquiries(None);
+        self.proofs.forget_leaves();
         self.picker.reset(have, self.priorities.clone(), cx.rng);
         self.count_bytes();
         self.has_written = false;
@@ -327,6 +329,7 @@ impl Exchange {
         peers: &mut Peers,
     ) -> Option<VerifiedPiece> {
         let was_complete = self.picker.is_finished();
+        self.end_inquiries(Some(piece));
         if piece >= self.layout.piece_count() || !self.picker.verified(piece) {
             return None;
         }
@@ -358,15 +361,24 @@ impl Exchange {
     pub(crate) fn on_piece_bad(
         &mut self,
         cx: &mut Cx<'_>,
-        piece: u32,
-        digests: &[BlockDigest],
+        (piece, digests): (u32, &[BlockDigest]),
+        keys: &[PeerKey],
+        peers: &Peers,
     ) -> Option<FailedPiece> {
-        if piece >= self.layout.piece_count() {
+        if piece >= self.layout.piece_count() || self.picker.sources_of(piece).is_none() {
             return None;
         }
+        cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
+        if self.inquire(cx, piece, digests, keys, peers) {
+            return Some(FailedPiece { author: None });
+        }
+        self.fetch_again(piece, digests)
+    }
+
+    /// Fetches a piece again that hashed wrong. Returns `None` if it is not in progress.
+    pub(super) fn fetch_again(&mut self, piece: u32, digests: &[BlockDigest]) -> Option<FailedPiece> {
         let sources = self.picker.failed(piece)?;
         self.totals.wasted(self.layout.piece_len(piece));
-        cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
         Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
     }
 
@@ -412,6 +424,7 @@ impl Exchange {
 
     /// Drops the pieces in progress after a disk fault. They are downloaded again.
     pub(crate) fn on_stopped(&mut self, cx: &mut Cx<'_>) {
+        self.end_inquiries(None);
         self.picker.drop_partials(cx.rng);
     }
 

@@ -21,6 +21,10 @@ const METADATA_SPARE_BYTES: u64 = 64 * 1024;
 /// file, which has its own tree.
 const MIN_HASH_REQUESTS: u32 = 256;
 const HASH_REQUESTS_PER_FILE: u32 = 4;
+/// Number of pieces that are read for a peer to answer requests for leaves, plus one for every `PIECES_PER_LEAF_READ`
+/// pieces. A peer asks only about pieces that hashed wrong.
+const MIN_LEAF_READS: u32 = 64;
+const PIECES_PER_LEAF_READ: u32 = 16;
 
 /// A question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +44,8 @@ pub(crate) struct Questions {
     charged_bytes: u64,
     metadata_served_bytes: u64,
     hash_requests: u32,
+    /// Number of pieces that were read to answer requests for leaves.
+    leaf_reads: u32,
 }
 
 impl Questions {
@@ -90,6 +96,19 @@ impl Questions {
 }
 
 impl Questions {
+    /// Returns the first question.
+    pub(super) fn first(&self) -> Option<Question> {
+        self.queue.front().copied()
+    }
+
+    /// Counts a piece that is read for the peer. Returns false if the peer has asked for more than it can need.
+    pub(super) fn count_leaf_read(&mut self, layout: &Layout) -> bool {
+        let most = MIN_LEAF_READS.saturating_add(layout.piece_count() / PIECES_PER_LEAF_READ);
+        let may_read = self.leaf_reads < most;
+        self.leaf_reads += u32::from(may_read);
+        may_read
+    }
+
     /// Counts a hash request. Returns false if the peer has made more than it can need.
     pub(super) fn count_hash_request(&mut self, layout: &Layout) -> bool {
         self.hash_requests += 1;

@@ -151,8 +151,11 @@ impl Exchange {
                 trade.upload.set_waits_for_quota(true);
                 return up.wait(key, line, 0);
             }
+            if self.awaits_leaves(cx, trade) {
+                return;
+            }
             given += 1;
-            up.granted();
+            cx.quota.up_mut().granted();
             let len = self.answer(cx.out, key, trade, source, bulk.as_deref());
             cx.quota.up_mut().take(&mut self.limits.up(&mut trade.limits), len);
         }

@@ -34,6 +34,11 @@ impl Router<'_> {
             DiskEvent::PieceOk { piece, digests } => self.on_piece_ok(id, piece, &digests),
             DiskEvent::PieceBad { piece, digests } => self.on_piece_bad(id, piece, &digests),
             DiskEvent::Looked { piece, is_there } => self.on_looked(id, piece, is_there),
+            DiskEvent::Kept { piece, is_kept } => torrent.exchange_mut().on_kept(cx, piece, is_kept),
+            DiskEvent::Leaves { piece, leaves } => {
+                torrent.exchange_mut().on_leaves(piece, leaves);
+                torrent.peers().iter().for_each(|key| cx.dirty.mark_peer(*key));
+            }
             DiskEvent::BulkLoaded { is_there } => {
                 torrent.exchange_mut().on_bulk_loaded(cx.now, is_there);
                 torrent.peers().iter().for_each(|key| cx.dirty.mark_peer(*key));
@@ -130,9 +135,10 @@ impl Router<'_> {
     }
 
     fn on_piece_bad(&mut self, id: TorrentId, piece: u32, digests: &[BlockDigest]) {
-        let failed = self
-            .enter_torrent(id)
-            .and_then(|(cx, torrent, _)| torrent.exchange_mut().on_piece_bad(cx, piece, digests));
+        let failed = self.enter_torrent(id).and_then(|(cx, torrent, peers)| {
+            let (exchange, keys) = torrent.exchange_and_peers();
+            exchange.on_piece_bad(cx, (piece, digests), keys, peers)
+        });
         if let Some(author) = failed.as_ref().and_then(|failed| failed.author) {
             self.ban(id, author, BanReason::BadData { piece });
         }

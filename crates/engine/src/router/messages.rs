@@ -88,6 +88,8 @@ pub(super) fn dispatch(
             if let Some((_, layers)) = torrent.lifecycle_mut().layers_mut() {
                 layers.on_reject(cx.now, key, &request);
                 cx.dirty.mark_torrent(torrent.id());
+            } else {
+                torrent.exchange_mut().on_leaf_reject(cx, key, &request);
             }
         }
     }
@@ -113,6 +115,11 @@ impl Router<'_> {
             Next::Holepunch(message) => self.on_holepunch(id, key, message),
             Next::BadMetadata(author) => self.ban(id, author, BanReason::BadMetadata),
             Next::BadHashes(author) => self.ban(id, author, BanReason::BadHashes),
+            Next::BadBlocks(piece, authors) => {
+                for author in authors {
+                    self.ban(id, author, BanReason::BadData { piece });
+                }
+            }
             Next::Info(info) => self.on_info(id, &info),
             Next::LayersDone => self.layers_done(id),
             Next::GiveUp(why) => self.give_up_on(id, why.to_owned()),

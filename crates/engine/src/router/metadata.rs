@@ -4,6 +4,7 @@ use super::Router;
 use super::next::Next;
 use crate::bans::BanReason;
 use crate::cx::Cx;
+use crate::exchange::LeafOutcome;
 use crate::exchange::questions::Question;
 use crate::ids::{PeerKey, TorrentId};
 use crate::metadata::{BlockOutcome, LayerOutcome, Layers, MAX_METADATA_LEN};
@@ -98,7 +99,7 @@ pub(super) fn on_hashes(
         .as_mut()
         .map_or(LayerOutcome::Unneeded, |(_, layers)| layers.on_hashes(cx.now, key, request, hashes));
     match outcome {
-        LayerOutcome::Unneeded => return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done),
+        LayerOutcome::Unneeded => return on_leaf_hashes(cx, torrent, peer, request, hashes),
         LayerOutcome::Wrong | LayerOutcome::Accepted => cx.dirty.mark_torrent(id),
     }
     Ok(match fetch {
@@ -109,6 +110,21 @@ pub(super) fn on_hashes(
             if is_sound { Next::LayersDone } else { Next::GiveUp(defect) }
         }
         _ => Next::Done,
+    })
+}
+
+/// Handles hashes of blocks, if they were requested about a bad piece.
+fn on_leaf_hashes(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    request: &HashRequest,
+    hashes: &[u8],
+) -> Result<Next, Misbehaviour> {
+    Ok(match torrent.exchange_mut().on_leaf_hashes(cx, peer.key(), request, hashes) {
+        LeafOutcome::Unneeded => return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done),
+        LeafOutcome::Wrong => Next::BadHashes(peer.conn().author()),
+        LeafOutcome::Guilty(piece, authors) => Next::BadBlocks(piece, authors),
     })
 }
 

@@ -16,6 +16,8 @@ pub(super) enum Next {
     BadMetadata(Author),
     /// Bans this author for bad hashes.
     BadHashes(Author),
+    /// Bans these authors for bad blocks of a piece.
+    BadBlocks(u32, Vec<Author>),
     /// Takes the complete info dictionary, whose hash is right.
     Info(Vec<u8>),
     /// Takes the metadata, as all piece layers are complete.

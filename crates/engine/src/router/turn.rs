@@ -273,6 +273,7 @@ pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant>
         torrent.exchange().choke_at().filter(|_| torrent.is_active()),
         torrent.exchange().hoards_at(),
         torrent.exchange().super_seeding_at(),
+        torrent.exchange().inquiries_at(),
     ];
     next.into_iter().flatten().min()
 }

@@ -1,7 +1,7 @@
 //! Execution of an engine's effects.
 
 use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, WriteBlock};
+use crate::outbox::{Close, Connect, HttpGet, KeepBlocks, Outbox, Resolve, SendBlock, WriteBlock};
 use crate::torrent_event::TorrentEvent;
 use std::net::SocketAddr;
 use ztor_wire::LocalAnnounce;
@@ -22,6 +22,10 @@ pub trait Effects {
     fn check(&mut self, torrent: TorrentId);
     /// Looks for a piece on disk, answered by `Looked`.
     fn look(&mut self, torrent: TorrentId, piece: u32);
+    /// Keeps blocks of a piece that hashed wrong, answered by `Kept`.
+    fn keep(&mut self, keep: KeepBlocks);
+    /// Hashes the blocks of a verified piece, answered by `Leaves`.
+    fn hash_leaves(&mut self, torrent: TorrentId, piece: u32);
     /// Loads the info dictionary and the hashes of a torrent, answered by `BulkLoaded`.
     fn load_bulk(&mut self, torrent: TorrentId);
     /// Sends an HTTP request, answered by `Http`.
@@ -54,6 +58,8 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         forgets,
         checks,
         looks,
+        keeps,
+        leaves,
         bulks,
         https,
         resolves,
@@ -68,6 +74,8 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     forgets.drain(..).for_each(|torrent| effects.forget(torrent));
     checks.drain(..).for_each(|torrent| effects.check(torrent));
     looks.drain(..).for_each(|(torrent, piece)| effects.look(torrent, piece));
+    keeps.drain(..).for_each(|keep| effects.keep(keep));
+    leaves.drain(..).for_each(|(torrent, piece)| effects.hash_leaves(torrent, piece));
     bulks.drain(..).for_each(|torrent| effects.load_bulk(torrent));
     https.drain(..).for_each(|get| effects.http(get));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));

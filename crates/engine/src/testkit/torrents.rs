@@ -80,6 +80,34 @@ pub fn v2_made_up(name: &str, pieces: u32) -> Arc<Metainfo> {
     Arc::new(Metainfo::from_bytes(&torrent.to_vec()).expect("a good torrent"))
 }
 
+/// Makes a v2 torrent of one file with this content. `piece_length` is a power of two.
+///
+/// # Panics
+/// If the result is not a valid torrent.
+pub fn v2_of(name: &str, piece_length: u32, content: &[u8]) -> Arc<Metainfo> {
+    let pieces = content.chunks(piece_length as usize);
+    let count = pieces.len();
+    let leaves = |piece: &[u8]| piece.chunks(BLOCK_LEN as usize).map(merkle::leaf).collect::<Vec<_>>();
+    let width = (piece_length / BLOCK_LEN) as usize;
+    let layer: Vec<merkle::Hash> = pieces.map(|piece| merkle::root_of(&leaves(piece), width)).collect();
+    let root = if count > 1 {
+        merkle::root_of_piece_layer(&layer, piece_length)
+    } else {
+        merkle::root_of(&leaves(content), 1)
+    };
+    let length = Tree::Int(content.len() as i64);
+    let file = Tree::dict([("length", length), ("pieces root", Tree::Bytes(root.to_vec()))]);
+    let info = Tree::dict([
+        ("file tree", Tree::dict([(name, Tree::dict([("", file)]))])),
+        ("meta version", Tree::Int(2)),
+        ("name", name.into()),
+        ("piece length", piece_length.into()),
+    ]);
+    let layers = if count > 1 { vec![(&root[..], Tree::Bytes(layer.concat()))] } else { Vec::new() };
+    let torrent = Tree::dict([("info", info), ("piece layers", Tree::dict(layers))]);
+    Arc::new(Metainfo::from_bytes(&torrent.to_vec()).expect("a good torrent"))
+}
+
 /// Returns bytes without a pattern, always the same.
 pub fn noise(len: usize) -> Vec<u8> {
     let mut rng = Rng::with_seed(7);

@@ -229,6 +229,11 @@ impl Effects for Surroundings<'_> {
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
 
+    /// All torrents are v1 here.
+    fn keep(&mut self, _: KeepBlocks) {}
+
+    fn hash_leaves(&mut self, _: TorrentId, _: u32) {}
+
     /// All metadata stays in memory here.
     fn load_bulk(&mut self, _: TorrentId) {}
 

@@ -70,7 +70,10 @@ fn signatures_of_openssl_with_several_keys_are_valid() {
 #[test]
 fn signature_without_a_usable_certificate_says_so() {
     let signed = include_bytes!("testdata/ec.sig");
-    assert_eq!(states(&torrent(&named("x", &signature(None, None, signed)))), [SignatureState::NoCertificate]);
+    assert_eq!(
+        states(&torrent(&named("x", &signature(None, None, signed)))),
+        [SignatureState::NoCertificate]
+    );
     let bad = named("x", &signature(Some(&EC[..EC.len() - 80]), None, signed));
     assert_eq!(states(&torrent(&bad)), [SignatureState::BadCertificate]);
     // The dictionary of the signer is signed, too.
@@ -94,7 +97,8 @@ fn unsound_signatures_are_left_out_and_their_number_is_bounded() {
 #[test]
 fn feed_is_that_of_the_originator_if_it_has_signed_one() {
     let feed = |originator: Option<&[u8]>, url: &str| {
-        let mut info = vec![("length", Tree::Int(5)), ("name", "file".into()), ("piece length", 16384u32.into())];
+        let mut info =
+            vec![("length", Tree::Int(5)), ("name", "file".into()), ("piece length", 16384u32.into())];
         info.push(("pieces", Tree::Bytes(vec![b'h'; 20])));
         info.extend(originator.map(|der| ("originator", Tree::Bytes(der.to_vec()))));
         info.push(("update-url", url.into()));

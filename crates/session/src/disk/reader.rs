@@ -8,7 +8,7 @@ use crate::message::{BlockLocation, BlockSource, NetEvent};
 use crate::reply::{Answer, answer};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
-use ztor_engine::{DiskEvent, PeerKey, SendBlock, TorrentId};
+use ztor_engine::{DiskEvent, KeepBlocks, PeerKey, SendBlock, TorrentId};
 use ztor_storage::{StorageError, TorrentStore};
 
 /// Maximum number of files of one block that are held open until it is sent. A block of more small files is read at
@@ -33,6 +33,17 @@ pub(super) enum ReadJob {
     },
     /// Hashes a piece that another torrent has verified in a common file.
     Look {
+        torrent: TorrentId,
+        piece: u32,
+        member: Arc<Membership>,
+    },
+    /// Keeps right blocks of a piece that hashed wrong.
+    Keep {
+        keep: KeepBlocks,
+        member: Arc<Membership>,
+    },
+    /// Hashes the blocks of a verified piece.
+    HashLeaves {
         torrent: TorrentId,
         piece: u32,
         member: Arc<Membership>,
@@ -67,6 +78,17 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
             ReadJob::Look { torrent, piece, member } => {
                 let is_there = is_there(piece, member.store());
                 inbox.push(NetEvent::disk(torrent, DiskEvent::Looked { piece, is_there }));
+            }
+            ReadJob::Keep { keep: KeepBlocks { torrent, piece, blocks }, member } => {
+                let is_kept = member.store().keep_blocks(piece, blocks.to_wire());
+                inbox.push(NetEvent::disk(torrent, DiskEvent::Kept { piece, is_kept }));
+            }
+            ReadJob::HashLeaves { torrent, piece, member } => {
+                let leaves = member.store().leaves(piece).unwrap_or_else(|error| {
+                    tracing::warn!(%error, piece, "cannot hash the blocks of a piece for a peer");
+                    Vec::new()
+                });
+                inbox.push(NetEvent::disk(torrent, DiskEvent::Leaves { piece, leaves }));
             }
             ReadJob::Open { file, member, to } => answer(to, open(file, member.store())),
             ReadJob::LoadBulk { torrent, member } => {

@@ -100,6 +100,8 @@ impl Driver {
         out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disks));
         out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disks));
         out.looks.drain(..).for_each(|(id, piece)| self.torrents.look(id, piece, &self.disks));
+        out.keeps.drain(..).for_each(|keep| self.torrents.keep(keep, &self.disks));
+        out.leaves.drain(..).for_each(|(id, piece)| self.torrents.hash_leaves(id, piece, &self.disks));
         for id in out.bulks.drain(..).filter(|id| !self.torrents.load_bulk(*id, &self.disks)) {
             self.inbox.push(NetEvent::disk(id, DiskEvent::BulkLoaded { is_there: false }));
         }

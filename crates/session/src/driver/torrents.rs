@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{
-    Command, CommonPieces, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId, WriteBlock,
+    Command, CommonPieces, DiskEvent, DiskFault, DiskFaultKind, KeepBlocks, SendBlock, TorrentId, WriteBlock,
 };
 
 /// Files of all torrents.
@@ -75,6 +75,20 @@ impl Torrents {
     pub(super) fn look(&self, id: TorrentId, piece: u32, disks: &Disks) {
         if let Some(entry) = self.table.get(id) {
             disks.look(id, piece, entry.member());
+        }
+    }
+
+    /// Keeps right blocks of a piece that hashed wrong.
+    pub(super) fn keep(&self, keep: KeepBlocks, disks: &Disks) {
+        if let Some(entry) = self.table.get(keep.torrent) {
+            disks.keep(keep, entry.member());
+        }
+    }
+
+    /// Hashes the blocks of a verified piece.
+    pub(super) fn hash_leaves(&self, id: TorrentId, piece: u32, disks: &Disks) {
+        if let Some(entry) = self.table.get(id) {
+            disks.hash_leaves(id, piece, entry.member());
         }
     }
 

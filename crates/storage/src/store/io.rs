@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use ztor_metainfo::{BLOCK_LEN, FileRange};
+use ztor_metainfo::{BLOCK_LEN, FileRange, merkle};
 
 use super::places::Places;
 use super::{TorrentStore, flag};
@@ -40,6 +40,20 @@ impl TorrentStore {
             }
         }
         Ok(())
+    }
+
+    /// Returns the leaves of a piece in the hash tree of its file (BEP 52): a hash for each block of data, without pads. Reads
+    /// the whole piece.
+    pub fn leaves(&self, piece: u32) -> Result<Vec<merkle::Hash>, StorageError> {
+        let len = self.layout().v2_piece_len(piece);
+        let mut block = vec![0; BLOCK_LEN as usize];
+        let mut leaves = Vec::with_capacity(len.div_ceil(BLOCK_LEN) as usize);
+        for begin in (0..len).step_by(BLOCK_LEN as usize) {
+            let part = &mut block[..(len - begin).min(BLOCK_LEN) as usize];
+            self.read(piece, begin, part)?;
+            leaves.push(merkle::leaf(part));
+        }
+        Ok(leaves)
     }
 
     /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros, and in v2 torrents so

@@ -51,6 +51,19 @@ impl TorrentStore {
         self.unfinished()
     }
 
+    /// Keeps right blocks of a piece that hashed wrong: they count as written when a [`PieceWriter`](crate::PieceWriter) begins
+    /// the piece again. `blocks` has one bit for each block of the piece, like [`UnfinishedPiece::blocks`]. Returns false if
+    /// they cannot be kept. Call it before the next block of the piece is written.
+    pub fn keep_blocks(&self, piece: u32, blocks: Vec<u8>) -> bool {
+        let is_kept = self.can_go_on(piece, &blocks);
+        if is_kept {
+            let mut unfinished = self.unfinished_now();
+            unfinished.blocks.insert(piece, blocks);
+            unfinished.restored.insert(piece);
+        }
+        is_kept
+    }
+
     /// Returns the ranges of a piece that are written already, for a writer that begins it. Only a restored piece has
     /// any; other recorded blocks of the piece are forgotten.
     pub(crate) fn begin_piece(&self, piece: u32) -> Vec<(u32, u32)> {

@@ -283,7 +283,9 @@ impl World {
                         self.tokens.drain(..surplus);
                     }
                 }
-                Body::Error(_) => assert_ne!(self.config.read_only, ReadOnly::Always, "an answer of a read-only node"),
+                Body::Error(_) => {
+                    assert_ne!(self.config.read_only, ReadOnly::Always, "an answer of a read-only node")
+                }
             }
         }
         self.question = None;

@@ -10,8 +10,8 @@ use ztor_dht::krpc;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, DiskId, Event, HttpGet, Outbox,
-    PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
+    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
+    Outbox, PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
 };
 use ztor_engine::{CloseCause, Pieces};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
@@ -502,6 +502,11 @@ impl Effects for World {
 
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
+
+    /// All torrents are v1 here.
+    fn keep(&mut self, _: KeepBlocks) {}
+
+    fn hash_leaves(&mut self, _: TorrentId, _: u32) {}
 
     /// All metadata stays in memory here.
     fn load_bulk(&mut self, _: TorrentId) {}

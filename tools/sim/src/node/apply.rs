@@ -12,8 +12,8 @@ use std::sync::Arc;
 use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
-    Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId,
-    WriteBlock,
+    Close, Connect, Event as Happened, HttpGet, KeepBlocks, Outbox, PeerKey, Resolve, SendBlock,
+    TorrentEvent, TorrentId, WriteBlock,
 };
 use ztor_metainfo::Metainfo;
 use ztor_wire::LocalAnnounce;
@@ -223,6 +223,14 @@ impl Effects for Turn<'_> {
 
     /// No torrents have files in common here.
     fn look(&mut self, _: TorrentId, _: u32) {}
+
+    fn keep(&mut self, keep: KeepBlocks) {
+        self.jobs.push((keep.torrent, Job::Keep { piece: keep.piece, blocks: keep.blocks }));
+    }
+
+    fn hash_leaves(&mut self, torrent: TorrentId, piece: u32) {
+        self.jobs.push((torrent, Job::Leaves { piece }));
+    }
 
     /// All metadata stays in memory here.
     fn load_bulk(&mut self, _: TorrentId) {}

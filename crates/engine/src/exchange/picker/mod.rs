@@ -376,6 +376,21 @@ impl Picker {
         Some(sources)
     }
 
+    /// Returns the author of each received block of a piece, by its offset; `None` if the piece is not in progress.
+    pub(crate) fn sources_of(&self, piece: u32) -> Option<Vec<(u32, Author)>> {
+        self.partials.get(&piece).map(Partial::sources)
+    }
+
+    /// Fetches some received blocks of a piece again, from one peer alone. The others are right.
+    pub(crate) fn retry(&mut self, piece: u32, blocks: &[u32]) {
+        if let Some(partial) = self.partials.get_mut(&piece) {
+            let free_before = partial.free();
+            partial.retry(blocks);
+            self.open_blocks = self.open_blocks + partial.free() - free_before;
+            self.sort_in(piece);
+        }
+    }
+
     /// Drops all pieces in progress, as after a disk fault: it is unknown which blocks were written.
     pub fn drop_partials(&mut self, rng: &mut Rng) {
         self.open_blocks = 0;

@@ -184,18 +184,37 @@ impl Partial {
         self.exclusive
     }
 
+    /// Returns `(begin, source)` of the received blocks.
+    pub(crate) fn sources(&self) -> Vec<(u32, Author)> {
+        let received = self.slots.iter().enumerate().filter(|(_, slot)| slot.state == State::Received);
+        let source = |(index, slot): (usize, &Slot)| {
+            let author = self.sources.get(usize::from(slot.source))?;
+            Some((index as u32 * ztor_metainfo::BLOCK_LEN, *author))
+        };
+        received.filter_map(source).collect()
+    }
+
+    /// Frees some received blocks, to be fetched from one peer alone.
+    pub(crate) fn retry(&mut self, blocks: &[u32]) {
+        for index in blocks {
+            if let Some(slot) = self.slots.get_mut(*index as usize)
+                && slot.state == State::Received
+            {
+                (slot.state, slot.askers) = (State::Free, 0);
+                self.free += 1;
+                self.received -= 1;
+                self.first_free = self.first_free.min(*index);
+            }
+        }
+        self.owner = None;
+        self.exclusive = true;
+    }
+
     /// Frees all blocks, to be fetched from one peer alone. Returns `(begin, source)` of the received ones.
     pub(crate) fn restart(&mut self) -> Vec<(u32, Author)> {
         let blocks = self.slots.len() as u32;
         let was = std::mem::replace(self, Self::new(blocks));
         self.exclusive = true;
-        was.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.state == State::Received)
-            .filter_map(|(i, s)| {
-                Some((i as u32 * ztor_metainfo::BLOCK_LEN, *was.sources.get(usize::from(s.source))?))
-            })
-            .collect()
+        was.sources()
     }
 }
