@@ -36,6 +36,8 @@ pub struct Config {
     pub session_upload_slots: usize,
     /// Maximum number of concurrent HTTP requests to trackers.
     pub max_tracker_sockets: usize,
+    /// Maximum number of web seeds that are asked at a time, over all torrents; 0 uses none.
+    pub max_web_seeds: usize,
     /// True to announce to every tracker, instead of one that works per tier (BEP 12).
     pub announce_to_all: bool,
     /// True to exchange addresses with peers (BEP 11). Hole punching (BEP 55) depends on it.
@@ -81,6 +83,8 @@ pub struct Settings {
     pub upload_slots: usize,
     /// [`Config::session_upload_slots`].
     pub session_upload_slots: usize,
+    /// [`Config::max_web_seeds`].
+    pub max_web_seeds: usize,
     /// [`Config::announce_to_all`].
     pub announce_to_all: bool,
     /// [`Config::peer_exchange`].
@@ -146,6 +150,7 @@ impl Config {
             upload_slots: 8,
             session_upload_slots: 20,
             max_tracker_sockets: 256,
+            max_web_seeds: 20,
             announce_to_all: false,
             peer_exchange: true,
             suggest_pieces: false,
@@ -165,6 +170,7 @@ impl Config {
         self.max_peers_per_torrent = settings.max_peers_per_torrent;
         self.upload_slots = settings.upload_slots;
         self.session_upload_slots = settings.session_upload_slots;
+        self.max_web_seeds = settings.max_web_seeds;
         self.announce_to_all = settings.announce_to_all;
         self.peer_exchange = settings.peer_exchange;
         self.suggest_pieces = settings.suggest_pieces;

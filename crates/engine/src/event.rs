@@ -6,6 +6,7 @@ use crate::exchange::picker::Priority;
 use crate::groups::GroupLimits;
 use crate::ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
 use crate::statistics::Statistics;
+use crate::web::{WebEvent, WebRequestId, WebSource};
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -80,6 +81,13 @@ pub enum Event<'a> {
         from: Option<IpAddr>,
         /// HTTP status and body, or the cause of the failure in plain words, without the URL.
         result: Result<(u16, Vec<u8>), String>,
+    },
+    /// An event of a request to a web seed ([`Outbox::web`](crate::Outbox::web)).
+    Web {
+        /// Id of the request.
+        id: WebRequestId,
+        /// The event.
+        event: WebEvent,
     },
     /// The result of a [`Resolve`](crate::Resolve).
     Resolved {
@@ -167,6 +175,13 @@ pub enum Command {
         torrent: TorrentId,
         /// Announce URLs.
         tiers: Vec<Vec<String>>,
+    },
+    /// Replaces the web seeds of a torrent, at most 64. Those that stay keep their state.
+    SetWebSeeds {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The web seeds, in the order in which they are asked.
+        seeds: Vec<WebSource>,
     },
     /// Replaces the priorities of a torrent's pieces. Ignored if they are not one per piece, or before the metadata is known.
     SetPriorities {

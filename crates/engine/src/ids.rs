@@ -5,6 +5,35 @@ slotmap::new_key_type! {
     pub struct TorrentId;
     /// A connection to a peer, from the attempt to the close.
     pub struct PeerKey;
+    /// A web seed of a torrent (BEP 17, 19).
+    pub struct WebKey;
+}
+
+/// A source that blocks are requested from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SourceKey {
+    /// A peer.
+    Peer(PeerKey),
+    /// A web seed.
+    Web(WebKey),
+}
+
+impl Default for SourceKey {
+    fn default() -> Self {
+        Self::Peer(PeerKey::default())
+    }
+}
+
+impl From<PeerKey> for SourceKey {
+    fn from(key: PeerKey) -> Self {
+        Self::Peer(key)
+    }
+}
+
+impl From<WebKey> for SourceKey {
+    fn from(key: WebKey) -> Self {
+        Self::Web(key)
+    }
 }
 
 impl PeerKey {

@@ -39,6 +39,10 @@ pub struct TorrentView {
     pub partials: Vec<PartialView>,
     /// Number of free blocks in the pieces in progress.
     pub open_blocks: u32,
+    /// Blocks requested from web seeds.
+    pub web_asked: Vec<Block>,
+    /// Bytes that web seeds may send, for which tokens of the limits are taken.
+    pub web_allowed_bytes: u64,
     /// Connections of the torrent.
     pub peers: Vec<PeerView>,
 }

@@ -67,6 +67,7 @@ mod quota;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
 mod router;
+mod sender;
 mod sharing;
 mod statistics;
 mod status;
@@ -80,6 +81,7 @@ mod torrent_event;
 mod trackers;
 mod transport;
 mod views;
+mod web;
 
 pub use bans::{Author, BanReason, BanStatus, Block, FilterHits, IpFilter, MAX_USER_BANS, UserBan};
 pub use bitfield::Bitfield;
@@ -90,19 +92,24 @@ pub use event::{
 };
 pub use exchange::picker::Priority;
 pub use groups::GroupLimits;
-pub use ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
+pub use ids::{DiskId, LimitGroup, PeerKey, RequestId, SourceKey, TorrentId, WebKey};
 pub use outbox::{
     Close, Connect, HttpGet, IpFamily, KeepBlocks, Outbox, Resolve, SendBlock, SendMessage, WriteBlock,
 };
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;
+pub use sender::Sender;
 pub use statistics::{ReportedBytes, Statistics};
 pub use status::{
     MoveProgress, PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
 };
 pub use torrent_event::TorrentEvent;
 pub use transport::{Offer, Protection, Transport};
+pub use web::{
+    WebEffect, WebEvent, WebFault, WebFetch, WebOrigin, WebPart, WebRequestId, WebSeedKind, WebSeedState,
+    WebSeedStatus, WebSource,
+};
 pub use ztor_filter::{IpRange, Table as IpTable};
 pub use ztor_tracker::announcer::TrackerState;
 pub use ztor_tracker::{Retry, TrackerError, TrackerIssue};
@@ -122,6 +129,7 @@ use thiserror::Error;
 use timers::Timers;
 use torrent::{Lifecycle, Torrents};
 use trackers::Trackers;
+use web::WebSeeds;
 use ztor_base::{Instant, Sha1Digest, SwarmId};
 use ztor_metainfo::Metainfo;
 
@@ -136,6 +144,7 @@ pub struct Engine {
     places: Places,
     trackers: Trackers,
     sharing: Sharing,
+    web: WebSeeds,
     lsd: LocalDiscovery,
     /// `None` if the engine takes no part in the DHT.
     dht: Option<DhtDriver>,
@@ -212,6 +221,7 @@ impl Engine {
             places: Places::new(now),
             trackers,
             sharing: Sharing::default(),
+            web: WebSeeds::default(),
             lsd,
             dht: None,
         }
@@ -228,6 +238,7 @@ impl Engine {
             places: &mut self.places,
             trackers: &mut self.trackers,
             sharing: &mut self.sharing,
+            web: &mut self.web,
             lsd: &mut self.lsd,
             dht: self.dht.as_mut(),
         }

@@ -3,6 +3,7 @@
 use crate::ids::{DiskId, PeerKey, RequestId, TorrentId};
 use crate::torrent_event::TorrentEvent;
 use crate::transport::{Offer, Transport};
+use crate::web::WebEffect;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -69,6 +70,8 @@ pub struct Outbox {
     pub bulks: Vec<TorrentId>,
     /// HTTP requests, answered by `Http`.
     pub https: Vec<HttpGet>,
+    /// Effects on requests to web seeds, answered by `Web`.
+    pub web: Vec<WebEffect>,
     /// Names to look up, answered by `Resolved`.
     pub resolves: Vec<Resolve>,
     /// Datagrams to send.
@@ -227,6 +230,7 @@ impl Outbox {
             leaves,
             bulks,
             https,
+            web,
             resolves,
             datagrams,
             local_announces,
@@ -245,6 +249,7 @@ impl Outbox {
             && leaves.is_empty()
             && bulks.is_empty()
             && https.is_empty()
+            && web.is_empty()
             && resolves.is_empty()
             && datagrams.is_empty()
             && local_announces.is_empty()
@@ -268,6 +273,7 @@ impl Outbox {
         self.leaves.clear();
         self.bulks.clear();
         self.https.clear();
+        self.web.clear();
         self.resolves.clear();
         self.datagrams.clear();
         self.local_announces.clear();

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Settings};
 use crate::groups::{GroupLimits, Groups};
-use crate::ids::{LimitGroup, PeerKey};
+use crate::ids::{LimitGroup, SourceKey};
 use crate::rate::Bucket;
 use std::collections::VecDeque;
 use ztor_base::{Duration, Instant};
@@ -299,7 +299,7 @@ impl Flow {
     }
 
     /// Queues a peer until tokens for `bytes` may be available.
-    pub(crate) fn wait(&mut self, key: PeerKey, line: &mut Line<'_>, bytes: u32) {
+    pub(crate) fn wait(&mut self, key: SourceKey, line: &mut Line<'_>, bytes: u32) {
         self.waiters.push(key, self.is_exempt(line));
         let bytes = self.cost(bytes);
         let mut ready_at = Instant::ZERO;
@@ -307,8 +307,8 @@ impl Flow {
         self.waiters.at = self.waiters.at.min(ready_at);
     }
 
-    /// Removes a peer that is gone from the queue.
-    pub(crate) fn on_peer_gone(&mut self, key: PeerKey) {
+    /// Removes a source that is gone from the queue.
+    pub(crate) fn on_source_gone(&mut self, key: SourceKey) {
         self.waiters.remove(key);
     }
 
@@ -335,7 +335,7 @@ impl Flow {
     }
 
     /// Takes the next peer of a round; `None` ends the round.
-    pub(crate) fn next_of(&mut self, now: Instant, round: &mut Round) -> Option<PeerKey> {
+    pub(crate) fn next_of(&mut self, now: Instant, round: &mut Round) -> Option<SourceKey> {
         let next = if round.left == 0 {
             None
         } else if self.bucket.has(now, self.cost(BLOCK_LEN)) {
@@ -383,7 +383,7 @@ pub(crate) struct Round {
 /// Peers that found a bucket empty, first come, first served.
 struct QuotaQueue {
     /// Peers, each with true if limits over all torrents do not apply to it.
-    keys: VecDeque<(PeerKey, bool)>,
+    keys: VecDeque<(SourceKey, bool)>,
     /// Number of the latter.
     exempt: usize,
     /// Time of the next round; [`Instant::FAR_FUTURE`] if none is planned.
@@ -401,19 +401,19 @@ impl Default for QuotaQueue {
 }
 
 impl QuotaQueue {
-    fn push(&mut self, key: PeerKey, is_exempt: bool) {
+    fn push(&mut self, key: SourceKey, is_exempt: bool) {
         self.keys.push_back((key, is_exempt));
         self.exempt += usize::from(is_exempt);
     }
 
-    fn pop(&mut self) -> Option<PeerKey> {
+    fn pop(&mut self) -> Option<SourceKey> {
         let (key, is_exempt) = self.keys.pop_front()?;
         self.exempt -= usize::from(is_exempt);
         Some(key)
     }
 
     /// Takes the first peer to which limits over all torrents do not apply.
-    fn pop_exempt(&mut self) -> Option<PeerKey> {
+    fn pop_exempt(&mut self) -> Option<SourceKey> {
         if self.exempt == 0 {
             return None;
         }
@@ -423,7 +423,7 @@ impl QuotaQueue {
         Some(key)
     }
 
-    fn remove(&mut self, key: PeerKey) {
+    fn remove(&mut self, key: SourceKey) {
         self.keys.retain(|(waiting, _)| *waiting != key);
         self.exempt = self.keys.iter().filter(|(_, is_exempt)| *is_exempt).count();
     }

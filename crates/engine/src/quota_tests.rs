@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::ids::PeerKey;
 use proptest::prelude::*;
 use ztor_base::PeerId;
 
@@ -106,7 +107,7 @@ fn exempt_peers_that_wait_are_served_while_others_have_no_tokens() {
     let now = Instant::ZERO + Duration::from_secs(1);
     let config = Config { limit_down: Some(0), limits_spare_local: true, ..config() };
     let mut quota = Quota::new(now, &config);
-    let keys = [1, 2, 3].map(PeerKey::from_u64);
+    let keys = [1, 2, 3].map(|key| SourceKey::from(PeerKey::from_u64(key)));
     let mut ends = [false, true, false].map(Ends::new);
     ends[1].peer.set(now, Some(MIB), None);
     for (key, ends) in keys.iter().zip(&mut ends) {
@@ -118,7 +119,7 @@ fn exempt_peers_that_wait_are_served_while_others_have_no_tokens() {
     quota.down_mut().served(&mut round);
     assert_eq!(quota.down_mut().next_of(later, &mut round), None);
     assert_eq!(quota.down().waiting(), 2);
-    quota.down_mut().on_peer_gone(keys[0]);
+    quota.down_mut().on_source_gone(keys[0]);
     assert_eq!(quota.down().waiting(), 1);
 }
 

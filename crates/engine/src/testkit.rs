@@ -17,7 +17,7 @@ mod far_end;
 mod rig;
 mod torrents;
 
-pub use crate::exchange::picker::{Ask, Picker, Receipt};
+pub use crate::exchange::picker::{Ask, Picker, Receipt, RunAsk};
 pub use crate::rate::Bucket;
 pub use disk::InstantDisk;
 pub use effects::{Effects, carry_out};

@@ -3,6 +3,7 @@
 use crate::bans::{Author, BanReason};
 use crate::event::DiskFault;
 use crate::ids::TorrentId;
+use crate::web::WebFault;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Duration;
@@ -114,6 +115,16 @@ pub enum TorrentEvent {
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
+    /// A web seed does not deliver, for another reason than before.
+    WebSeed {
+        /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
+        torrent: TorrentId,
+        /// URL of the web seed, without passwords and keys.
+        url: String,
+        /// The fault.
+        fault: WebFault,
+    },
     /// A tracker is unusable, an announce to it failed, or its reply carried a warning.
     Tracker {
         /// The torrent.
@@ -141,6 +152,7 @@ impl TorrentEvent {
             | Self::Banned { torrent, .. }
             | Self::PeerUnreachable { torrent, .. }
             | Self::NoSource { torrent }
+            | Self::WebSeed { torrent, .. }
             | Self::Tracker { torrent, .. } => *torrent,
         }
     }

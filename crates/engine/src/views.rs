@@ -15,6 +15,7 @@ use crate::status::{
     PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
 };
 use crate::torrent::Torrent;
+use crate::web::{Fetch, MAX_WEB_SEEDS, WebSeedStatus};
 use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer;
@@ -167,6 +168,12 @@ impl Engine {
         self.torrents.ids()
     }
 
+    /// Returns the web seeds of a torrent, in the order in which they are asked; empty if there is no such torrent.
+    pub fn web_seeds(&self, now: Instant, id: TorrentId) -> Vec<WebSeedStatus> {
+        let keys = self.torrents.get(id).map_or(&[][..], Torrent::web_seeds);
+        keys.iter().filter_map(|key| self.web.get(*key)).map(|seed| seed.status(now)).collect()
+    }
+
     /// Returns the bans in force.
     pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
         self.bans.list(now)
@@ -216,7 +223,9 @@ impl Engine {
             table("attempts to be repeated", self.dialer.retries(), 2 * config.max_peers),
             table("own addresses", self.dialer.own_addrs(), MAX_OWN_ADDRS),
             Table { name: "bytes for a disk", len: self.core.backlog().most_bytes(), max: disk },
-            table("peers waiting for tokens", waiting, 2 * config.max_peers),
+            table("sources waiting for tokens", waiting, 2 * config.max_peers + self.web.fetching()),
+            table("requests to web seeds", self.web.fetching(), config.max_web_seeds),
+            table("web seeds", self.web.len(), MAX_WEB_SEEDS * self.torrents.ids().len()),
             // Those of closed connections stay until they are due.
             table("timers", self.timers.len(), timers),
             table(
@@ -258,7 +267,15 @@ impl Engine {
         let torrent = self.torrents.get(id)?;
         let is_dirty = |peer: &Peer| self.core.dirty().has_peer(peer.key());
         let peers = self.peers.of(torrent.peers()).map(|peer| peer_view(peer, is_dirty(peer)));
-        Some(TorrentView { peers: peers.collect(), ..torrent.exchange().view(torrent.is_active()) })
+        let fetches = torrent.web_seeds().iter().filter_map(|key| self.web.get(*key)?.fetch());
+        let web_allowed_bytes = fetches.clone().map(Fetch::allowed).sum();
+        let web_asked = fetches.flat_map(Fetch::blocks).collect();
+        Some(TorrentView {
+            peers: peers.collect(),
+            web_asked,
+            web_allowed_bytes,
+            ..torrent.exchange().view(torrent.is_active())
+        })
     }
 }
 

@@ -27,6 +27,7 @@ mod outside_info;
 pub mod paths;
 mod publisher;
 mod signed;
+mod web_seed;
 
 pub use bulk::{Bulk, BulkError, BulkSource};
 pub use certificate::{Certificate, MAX_CERTIFICATE_LEN, Verdict};

@@ -49,6 +49,8 @@ pub struct Metainfo {
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19), http(s) only, at most [`MAX_WEB_SEEDS`](crate::MAX_WEB_SEEDS).
     pub web_seeds: Vec<String>,
+    /// Scripts that return pieces (BEP 17), with the same bounds.
+    pub http_seeds: Vec<String>,
     /// Initial DHT nodes (BEP 5), as host and port, at most [`MAX_NODES`](crate::MAX_NODES).
     pub nodes: Vec<(String, u16)>,
     /// Set if peers may come from the trackers only (BEP 27).
@@ -117,6 +119,7 @@ impl Metainfo {
         Ok(Self {
             trackers: outside.trackers,
             web_seeds: outside.web_seeds,
+            http_seeds: outside.http_seeds,
             nodes: outside.nodes,
             comment: outside.comment,
             created_by: outside.created_by,
@@ -301,6 +304,7 @@ impl Metainfo {
             name: info.name,
             trackers: Vec::new(),
             web_seeds: Vec::new(),
+            http_seeds: Vec::new(),
             nodes: Vec::new(),
             private: info.private,
             comment: None,

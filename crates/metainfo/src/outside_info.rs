@@ -22,6 +22,7 @@ const WEB_SEED_SCHEMES: &[&str] = &["http", "https"];
 pub(crate) struct OutsideInfo {
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) web_seeds: Vec<String>,
+    pub(crate) http_seeds: Vec<String>,
     pub(crate) nodes: Vec<(String, u16)>,
     pub(crate) comment: Option<String>,
     pub(crate) created_by: Option<String>,
@@ -71,7 +72,8 @@ impl OutsideInfo {
         let torrent = dict.value;
         Self {
             trackers: trackers(torrent),
-            web_seeds: web_seeds(torrent),
+            web_seeds: urls(torrent, b"url-list"),
+            http_seeds: urls(torrent, b"httpseeds"),
             nodes: nodes(torrent),
             comment: dict.advisory("comment", charset),
             created_by: dict.advisory("created by", charset),
@@ -136,9 +138,9 @@ fn trackers(torrent: Value<'_>) -> Vec<Vec<String>> {
     tiers
 }
 
-/// Reads `url-list`: one URL or a list of them.
-fn web_seeds(torrent: Value<'_>) -> Vec<String> {
-    let Some(urls) = torrent.get(b"url-list") else { return Vec::new() };
+/// Reads the URLs of web seeds under `key`: one or a list of them.
+fn urls(torrent: Value<'_>, key: &[u8]) -> Vec<String> {
+    let Some(urls) = torrent.get(key) else { return Vec::new() };
     let mut list = UrlList::of_web_seeds();
     let one = std::iter::once(urls).filter(|urls| urls.kind() == Kind::Bytes);
     one.chain(urls.items()).filter_map(|url| list.take(url)).collect()

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::{Priority, StartTorrentError};
+use ztor_engine::{Priority, StartTorrentError, WebSource};
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::{Allocation, FileNames, NameError, ShareFiles, StorageError};
 
@@ -118,6 +118,8 @@ pub struct AddTorrent {
     /// True for super-seeding (BEP 16): while this is the only seed, peers are shown a few pieces at a time, so that the
     /// first copy costs little upload. Without effect unless all data is there at the start.
     pub super_seeding: bool,
+    /// Web seeds in place of those of the torrent; `None` takes those of the torrent file, or of the magnet link.
+    pub web_seeds: Option<Vec<WebSource>>,
     /// True if it begins paused: its data is checked, and then it waits for
     /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
     pub paused: bool,
@@ -150,6 +152,7 @@ impl AddTorrent {
             overwrite: false,
             trackers: None,
             super_seeding: false,
+            web_seeds: None,
             paused: false,
             recheck: false,
         }
@@ -192,6 +195,7 @@ setters!(AddTorrent {
     overwrite: bool,
     trackers: Option<Vec<Vec<String>>>,
     super_seeding: bool,
+    web_seeds: Option<Vec<WebSource>>,
     paused: bool,
     recheck: bool,
 });

@@ -33,6 +33,7 @@ setters!(Settings {
     max_peers_per_torrent: usize,
     upload_slots_per_torrent: usize,
     upload_slots: usize,
+    web_seeds_at_once: usize,
     announce_to_all: bool,
     peer_exchange: bool,
     suggest_pieces: bool,
@@ -98,6 +99,9 @@ pub struct Settings {
     /// Number of peers of all torrents together that are served at a time, at least 1, if several torrents have
     /// interested peers; 20 by default. It grows in the same way. Every download may serve two peers regardless.
     pub upload_slots: usize,
+    /// Maximum number of web seeds that are asked at a time, over all torrents; 0 uses none. 20 by default. A torrent
+    /// asks at most four.
+    pub web_seeds_at_once: usize,
     /// True to announce to every tracker, instead of one that works per tier (BEP 12). False by default.
     pub announce_to_all: bool,
     /// True to exchange addresses with peers (BEP 11). True by default. Hole punching (BEP 55) depends on it.
@@ -143,6 +147,7 @@ impl Settings {
             max_peers_per_torrent: self.max_peers_per_torrent.min(max_peers),
             upload_slots: self.upload_slots_per_torrent.max(1),
             session_upload_slots: self.upload_slots.max(1),
+            max_web_seeds: self.web_seeds_at_once,
             announce_to_all: self.announce_to_all,
             peer_exchange: self.peer_exchange,
             suggest_pieces: self.suggest_pieces,
@@ -171,6 +176,7 @@ impl Default for Settings {
             max_peers_per_torrent: 100,
             upload_slots_per_torrent: 8,
             upload_slots: 20,
+            web_seeds_at_once: 20,
             announce_to_all: false,
             peer_exchange: true,
             suggest_pieces: false,

@@ -40,6 +40,16 @@ impl Control {
         Ok(Self { runtime, fetcher, names, bind: bind.clone(), inbox: Arc::clone(inbox) })
     }
 
+    /// Returns the HTTP client.
+    pub(crate) fn fetcher(&self) -> Fetcher {
+        self.fetcher.clone()
+    }
+
+    /// Returns the queue to the network thread.
+    pub(crate) fn inbox(&self) -> Arc<Inbox<NetEvent>> {
+        Arc::clone(&self.inbox)
+    }
+
     /// Returns the runtime, for other slow work.
     pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()

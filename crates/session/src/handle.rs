@@ -15,7 +15,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::{DiskFault, LimitGroup, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
+use ztor_engine::{
+    DiskFault, LimitGroup, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus, WebSeedStatus, WebSource,
+};
 use ztor_metainfo::{BulkError, Metainfo};
 use ztor_storage::DeletedFiles;
 
@@ -266,6 +268,18 @@ impl TorrentHandle {
     /// The change ends with the session: [`AddTorrent::trackers`] begins the next one.
     pub fn set_trackers(&self, tiers: Vec<Vec<String>>) -> Reply<()> {
         self.ask(|answer| TorrentRequest::SetTrackers { tiers, answer })
+    }
+
+    /// Returns the web seeds, in the order in which they are asked.
+    pub fn web_seeds(&self) -> Reply<Vec<WebSeedStatus>> {
+        self.ask(TorrentRequest::WebSeeds)
+    }
+
+    /// Replaces the web seeds, at most 64. Those that stay keep their state.
+    ///
+    /// The change ends with the session: [`AddTorrent::web_seeds`] begins the next one.
+    pub fn set_web_seeds(&self, seeds: Vec<WebSource>) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetWebSeeds { seeds, answer })
     }
 
     /// Moves the files to another download folder, also to another file system. The torrent goes on meanwhile: files are

@@ -1,4 +1,6 @@
-//! HTTP(S) requests to trackers and for torrent files.
+//! HTTP(S) requests to trackers and web seeds, and for torrent files.
+
+mod web;
 
 use crate::bind::Bind;
 use crate::names::Names;
@@ -15,6 +17,8 @@ use url::Url;
 use ztor_base::addr::is_local;
 use ztor_engine::{IpFamily, IpFilter};
 use ztor_tracker::http::may_ask_loopback;
+
+pub(crate) use web::{Failure, Opened, Wanted};
 
 /// Longest answer of a tracker that is read, in bytes after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
@@ -139,6 +143,11 @@ impl Reach {
     }
 }
 
+/// All addresses of a name are out of reach.
+#[derive(Debug, Error)]
+#[error("{}", .0.refusal())]
+struct OutOfReach(Reach);
+
 /// Filter of the addresses of trackers, which clones share.
 #[derive(Clone, Default)]
 struct TrackerFilter(Arc<RwLock<IpFilter>>);
@@ -174,7 +183,7 @@ impl Resolve for Within {
             let taken = reachable.iter().filter(|ip| filter.takes(**ip));
             let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
             if taken.is_empty() {
-                return Err(if reachable.is_empty() { reach.refusal() } else { FILTERED }.into());
+                return Err(if reachable.is_empty() { OutOfReach(reach).into() } else { FILTERED.into() });
             }
             Ok(Box::new(taken.into_iter()) as Addrs)
         })
@@ -455,7 +464,7 @@ where
 }
 
 /// Converts an error to the text of its innermost cause, as the outer ones repeat the URL.
-fn plain(error: reqwest::Error) -> FetchError {
+pub(crate) fn plain(error: reqwest::Error) -> FetchError {
     let error = error.without_url();
     if error.is_timeout() {
         return FetchError::Network("no answer in time".into());

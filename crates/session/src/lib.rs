@@ -66,6 +66,7 @@ mod statistics;
 mod times;
 mod tls_error;
 mod torrents;
+mod web_fetch;
 
 /// Creation of torrents from files on disk.
 pub mod create {
@@ -101,7 +102,8 @@ pub use ztor_engine::{
     Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, FilterHits,
     GroupLimits, IpFilter, LimitGroup, MAX_USER_BANS, MoveProgress, PartialPiece, PeerSource, PeerStatus,
     PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus,
-    TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports, UserBan,
+    TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports, UserBan, WebFault,
+    WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource,
 };
 pub use ztor_filter as ip_filter;
 pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};

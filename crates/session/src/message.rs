@@ -23,6 +23,7 @@ use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, FilterHits,
     IpFilter, LimitGroup, PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
+    WebEvent, WebRequestId, WebSeedStatus, WebSource,
 };
 use ztor_metainfo::Metainfo;
 use ztor_portmap::Status;
@@ -34,6 +35,11 @@ use ztor_wire::mse::KeyResult;
 pub(crate) enum NetEvent {
     /// An event for the engine.
     Engine(Event<'static>),
+    /// An event of a request to a web seed.
+    Web {
+        id: WebRequestId,
+        event: WebEvent,
+    },
     /// The interface that all sockets are bound to has changed.
     Device(DeviceState),
     /// Addresses of this machine are gone, or other hosts see us at another one.
@@ -104,6 +110,8 @@ pub(crate) enum NetEvent {
     },
     AddMagnet {
         request: AddMagnet,
+        /// Web seeds of the link.
+        web_seeds: Vec<WebSource>,
         /// Peers to resolve, as `host:port`.
         names: Vec<String>,
         answer: Answer<TorrentId, AddError>,
@@ -170,6 +178,7 @@ pub(crate) enum TorrentRequest {
     /// Answered once everything wanted is durable on disk.
     Finished(Answer<()>),
     Peers(Answer<Vec<PeerStatus>>),
+    WebSeeds(Answer<Vec<WebSeedStatus>>),
     Files(Answer<Vec<FileStatus>>),
     Pieces(Answer<PieceMap>),
     Statistics(Answer<Option<TorrentStatistics>>),
@@ -213,6 +222,10 @@ pub(crate) enum TorrentRequest {
     },
     SetTrackers {
         tiers: Vec<Vec<String>>,
+        answer: Answer<()>,
+    },
+    SetWebSeeds {
+        seeds: Vec<WebSource>,
         answer: Answer<()>,
     },
     Move {
@@ -273,6 +286,8 @@ pub(crate) enum SaveError {
 /// A torrent with open files and loaded resume data.
 pub(crate) struct NewTorrent {
     pub(crate) add: AddTorrent,
+    /// Web seeds in place of those of the torrent.
+    pub(crate) web_seeds: Option<Vec<WebSource>>,
     pub(crate) store: Arc<TorrentStore>,
     /// Number of the device that its folder is on.
     pub(crate) device: u64,

@@ -129,6 +129,7 @@ impl Files {
         let AddTorrent { meta, dir, priorities, sequential, ends_first, peers, allocate, .. } = add;
         let AddTorrent {
             trackers,
+            web_seeds,
             read_only,
             overwrite,
             super_seeding,
@@ -185,6 +186,7 @@ impl Files {
         };
         Ok(NewTorrent {
             add: engine_add,
+            web_seeds,
             device: store.device(),
             store,
             resume: resume.map(Arc::new),

@@ -30,7 +30,7 @@ use std::time::Duration;
 use ztor_base::PeerId;
 use ztor_engine::{
     Author, BanStatus, Command, DhtRole, Engine, FilterHits, GroupLimits, IpFilter, IpRange, LimitGroup,
-    TorrentId, UserBan,
+    TorrentId, UserBan, WebSource,
 };
 use ztor_portmap::Status;
 
@@ -184,8 +184,10 @@ impl Session {
                 trackers.push(vec![url]);
             }
         }
+        let named = known.iter().flat_map(|meta| &meta.web_seeds).cloned().chain(magnet.web_seeds);
+        let web_seeds = named.map(WebSource::named).collect();
         let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
-        self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, answer }))
+        self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, web_seeds, answer }))
     }
 
     /// Returns a handle of the torrent with this id, whether it exists or not.

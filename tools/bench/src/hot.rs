@@ -282,8 +282,14 @@ fn picker(scale: Scale) -> (Picker, Rng, Vec<Bitfield>) {
 }
 
 fn choose(picker: &mut Picker, rng: &mut Rng, peer: u32, has: &Pieces, peers: usize) -> Vec<Block> {
-    let ask =
-        Ask { peer: peer_key(peer), has, current: None, whole_pieces: true, idle: true, suggested: &[] };
+    let ask = Ask {
+        source: peer_key(peer).into(),
+        has,
+        current: None,
+        whole_pieces: true,
+        idle: true,
+        suggested: &[],
+    };
     let mut blocks = Vec::new();
     picker.pick(&ask, 16, peers, rng, &mut blocks);
     blocks
@@ -298,7 +304,7 @@ fn pick(scale: Scale) -> anyhow::Result<Run> {
     }
     Ok(Box::new(move || {
         for block in choose(&mut picker, &mut rng, 0, &sets[0], scale.peers) {
-            picker.release(block, peer_key(0), &mut rng);
+            picker.release(block, peer_key(0).into(), &mut rng);
         }
     }))
 }
@@ -316,7 +322,7 @@ fn bitfield(scale: Scale) -> anyhow::Result<Run> {
     Ok(Box::new(move || {
         picker.peer_has_all_of(&set, &mut rng);
         for block in choose(&mut picker, &mut rng, 0, &has, scale.peers) {
-            picker.release(block, peer_key(0), &mut rng);
+            picker.release(block, peer_key(0).into(), &mut rng);
         }
         picker.peer_gone(&set, &mut rng);
     }))

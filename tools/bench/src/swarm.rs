@@ -9,7 +9,7 @@ use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
     AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
-    Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
+    Outbox, PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WebEffect, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -207,6 +207,8 @@ impl Effects for Swarm {
     fn load_bulk(&mut self, _: TorrentId) {}
 
     fn http(&mut self, _: HttpGet) {}
+
+    fn web(&mut self, _: WebEffect) {}
 
     fn resolve(&mut self, _: Resolve) {}
 

@@ -49,6 +49,8 @@ pub(crate) struct Audit {
     turns: u64,
     /// Pieces in the order in which the disk has verified them.
     pub(crate) order: Vec<u32>,
+    /// Bytes that web seeds were allowed to send.
+    pub(crate) web_bytes: u64,
 }
 
 impl Audit {
@@ -68,6 +70,7 @@ impl Audit {
             asked_bytes: 0,
             turns: 0,
             order: Vec::new(),
+            web_bytes: 0,
         }
     }
 
@@ -124,6 +127,12 @@ impl Audit {
             return Err(format!("writes to piece {}, which is verified already", write.piece));
         }
         Ok(())
+    }
+
+    /// Counts bytes that a web seed may send.
+    pub(crate) fn allows_web(&mut self, bytes: u32) {
+        self.asked_bytes += u64::from(bytes);
+        self.web_bytes += u64::from(bytes);
     }
 
     /// Counts requested bytes.
@@ -283,5 +292,5 @@ impl Audit {
 
 /// Returns the bytes that have arrived or are outstanding.
 fn claimed(view: &ztor_engine::inspect::TorrentView, downloaded: u64) -> u64 {
-    downloaded + view.peers.iter().map(|peer| peer.paid_bytes).sum::<u64>()
+    downloaded + view.web_allowed_bytes + view.peers.iter().map(|peer| peer.paid_bytes).sum::<u64>()
 }

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{RequestId, TorrentId};
+use ztor_engine::{RequestId, TorrentId, WebRequestId};
 
 /// An event of a world.
 #[derive(Debug)]
@@ -78,6 +78,11 @@ pub(crate) enum Event {
         life: u32,
         id: RequestId,
         host: String,
+    },
+    Web {
+        node: usize,
+        life: u32,
+        id: WebRequestId,
     },
     Tick {
         actor: usize,

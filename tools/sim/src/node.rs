@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod link;
 mod user;
+mod web;
 
 use crate::checkers::Audit;
 use crate::content::Content;
@@ -17,10 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use user::Choices;
+use web::Response;
+pub(crate) use web::{WebManner, WebServer};
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::{
     AddMagnet, CloseCause, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
-    TorrentId, Transport, Transports,
+    TorrentId, Transport, Transports, WebRequestId,
 };
 
 /// Interval between saves of the progress, as in the session.
@@ -57,6 +60,7 @@ pub(crate) struct Run {
     out: Outbox,
     links: BTreeMap<PeerKey, Link>,
     by_stream: BTreeMap<StreamId, PeerKey>,
+    web: BTreeMap<WebRequestId, Response>,
     /// Links with data that the engine did not want to read yet.
     unread: BTreeSet<PeerKey>,
     to_flush: BTreeSet<PeerKey>,
@@ -150,6 +154,7 @@ impl Node {
             out: Outbox::default(),
             links: BTreeMap::new(),
             by_stream: BTreeMap::new(),
+            web: BTreeMap::new(),
             unread: BTreeSet::new(),
             to_flush: BTreeSet::new(),
             audit,
@@ -162,6 +167,7 @@ impl Node {
         // Like the session, believes the resume data if the file times are unchanged.
         let trust = self.disk.resume.is_some() && core.rng.bool() && self.disk.is_trusted();
         self.restore_choices(core);
+        self.set_web_seeds(core);
         if !is_magnet && !self.choices.is_removed {
             self.job(core, id, Job::Check { trust });
         }

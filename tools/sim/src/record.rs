@@ -50,6 +50,7 @@ impl Event {
                 trace.record(now, Subject::Resolve, &[*node as u64]);
                 trace.record_bytes(host.as_bytes());
             }
+            Self::Web { node, id, .. } => trace.record(now, Subject::Web, &[*node as u64, id.number]),
             Self::Tick { actor } => trace.record(now, Subject::Tick, &[*actor as u64]),
             Self::Do(action) => action.record(now, trace),
         }
@@ -198,5 +199,6 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
         TorrentEvent::PeerUnreachable { addr, .. } => [11, number_of(*addr), 0],
         TorrentEvent::NoSource { .. } => [12, 0, 0],
+        TorrentEvent::WebSeed { .. } => [13, 0, 0],
     }
 }

@@ -10,6 +10,7 @@ mod random;
 mod super_seeding;
 mod swarms;
 mod verbs;
+mod web_seeds;
 
 use crate::dht_world;
 use crate::group_limits;
@@ -193,6 +194,12 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("removing", "a torrent is removed and added again", verbs::removing),
     scenario("lifting-bans", "a ban is lifted once its cause is gone", verbs::lifting_bans),
     scenario("finding-by-hand", "users add peers and announce again", verbs::finding_by_hand),
+    scenario("web-seed-alone", "a web seed is the only source", web_seeds::alone),
+    scenario("web-seeds-bad", "web seeds lie, stall, vanish, or are busy", web_seeds::bad),
+    reporting(
+        scenario("web-seeds-only", "clients whose only seeds are slow web seeds", web_seeds::no_seed),
+        web_seeds::report_no_seed,
+    ),
     own("dht-200", "a DHT of 200 nodes with churn, some of them hostile", dht_world::of_200),
     own("dht-2000", "the same with 2,000 nodes", dht_world::of_2000),
     own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),

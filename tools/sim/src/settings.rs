@@ -1,5 +1,6 @@
 //! Settings of a client.
 
+use crate::node::WebServer;
 use std::net::SocketAddr;
 
 /// Settings of a client. Limits are in bytes per second.
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) utp: bool,
     /// Nodes for the bootstrap of the DHT; `None` without DHT.
     pub(crate) dht: Option<Vec<SocketAddr>>,
+    pub(crate) web_seeds: Vec<WebServer>,
     /// True if it must finish.
     pub(crate) is_honest: bool,
 }
@@ -41,6 +43,7 @@ impl Settings {
             is_magnet: false,
             utp: false,
             dht: None,
+            web_seeds: Vec::new(),
             is_honest: true,
         }
     }

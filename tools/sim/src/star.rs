@@ -12,7 +12,7 @@ use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Blueprint, Effects, FarEnd, InstantDisk, Rig, carry_out};
 use ztor_engine::{
     AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
-    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, TorrentState, Transport, WriteBlock,
+    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, TorrentState, Transport, WebEffect, WriteBlock,
 };
 use ztor_metainfo::Metainfo;
 use ztor_wire::{LocalAnnounce, piece_header};
@@ -314,6 +314,8 @@ impl Effects for Turn<'_> {
     fn load_bulk(&mut self, _: TorrentId) {}
 
     fn http(&mut self, _: HttpGet) {}
+
+    fn web(&mut self, _: WebEffect) {}
 
     fn resolve(&mut self, _: Resolve) {}
 

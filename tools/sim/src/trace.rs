@@ -33,6 +33,7 @@ pub(crate) enum Subject {
     Resolve = 14,
     Tick = 15,
     Intervention = 16,
+    Web = 17,
     Send = 32,
     SendBlock = 33,
     Connect = 34,

@@ -141,6 +141,7 @@ impl World {
                 let result = ip.map(|ip| vec![ip]).ok_or_else(|| "no such name".to_owned());
                 nodes[node].on_resolved(core, life, id, result);
             }
+            Event::Web { node, life, id } => nodes[node].on_web(core, life, id),
             Event::Tick { actor } => self.actors[actor].tick(core, net),
             Event::Do(action) => self.act(action),
         }

@@ -5,14 +5,13 @@
 //! fetched again. Without an answer the piece is fetched again as a whole, and `blame` finds the authors then.
 
 use super::Exchange;
-use super::picker::ON_DISK;
-use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
 use crate::event::BlockDigest;
 use crate::ids::PeerKey;
 use crate::outbox::KeepBlocks;
 use crate::peer::{Peer, Peers};
+use crate::sender::Sender;
 use std::collections::BTreeMap;
 use ztor_base::{Duration, Instant};
 use ztor_metainfo::{BLOCK_LEN, merkle};
@@ -36,8 +35,8 @@ pub(super) struct Inquiries {
 #[derive(Debug)]
 struct Inquiry {
     digests: Vec<BlockDigest>,
-    /// Author of each block, by its offset.
-    sources: BTreeMap<u32, Author>,
+    /// Sender of each block, by its offset.
+    sources: BTreeMap<u32, Sender>,
     request: HashRequest,
     /// Height of the tree of the file.
     height: u32,
@@ -61,7 +60,7 @@ pub(crate) enum LeafOutcome {
     /// The hashes do not belong under the root.
     Wrong,
     /// These authors have sent bad blocks of the piece.
-    Guilty(u32, Vec<Author>),
+    Guilty(u32, Vec<Sender>),
 }
 
 impl Inquiry {
@@ -78,7 +77,8 @@ impl Inquiry {
             return None;
         }
         let candidates = peers.of(keys).filter(|peer| self.may_ask(piece, is_v2_only, peer));
-        let is_author = |peer: &Peer| self.sources.values().any(|author| *author == peer.conn().author());
+        let is_author =
+            |peer: &Peer| self.sources.values().any(|author| *author == peer.conn().author().into());
         candidates.min_by_key(|peer| (is_author(peer), peer.key())).map(Peer::key)
     }
 
@@ -102,8 +102,8 @@ impl Exchange {
         keys: &[PeerKey],
         peers: &Peers,
     ) -> bool {
-        let Some(sources) = self.picker.sources_of(piece) else { return false };
-        let sources: BTreeMap<u32, Author> = sources.into_iter().collect();
+        let Some(sources) = self.picker.senders_of(piece) else { return false };
+        let sources: BTreeMap<u32, Sender> = sources.into_iter().collect();
         let has_several = sources.values().any(|author| Some(author) != sources.values().next());
         let is_complete = digests.len() as u32 == self.layout.block_count(piece);
         let Some((request, height)) = self.leaf_request(piece) else { return false };
@@ -215,7 +215,7 @@ impl Exchange {
         };
         let bad = inquiry.bad_blocks(leaves);
         let authors = bad.iter().filter_map(|block| inquiry.sources.get(&(block * BLOCK_LEN)));
-        let mut guilty: Vec<Author> = authors.copied().filter(|author| *author != ON_DISK).collect();
+        let mut guilty: Vec<Sender> = authors.copied().filter(|author| *author != Sender::Disk).collect();
         guilty.sort_unstable();
         guilty.dedup();
         let count = self.layout.block_count(piece);

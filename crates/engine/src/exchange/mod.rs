@@ -25,6 +25,7 @@ mod super_seeding;
 mod totals;
 mod trade;
 mod upload;
+mod web;
 
 use answers::BulkUse;
 pub(crate) use answers::Source;
@@ -268,6 +269,8 @@ impl Exchange {
             order: picker.order,
             partials: picker.partials,
             open_blocks: picker.open_blocks,
+            web_asked: Vec::new(),
+            web_allowed_bytes: 0,
             peers: Vec::new(),
         }
     }

@@ -1,7 +1,6 @@
 //! Pieces of the peers, as they announce them, and ours, as the disk has verified them.
 
 use super::{Exchange, Trade};
-use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
 use crate::event::BlockDigest;
@@ -10,6 +9,7 @@ use crate::ids::PeerKey;
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::{Conn, Peers};
 use crate::pieces::Pieces;
+use crate::sender::Sender;
 use crate::sharing::ShareNews;
 use crate::torrent_event::TorrentEvent;
 use ztor_base::{Duration, Instant};
@@ -30,15 +30,15 @@ const HOARD_FOR: Duration = Duration::from_secs(20);
 
 /// The outcome of a piece that hashed wrong.
 pub(crate) struct FailedPiece {
-    /// The author of all its blocks; `None` if there is no single one to blame.
-    pub(crate) author: Option<Author>,
+    /// The sender of all its blocks; `None` if there is no single one to blame.
+    pub(crate) sender: Option<Sender>,
 }
 
 /// The outcome of a piece that hashed right.
 #[derive(Default)]
 pub(crate) struct VerifiedPiece {
-    /// Authors that had sent different bytes for it.
-    pub(crate) guilty: Vec<Author>,
+    /// Senders of different bytes for it.
+    pub(crate) guilty: Vec<Sender>,
     /// True for the last missing wanted piece.
     pub(crate) is_last: bool,
     /// True for the last missing piece of the torrent, unwanted pieces included.
@@ -365,12 +365,12 @@ impl Exchange {
         keys: &[PeerKey],
         peers: &Peers,
     ) -> Option<FailedPiece> {
-        if piece >= self.layout.piece_count() || self.picker.sources_of(piece).is_none() {
+        if piece >= self.layout.piece_count() || self.picker.senders_of(piece).is_none() {
             return None;
         }
         cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
         if self.inquire(cx, piece, digests, keys, peers) {
-            return Some(FailedPiece { author: None });
+            return Some(FailedPiece { sender: None });
         }
         self.fetch_again(piece, digests)
     }
@@ -379,7 +379,7 @@ impl Exchange {
     pub(super) fn fetch_again(&mut self, piece: u32, digests: &[BlockDigest]) -> Option<FailedPiece> {
         let sources = self.picker.failed(piece)?;
         self.totals.wasted(self.layout.piece_len(piece));
-        Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
+        Some(FailedPiece { sender: self.blame.piece_failed(piece, digests, &sources) })
     }
 
     /// Records that other torrents have these pieces in common with this one.

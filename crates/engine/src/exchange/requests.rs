@@ -4,7 +4,7 @@ use super::picker::{Ask, Receipt};
 use super::{Exchange, Trade};
 use crate::config::MAX_UNASKED_BLOCKS;
 use crate::cx::Cx;
-use crate::ids::PeerKey;
+use crate::ids::{PeerKey, SourceKey};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::WriteBlock;
 use crate::peer::{Conn, Peers};
@@ -32,11 +32,11 @@ impl Exchange {
         if trade.chokes_us {
             for piece in download.allowed_fast().iter().filter(|p| trade.has.contains(**p)) {
                 let left = affordable - blocks.len();
-                self.picker.pick_in(*piece, key, left, &mut blocks);
+                self.picker.pick_in(*piece, key.into(), left, &mut blocks);
             }
         } else if affordable > 0 {
             let ask = Ask {
-                peer: key,
+                source: key.into(),
                 has: &trade.has,
                 current: download.current_piece(),
                 whole_pieces: download.deserves_whole_pieces(now, self.layout.piece_length()),
@@ -59,7 +59,7 @@ impl Exchange {
         }
         if affordable < room && blocks.len() == affordable {
             download.set_waits_for_quota(true);
-            cx.quota.down_mut().wait(key, line, BLOCK_LEN);
+            cx.quota.down_mut().wait(key.into(), line, BLOCK_LEN);
         }
     }
 
@@ -87,7 +87,7 @@ impl Exchange {
         trade.payload_moves(cx.now);
         self.totals.downloaded_now(cx.now, len);
         cx.dirty.bytes_counted(self.id());
-        match self.picker.received(block, conn.author()) {
+        match self.picker.received(block, conn.author().into()) {
             Receipt::Unneeded => {
                 self.totals.wasted(len);
                 Ok(None)
@@ -100,11 +100,11 @@ impl Exchange {
         }
     }
 
-    /// Cancels requests for a block that has arrived from another peer.
+    /// Cancels requests for a block that has arrived from another source.
     pub(crate) fn cancel_others(
         &mut self,
         cx: &mut Cx<'_>,
-        from: PeerKey,
+        from: SourceKey,
         block: Block,
         keys: &[PeerKey],
         peers: &mut Peers,
@@ -112,7 +112,7 @@ impl Exchange {
         peers.for_each(keys, |peer| {
             let key = peer.key();
             let trade = peer.trade_mut();
-            if key != from
+            if from != key.into()
                 && let Some(asked) = trade.download.answered(block)
             {
                 if !asked.is_released {
@@ -140,7 +140,7 @@ impl Exchange {
         let excess = trade.download.outstanding().saturating_sub((kept as usize).max(1));
         for block in trade.download.newest(excess) {
             let Some(asked) = trade.download.answered(block) else { continue };
-            self.picker.release(block, key, cx.rng);
+            self.picker.release(block, key.into(), cx.rng);
             cx.out.send(key, &Message::Cancel(block));
             // What arrives nevertheless was paid for by the limit before.
             trade.download.cancelled_and_paid(asked);
@@ -174,7 +174,7 @@ impl Exchange {
                 // Otherwise the peer would be asked again at once, and so keep the block from the others.
                 trade.download.refused(cx.now);
             }
-            self.picker.release(block, conn.key(), cx.rng);
+            self.picker.release(block, conn.key().into(), cx.rng);
             cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
         }
         self.freed_blocks(cx);
@@ -196,7 +196,7 @@ impl Exchange {
             trade.download.set_current_piece(None);
         }
         for block in trade.download.release_of(piece) {
-            self.picker.release(block, key, cx.rng);
+            self.picker.release(block, key.into(), cx.rng);
             cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
         }
         self.freed_blocks(cx);
@@ -206,7 +206,7 @@ impl Exchange {
         trade.chokes_us = true;
         // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.
         if conn.is_fast() {
-            self.picker.disown(conn.key());
+            self.picker.disown(conn.key().into());
         } else {
             self.release_requests(cx, conn.key(), trade);
         }
@@ -228,12 +228,12 @@ impl Exchange {
     fn release_requests(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_blocks(cx, key, trade);
         trade.download.set_current_piece(None);
-        self.picker.disown(key);
+        self.picker.disown(key.into());
     }
 
     fn release_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         for block in trade.download.release_all() {
-            self.picker.release(block, key, cx.rng);
+            self.picker.release(block, key.into(), cx.rng);
             cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
         }
     }
@@ -244,12 +244,12 @@ impl Exchange {
         // Answers that the driver has not sent are lost.
         let unsent = u32::try_from(trade.unsent_answer_bytes()).unwrap_or(u32::MAX);
         cx.quota.up_mut().refund(&mut self.limits.up(&mut trade.limits), unsent);
-        self.picker.disown(key);
+        self.picker.disown(key.into());
         if trade.download.waits_for_quota() {
-            cx.quota.down_mut().on_peer_gone(key);
+            cx.quota.down_mut().on_source_gone(key.into());
         }
         if trade.upload().waits_for_quota() {
-            cx.quota.up_mut().on_peer_gone(key);
+            cx.quota.up_mut().on_source_gone(key.into());
         }
     }
 }
@@ -260,7 +260,7 @@ fn requested_bytes(trade: &Trade) -> u64 {
 
 /// Takes tokens for up to `room` blocks. Returns the number of blocks. If tokens are short, each peer gets a few in turn,
 /// and none overtakes those that wait.
-fn take_tokens(cx: &mut Cx<'_>, line: &mut Line<'_>, room: usize) -> usize {
+pub(super) fn take_tokens(cx: &mut Cx<'_>, line: &mut Line<'_>, room: usize) -> usize {
     let down = cx.quota.down_mut();
     if !down.is_limited(line) {
         return room;

@@ -149,7 +149,7 @@ impl Exchange {
             // lowest limit.
             if up.is_limited(line) && !(in_turn && up.has(cx.now, line, 0)) {
                 trade.upload.set_waits_for_quota(true);
-                return up.wait(key, line, 0);
+                return up.wait(key.into(), line, 0);
             }
             if self.awaits_leaves(cx, trade) {
                 return;
@@ -177,7 +177,7 @@ impl Exchange {
             let at_hand = block.len.min(BLOCK_LEN);
             if is_limited && !(in_turn && up.has(cx.now, line, at_hand)) {
                 upload.set_waits_for_quota(true);
-                return up.wait(key, line, at_hand);
+                return up.wait(key.into(), line, at_hand);
             }
             given += 1;
             up.granted();

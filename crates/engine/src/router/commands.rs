@@ -34,6 +34,7 @@ impl Router<'_> {
                     self.trackers.replace(cx, torrent, tiers);
                 }
             }
+            Command::SetWebSeeds { torrent: id, seeds } => self.set_web_seeds(id, seeds),
             Command::SetPriorities { torrent: id, priorities } => self.set_priorities(id, priorities),
             Command::SetSequential { torrent: id, sequential } => {
                 if let Some(torrent) = self.torrents.get_mut(id) {
@@ -126,6 +127,7 @@ impl Router<'_> {
             if let Some(torrent) = self.torrents.get_mut(id) {
                 self.trackers.say_goodbye(&mut self.cx, torrent);
             }
+            self.stop_web_seeds(id);
         }
         for key in self.peers.keys() {
             self.close(key, "the client is shutting down");
@@ -223,6 +225,8 @@ impl Router<'_> {
             dht.leave(torrent);
         }
         torrent.remove();
+        self.remove_web_seeds(id);
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
         for key in torrent.take_peers() {
             self.close(key, "the torrent was removed");
         }

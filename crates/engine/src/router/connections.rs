@@ -136,8 +136,9 @@ impl Router<'_> {
         }
     }
 
-    /// Closes the connections to all peers of a torrent.
+    /// Closes the connections to all peers of a torrent, and ends the requests to its web seeds.
     pub(super) fn close_all_of(&mut self, id: TorrentId, reason: &str) {
+        self.stop_web_seeds(id);
         let keys = self.torrents.get(id).map_or_else(Vec::new, |torrent| torrent.peers().to_vec());
         for key in keys {
             self.close(key, reason);

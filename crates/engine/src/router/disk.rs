@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::event::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind};
 use crate::ids::{PeerKey, TorrentId};
 use crate::peer::Peers;
+use crate::sender::Sender;
 use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
 
@@ -122,7 +123,7 @@ impl Router<'_> {
         });
         let verified = verified.unwrap_or_default();
         for guilty in verified.guilty {
-            self.ban(id, guilty, BanReason::BadData { piece });
+            self.blame(id, guilty, piece);
         }
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
             if verified.is_last_of_all {
@@ -139,11 +140,20 @@ impl Router<'_> {
             let (exchange, keys) = torrent.exchange_and_peers();
             exchange.on_piece_bad(cx, (piece, digests), keys, peers)
         });
-        if let Some(author) = failed.as_ref().and_then(|failed| failed.author) {
-            self.ban(id, author, BanReason::BadData { piece });
+        if let Some(sender) = failed.as_ref().and_then(|failed| failed.sender) {
+            self.blame(id, sender, piece);
         }
         if failed.is_some() {
             self.wake_idle(id);
+        }
+    }
+
+    /// Draws the consequence of bad data for its sender.
+    pub(super) fn blame(&mut self, id: TorrentId, sender: Sender, piece: u32) {
+        match sender {
+            Sender::Disk => {}
+            Sender::Peer(author) => self.ban(id, author, BanReason::BadData { piece }),
+            Sender::Web(key) => self.discard_web_seed(key, piece),
         }
     }
 

@@ -104,8 +104,9 @@ impl Router<'_> {
             Next::CancelOthers(block) => {
                 if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
                     let (exchange, keys) = torrent.exchange_and_peers();
-                    exchange.cancel_others(cx, key, block, keys, peers);
+                    exchange.cancel_others(cx, key.into(), block, keys, peers);
                 }
+                self.forget_at_web_seeds(id, block, None);
             }
             Next::AddNode(addr) => {
                 if let Some(dht) = &mut self.dht {
@@ -115,9 +116,9 @@ impl Router<'_> {
             Next::Holepunch(message) => self.on_holepunch(id, key, message),
             Next::BadMetadata(author) => self.ban(id, author, BanReason::BadMetadata),
             Next::BadHashes(author) => self.ban(id, author, BanReason::BadHashes),
-            Next::BadBlocks(piece, authors) => {
-                for author in authors {
-                    self.ban(id, author, BanReason::BadData { piece });
+            Next::BadBlocks(piece, senders) => {
+                for sender in senders {
+                    self.blame(id, sender, piece);
                 }
             }
             Next::Info(info) => self.on_info(id, &info),

@@ -124,7 +124,7 @@ fn on_leaf_hashes(
     Ok(match torrent.exchange_mut().on_leaf_hashes(cx, peer.key(), request, hashes) {
         LeafOutcome::Unneeded => return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done),
         LeafOutcome::Wrong => Next::BadHashes(peer.conn().author()),
-        LeafOutcome::Guilty(piece, authors) => Next::BadBlocks(piece, authors),
+        LeafOutcome::Guilty(piece, senders) => Next::BadBlocks(piece, senders),
     })
 }
 

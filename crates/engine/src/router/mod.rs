@@ -15,6 +15,7 @@ mod network;
 mod next;
 mod sharing;
 mod turn;
+mod web;
 
 use crate::bans::Bans;
 use crate::cx::Cx;
@@ -27,6 +28,7 @@ use crate::sharing::Sharing;
 use crate::timers::Timers;
 use crate::torrent::{Torrent, Torrents};
 use crate::trackers::Trackers;
+use crate::web::WebSeeds;
 use std::net::SocketAddr;
 
 /// The engine during one call.
@@ -40,6 +42,7 @@ pub(crate) struct Router<'a> {
     pub(crate) places: &'a mut Places,
     pub(crate) trackers: &'a mut Trackers,
     pub(crate) sharing: &'a mut Sharing,
+    pub(crate) web: &'a mut WebSeeds,
     pub(crate) lsd: &'a mut LocalDiscovery,
     /// `None` if the engine takes no part in the DHT.
     pub(crate) dht: Option<&'a mut DhtDriver>,
@@ -71,6 +74,7 @@ impl<'a> Router<'a> {
             Event::Http { id, from, result } => {
                 self.trackers.on_http(&mut self.cx, self.torrents, (id, from), result);
             }
+            Event::Web { id, event } => self.on_web(id, event),
             Event::Resolved { id, result } => {
                 self.trackers.on_resolved(&mut self.cx, id, result);
             }

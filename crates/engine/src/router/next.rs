@@ -1,6 +1,7 @@
 //! Consequences of a message beyond its peer and its torrent.
 
 use crate::bans::Author;
+use crate::sender::Sender;
 use std::net::SocketAddr;
 use ztor_wire::{Block, HolepunchMessage};
 
@@ -16,8 +17,8 @@ pub(super) enum Next {
     BadMetadata(Author),
     /// Bans this author for bad hashes.
     BadHashes(Author),
-    /// Bans these authors for bad blocks of a piece.
-    BadBlocks(u32, Vec<Author>),
+    /// Blames these senders for bad blocks of a piece.
+    BadBlocks(u32, Vec<Sender>),
     /// Takes the complete info dictionary, whose hash is right.
     Info(Vec<u8>),
     /// Takes the metadata, as all piece layers are complete.

@@ -10,11 +10,12 @@ use crate::dial::{for_call, holepunch};
 use crate::discovery::pex;
 use crate::event::CloseCause;
 use crate::exchange::{Exchange, Source, Trade, wake_idle};
-use crate::ids::{DiskId, PeerKey, TorrentId};
+use crate::ids::{DiskId, PeerKey, SourceKey, TorrentId};
 use crate::peer::{ConnState, Peer};
 use crate::quota::{Flow, Quota};
 use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
+use crate::web::WebSeed;
 use ztor_base::{Duration, Instant};
 use ztor_wire::Message;
 
@@ -34,6 +35,7 @@ impl Router<'_> {
             self.settle_torrent(id);
         }
         self.trackers.send_due(&mut self.cx, self.torrents);
+        self.feed_held_web_seeds();
         self.lsd.settle(&mut self.cx, self.torrents);
         if let Some(dht) = &mut self.dht {
             dht.settle(&mut self.cx, self.torrents);
@@ -94,9 +96,14 @@ impl Router<'_> {
         let now = self.cx.now;
         let Some(mut round) = flow(self.cx.quota).start_round(now) else { return };
         while let Some(key) = flow(self.cx.quota).next_of(now, &mut round) {
-            if let Some(peer) = self.peers.get_mut(key) {
-                stops_waiting(peer);
-                self.settle_peer(key);
+            match key {
+                SourceKey::Peer(key) => {
+                    if let Some(peer) = self.peers.get_mut(key) {
+                        stops_waiting(peer);
+                        self.settle_peer(key);
+                    }
+                }
+                SourceKey::Web(key) => self.grant_web(key),
             }
             flow(self.cx.quota).served(&mut round);
         }
@@ -108,6 +115,8 @@ impl Router<'_> {
         if self.torrents.get_mut(id).is_some_and(|torrent| torrent.exchange_mut().hoards(now)) {
             self.hand_over(id);
         }
+        // Before the released blocks are offered to peers.
+        let web_at = self.settle_web_seeds(id);
         let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
         cx.dirty.unmark_torrent(id);
         cx.dirty.show(id);
@@ -131,7 +140,7 @@ impl Router<'_> {
         let next = self.settle_sources(id);
         let request_at = if has_metadata { None } else { self.request_metadata(id) };
         let request_at = request_at.map(|at| at.max(self.cx.now + SHORTEST_RETRY));
-        if let Some(at) = next.into_iter().chain(request_at).min() {
+        if let Some(at) = next.into_iter().chain(request_at).chain(web_at).min() {
             self.timers.set_torrent(self.cx.now, id, at);
         }
     }
@@ -139,6 +148,11 @@ impl Router<'_> {
     /// Chooses the peers to serve, and looks for new ones by hole punching, trackers and outgoing connections. Returns
     /// the time of the next look.
     fn settle_sources(&mut self, id: TorrentId) -> Option<Instant> {
+        let web = |torrent: &Torrent, is: fn(&WebSeed) -> bool| {
+            torrent.web_seeds().iter().any(|key| self.web.get(*key).is_some_and(is))
+        };
+        let has_web_seeds = web(self.torrents.get(id)?, WebSeed::is_of_use);
+        let is_web_fed = web(self.torrents.get(id)?, |seed| seed.fetch().is_some());
         let torrent = self.torrents.get_mut(id)?;
         let (cx, peers) = (&mut self.cx, &mut *self.peers);
         let is_finished = torrent.is_finished();
@@ -151,10 +165,12 @@ impl Router<'_> {
         }
         let is_fed = is_finished
             || !torrent.is_open()
-            || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0);
+            || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0)
+            || is_web_fed;
         let starving_at = torrent.trackers_mut().update_starvation(cx.now, is_fed);
         self.trackers.announce_due(cx, torrent);
         let has_others = !torrent.peers().is_empty()
+            || has_web_seeds
             || torrent.known().len() > 0
             || (!torrent.is_private() && (cx.has_dht || cx.config.local_discovery));
         if !is_fed && torrent.trackers_mut().take_loneliness(has_others) {

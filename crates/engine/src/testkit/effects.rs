@@ -3,6 +3,7 @@
 use crate::ids::{PeerKey, TorrentId};
 use crate::outbox::{Close, Connect, HttpGet, KeepBlocks, Outbox, Resolve, SendBlock, WriteBlock};
 use crate::torrent_event::TorrentEvent;
+use crate::web::WebEffect;
 use std::net::SocketAddr;
 use ztor_wire::LocalAnnounce;
 
@@ -30,6 +31,8 @@ pub trait Effects {
     fn load_bulk(&mut self, torrent: TorrentId);
     /// Sends an HTTP request, answered by `Http`.
     fn http(&mut self, get: HttpGet);
+    /// Starts, feeds or ends a request to a web seed, answered by `Web`.
+    fn web(&mut self, effect: WebEffect);
     /// Looks up a name, answered by `Resolved`.
     fn resolve(&mut self, resolve: Resolve);
     /// Sends an announce to the local network.
@@ -62,6 +65,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         leaves,
         bulks,
         https,
+        web,
         resolves,
         datagrams,
         local_announces,
@@ -78,6 +82,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     leaves.drain(..).for_each(|(torrent, piece)| effects.hash_leaves(torrent, piece));
     bulks.drain(..).for_each(|torrent| effects.load_bulk(torrent));
     https.drain(..).for_each(|get| effects.http(get));
+    web.drain(..).for_each(|effect| effects.web(effect));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
     local_announces.drain(..).for_each(|announce| effects.local_announce(announce));
     datagrams.drain(..).for_each(|(to, datagram)| effects.datagram(to, datagram));

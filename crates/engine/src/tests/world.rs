@@ -1,7 +1,7 @@
 //! Engines that talk to each other over an instant network, each with a disk in memory.
 
 use super::*;
-use crate::{CloseCause, DiskId};
+use crate::{CloseCause, DiskId, WebEffect};
 
 pub(super) fn torrent(data: &[u8], piece_length: u32) -> Arc<Metainfo> {
     Blueprint::new("blob", piece_length).of(data)
@@ -238,6 +238,9 @@ impl Effects for Surroundings<'_> {
     fn load_bulk(&mut self, _: TorrentId) {}
 
     fn http(&mut self, _: HttpGet) {}
+
+    /// Torrents have no web seeds here.
+    fn web(&mut self, _: WebEffect) {}
 
     fn resolve(&mut self, _: Resolve) {}
 

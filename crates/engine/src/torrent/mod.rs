@@ -15,7 +15,7 @@ use crate::discovery::known::{KnownPeers, Origin, OwnAddrs};
 use crate::event::{AddMagnet, AddTorrent, DiskFault, StartTorrent};
 use crate::exchange::Exchange;
 use crate::extensions::About;
-use crate::ids::{PeerKey, TorrentId};
+use crate::ids::{PeerKey, TorrentId, WebKey};
 use crate::metadata::{Fetch, Layers};
 use crate::statistics::{Counters, ReportedBytes};
 use crate::status::{MoveProgress, TorrentState};
@@ -42,6 +42,7 @@ pub(crate) struct Torrent {
     counters: Counters,
     /// Connections, and connection attempts.
     peers: Vec<PeerKey>,
+    web_seeds: Vec<WebKey>,
     exchange: Exchange,
     known: KnownPeers,
     recent: RecentPeers,
@@ -112,6 +113,7 @@ impl Torrent {
             moving: None,
             counters: Counters::default(),
             peers: Vec::new(),
+            web_seeds: Vec::new(),
             exchange: Exchange::new(now, id),
             known: KnownPeers::default(),
             recent: RecentPeers::default(),
@@ -191,6 +193,20 @@ impl Torrent {
     /// Takes all peers when the torrent is removed.
     pub(crate) fn take_peers(&mut self) -> Vec<PeerKey> {
         std::mem::take(&mut self.peers)
+    }
+
+    /// Returns the web seeds, in the order in which they are asked.
+    pub(crate) fn web_seeds(&self) -> &[WebKey] {
+        &self.web_seeds
+    }
+
+    pub(crate) fn set_web_seeds(&mut self, keys: Vec<WebKey>) {
+        self.web_seeds = keys;
+    }
+
+    /// Takes all web seeds, to be replaced.
+    pub(crate) fn take_web_seeds(&mut self) -> Vec<WebKey> {
+        std::mem::take(&mut self.web_seeds)
     }
 
     pub(crate) fn exchange(&self) -> &Exchange {

@@ -471,7 +471,7 @@ fn fields_outside_the_info_are_read() {
         ("comment.utf-8", "ç".into()),
         ("created by", Tree::Int(1)),
         ("creation date", 12_i64.into()),
-        ("httpseeds", list(&["http://ignored/"])),
+        ("httpseeds", list(&["http://script/", "ftp://no/"])),
         ("info", with(&with(&v1_single(1), "private", 1_i64), "source", "s")),
         (
             "nodes",
@@ -483,6 +483,7 @@ fn fields_outside_the_info_are_read() {
     let metainfo = Metainfo::from_bytes(&all.to_vec()).unwrap();
     assert_eq!(metainfo.trackers, [vec!["http://a/", "udp://b:1"], vec!["https://flat/"]]);
     assert_eq!(metainfo.web_seeds, ["http://seed/"]);
+    assert_eq!(metainfo.http_seeds, ["http://script/"]);
     assert_eq!(metainfo.nodes, [("h".to_owned(), 6881)]);
     assert!(metainfo.private);
     assert_eq!((metainfo.comment.as_deref(), metainfo.created_by.as_deref()), (Some("ç"), None));

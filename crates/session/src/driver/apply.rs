@@ -5,13 +5,14 @@ use super::cipher::StreamCipher;
 use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
+use super::web::named_web_seeds;
 use crate::disk::Occasion;
 use crate::message::{NetEvent, NewTorrent};
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
 use ztor_engine::{
     AddError, AddMagnet, Command, Connect, DiskEvent, Event, StartTorrent, StartTorrentError, TorrentEvent,
-    TorrentId, Transport,
+    TorrentId, Transport, WebSource,
 };
 
 impl Driver {
@@ -22,14 +23,16 @@ impl Driver {
         Ok(id)
     }
 
-    /// Adds a magnet link. `names` are its peers to resolve.
+    /// Adds a magnet link. `names` are its peers to resolve, `seeds` its web seeds.
     pub(super) fn add_magnet(
         &mut self,
         request: &AddMagnet,
         names: Vec<String>,
+        seeds: Vec<WebSource>,
     ) -> Result<TorrentId, AddError> {
         let now = self.cx.now();
         let torrent = self.cx.engine_mut().add_magnet(now, request)?;
+        self.cx.command(Command::SetWebSeeds { torrent, seeds });
         names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
         self.cx.publish();
         Ok(torrent)
@@ -70,6 +73,9 @@ impl Driver {
         if !meta.private && !meta.nodes.is_empty() {
             self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
+        if let Some(seeds) = new.web_seeds.take().or_else(|| named_web_seeds(meta)) {
+            self.cx.command(Command::SetWebSeeds { torrent: id, seeds });
+        }
         let links = std::mem::take(&mut new.links);
         let member = self.disks.join(Arc::clone(&new.store), new.device);
         self.cx.engine_mut().set_disk(id, member.disk());
@@ -107,6 +113,7 @@ impl Driver {
         }
         out.forgets.drain(..).for_each(|id| self.torrents.forget(id, &mut self.disks));
         out.https.drain(..).for_each(|get| self.control.get(get));
+        out.web.drain(..).for_each(|effect| self.on_web_effect(effect));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
         out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
         out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
@@ -187,6 +194,7 @@ impl Driver {
             | TorrentEvent::MetadataTooLong { .. }
             | TorrentEvent::PeerUnreachable { .. }
             | TorrentEvent::NoSource { .. }
+            | TorrentEvent::WebSeed { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
         let torrent = event.torrent();

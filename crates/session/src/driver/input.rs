@@ -23,6 +23,7 @@ impl Driver {
     /// Handles a message of another thread. An answer to a caller that is gone is dropped.
     pub(super) fn on_message(&mut self, message: NetEvent) {
         match message {
+            NetEvent::Web { id, event } => self.on_web_event(id, event),
             NetEvent::Engine(event) => {
                 if let Event::Disk { torrent, event } = &event {
                     self.torrents.on_disk_event(*torrent, event, &mut self.disks);
@@ -77,8 +78,8 @@ impl Driver {
                 self.cx.publish();
                 answer(to, result.map_err(AddError::from));
             }
-            NetEvent::AddMagnet { request, names, answer: to } => {
-                answer(to, self.add_magnet(&request, names).map_err(AddError::from));
+            NetEvent::AddMagnet { request, names, web_seeds, answer: to } => {
+                answer(to, self.add_magnet(&request, names, web_seeds).map_err(AddError::from));
             }
             NetEvent::StartTorrent { torrent, request, answer: to } => {
                 answer(to, self.start_torrent(torrent, *request).map_err(AddError::from));

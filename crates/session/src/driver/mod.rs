@@ -12,7 +12,7 @@
 //! - `requests`: requests to single torrents, and callers that wait for one;
 //! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`; `drives`: folders
 //!   that are gone;
-//! - `reach`: the ports at which peers reach us, and port mapping;
+//! - `reach`: the ports at which peers reach us, and port mapping; `web`: requests to web seeds;
 //! - `saver`, `times_saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
@@ -48,6 +48,7 @@ mod tokens;
 mod torrents;
 mod udp;
 mod utp;
+mod web;
 
 use crate::clock::{Clock, SleepWatch};
 use crate::control::Control;
@@ -81,6 +82,7 @@ pub(crate) use tokens::WAKER;
 use tokens::{FORMER_UDP, LISTENER, LOCAL_V4, LOCAL_V6, UDP};
 use torrents::Torrents;
 pub(crate) use utp::Utp;
+use web::WebFetches;
 use ztor_base::Duration;
 use ztor_engine::{Engine, PeerKey};
 
@@ -106,6 +108,7 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox<NetEvent>>,
     disks: Disks,
     control: Control,
+    web: WebFetches,
 }
 
 /// Parts of a driver.
@@ -159,6 +162,7 @@ impl Driver {
             inbox: parts.inbox,
             disks: parts.disks,
             control: parts.control,
+            web: WebFetches::default(),
         })
     }
 

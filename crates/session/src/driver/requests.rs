@@ -89,6 +89,10 @@ impl Driver {
                 answer(to, Ok(self.cx.engine().peer_status(self.cx.now(), torrent)));
             }
             TorrentRequest::Peers(to) => answer(to, Err(AskError::NoTorrent)),
+            TorrentRequest::WebSeeds(to) => {
+                let seeds = self.cx.engine().web_seeds(self.cx.now(), torrent);
+                answer(to, found(is_here).map(|()| seeds));
+            }
             TorrentRequest::Pieces(to) => {
                 answer(to, self.cx.engine().piece_map(torrent).ok_or(AskError::NoTorrent));
             }
@@ -136,6 +140,10 @@ impl Driver {
             }
             TorrentRequest::SetTrackers { tiers, answer: to } => {
                 self.cx.command(Command::SetTrackers { torrent, tiers });
+                answer(to, found(is_here));
+            }
+            TorrentRequest::SetWebSeeds { seeds, answer: to } => {
+                self.cx.command(Command::SetWebSeeds { torrent, seeds });
                 answer(to, found(is_here));
             }
             TorrentRequest::SetSequential { sequential, answer: to } => {

@@ -10,7 +10,7 @@ use ztor_bencode::Tree;
 use ztor_engine::testkit::{Blueprint, v2_made_up};
 use ztor_engine::{
     AddTorrent, Bitfield, BlockDigest, CloseCause, Command, Config, DiskEvent, DiskFault, DiskFaultKind,
-    DiskId, Event, PeerKey, Priority, TorrentId,
+    DiskId, Event, PeerKey, Priority, TorrentId, WebEvent, WebFault,
 };
 use ztor_metainfo::BLOCK_LEN;
 use ztor_tracker::udp::{Request, Response};
@@ -102,6 +102,9 @@ impl Scene {
                 add.peers = (0..4).map(|n| address(n * 5)).collect();
             }
             world.add(&add);
+            if u.ratio(1, 3)? {
+                world.set_web_seeds(u.int_in_range(1..=3)?);
+            }
             if u.ratio(7, 8)? {
                 let mut have = Bitfield::new(pieces);
                 let share = u.int_in_range(0..=4)?;
@@ -119,7 +122,7 @@ impl Scene {
     }
 
     fn operate(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        match u.int_in_range(0..=37)? {
+        match u.int_in_range(0..=39)? {
             0 => drop(self.world.accept(address(u.arbitrary()?))),
             1 | 2 => self.connect(u)?,
             3 | 4 => self.greet(u)?,
@@ -156,6 +159,7 @@ impl Scene {
             32 => self.local_announce(u)?,
             33 | 34 => self.dht(u)?,
             35 => self.begin(u)?,
+            38 | 39 => self.web(u)?,
             _ => self.extension(u)?,
         }
         Ok(())
@@ -363,6 +367,34 @@ impl Scene {
         let have = self.world.rig.engine.have(id).cloned().unwrap_or_default();
         let have = if u.arbitrary()? { have } else { Bitfield::new(have.len()) };
         self.world.disk_says(torrent, DiskEvent::Checked { have });
+        Ok(())
+    }
+
+    /// Answers a request to a web seed, mostly as it should be.
+    fn web(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        if self.world.webs.is_empty() {
+            return Ok(());
+        }
+        let at = u.int_in_range(0..=self.world.webs.len() - 1)?;
+        let (id, allowed) = (self.world.webs[at].0.id, self.world.webs[at].1);
+        let event = match u.int_in_range(0..=9)? {
+            0 => {
+                let faults = [
+                    WebFault::NotThere,
+                    WebFault::NoRanges,
+                    WebFault::Status { status: 503 },
+                    WebFault::WrongLength { expected: 1, found: 2 },
+                ];
+                let fault = faults[u.int_in_range(0..=3)?].clone();
+                let file = u.arbitrary::<bool>()?.then_some(u.int_in_range(0..=3)?);
+                let retry_after = u.arbitrary::<Option<u32>>()?.map(|s| Duration::from_secs(s.into()));
+                WebEvent::Failed { fault, file, retry_after }
+            }
+            1 => WebEvent::Done,
+            2 => WebEvent::Data(vec![1; u.int_in_range(0..=100_000)?].into()),
+            _ => WebEvent::Data(vec![0; u.int_in_range(0..=allowed.min(70_000) as usize)?].into()),
+        };
+        self.world.web_says(at, id, event);
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use arbitrary::{Result, Unstructured};
 use fastrand::Rng;
 use ztor_base::Host;
 use ztor_engine::Pieces;
-use ztor_engine::testkit::{Ask, Picker, Receipt, peer_key};
-use ztor_engine::{Author, Bitfield, PeerKey, Priority};
+use ztor_engine::testkit::{Ask, Picker, Receipt, RunAsk, peer_key};
+use ztor_engine::{Author, Bitfield, Priority, Sender, SourceKey};
 use ztor_metainfo::{Alignment, BLOCK_LEN, File, Layout};
 use ztor_wire::Block;
 
@@ -50,7 +50,7 @@ impl Machine for Model {
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let peer = u.int_in_range(0..=PEERS - 1)?;
-        match u.int_in_range(0..=15)? {
+        match u.int_in_range(0..=17)? {
             0..=3 => self.pick(peer, u.int_in_range(1..=9)?, u.arbitrary()?),
             4..=7 => {
                 let at = u.arbitrary::<u8>()?.into();
@@ -71,6 +71,10 @@ impl Machine for Model {
             14 => {
                 let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
                 if u.arbitrary()? { self.verified(piece) } else { self.failed(piece) }
+            }
+            15 | 16 => {
+                let (max_bytes, one_piece) = (u.int_in_range(1..=1 << 20)?, u.ratio(1, 4)?);
+                self.pick_run(peer, max_bytes, one_piece, u.arbitrary()?);
             }
             _ => {
                 (0..PEERS).for_each(|peer| self.leave(peer));
@@ -160,7 +164,7 @@ impl Model {
         let idle = asked.is_empty();
         let suggested: Vec<u32> =
             (0..self.layout.piece_count()).filter(|piece| piece % 3 == peer as u32 % 3).collect();
-        let ask = Ask { peer: key(peer), has: &has, current, whole_pieces, idle, suggested: &suggested };
+        let ask = Ask { source: key(peer), has: &has, current, whole_pieces, idle, suggested: &suggested };
         let mut blocks = Vec::new();
         let current = self.picker.pick(&ask, count, PEERS as usize, &mut self.rng, &mut blocks);
         assert!(blocks.len() <= count);
@@ -179,6 +183,40 @@ impl Model {
         if blocks.is_empty() && asked.is_empty() {
             let mut left = self.needed().filter(|p| has.contains(*p) && self.free_blocks(*p) > 0);
             assert_eq!(left.next(), None, "an idle peer is left idle");
+        }
+    }
+
+    /// Picks a run as for a web seed.
+    fn pick_run(&mut self, peer: u64, max_bytes: u64, one_piece: bool, from_start: bool) {
+        let Peer { has, asked, .. } = self.peers[peer as usize].clone();
+        // A web seed has one run at a time.
+        if !asked.is_empty() {
+            return;
+        }
+        let mut lacks = Bitfield::new(self.layout.piece_count());
+        lacks.extend((0..self.layout.piece_count()).filter(|piece| !has.contains(*piece)));
+        let ask = RunAsk { source: key(peer), lacks: Some(&lacks), max_bytes, one_piece, from_start };
+        let mut blocks = Vec::new();
+        self.picker.pick_run(&ask, &mut self.rng, &mut blocks);
+        let end = |block: &Block| {
+            let ends_piece = block.begin + block.len == self.layout.piece_len(block.piece);
+            if ends_piece { (block.piece + 1, 0) } else { (block.piece, block.begin + block.len) }
+        };
+        for pair in blocks.windows(2) {
+            assert_eq!(end(&pair[0]), (pair[1].piece, pair[1].begin), "a gap in a run");
+            assert!(!one_piece || pair[0].piece == pair[1].piece);
+        }
+        let bytes: u64 = blocks.iter().map(|block| u64::from(block.len)).sum();
+        let last = blocks.last().map_or(0, |block| u64::from(block.len));
+        let is_doubled = blocks.iter().any(|block| self.askers(*block) > 0);
+        assert!(is_doubled || bytes - last < max_bytes, "{bytes} bytes of at most {max_bytes}");
+        for block in &blocks {
+            assert!(has.contains(block.piece), "the web seed does not have it");
+            self.ask(peer, *block);
+        }
+        if blocks.is_empty() {
+            let mut left = self.needed().filter(|p| has.contains(*p) && self.free_blocks(*p) > 0);
+            assert_eq!(left.next(), None, "an idle web seed is left idle");
         }
     }
 
@@ -355,10 +393,10 @@ impl Model {
     }
 }
 
-fn key(peer: u64) -> PeerKey {
-    peer_key(peer as u32)
+fn key(peer: u64) -> SourceKey {
+    peer_key(peer as u32).into()
 }
 
-fn author(peer: u64) -> Author {
-    Author::Host(Host::V4([192, 0, 2, peer as u8]))
+fn author(peer: u64) -> Sender {
+    Author::Host(Host::V4([192, 0, 2, peer as u8])).into()
 }

@@ -10,8 +10,9 @@ use ztor_dht::krpc;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, DiskId, Event, HttpGet, KeepBlocks,
-    Outbox, PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
+    AddMagnet, AddTorrent, Bitfield, Close, Command, Config, Connect, DiskEvent, DiskId, Event, HttpGet,
+    KeepBlocks, Outbox, PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WebEffect,
+    WebEvent, WebFetch, WebPart, WebRequestId, WebSource, WriteBlock,
 };
 use ztor_engine::{CloseCause, Pieces};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
@@ -47,6 +48,8 @@ pub(crate) struct World {
     pub(crate) disk: VecDeque<WriteBlock>,
     pub(crate) checks: Vec<TorrentId>,
     pub(crate) https: Vec<HttpGet>,
+    /// Requests to web seeds, with the bytes that they may send.
+    pub(crate) webs: Vec<(WebFetch, u64)>,
     pub(crate) resolves: Vec<Resolve>,
     pub(crate) datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Queries of the engine's DHT node.
@@ -109,6 +112,7 @@ impl World {
             disk: VecDeque::new(),
             checks: Vec::new(),
             https: Vec::new(),
+            webs: Vec::new(),
             resolves: Vec::new(),
             datagrams: Vec::new(),
             dht_questions: Vec::new(),
@@ -142,6 +146,54 @@ impl World {
             written: BTreeSet::new(),
             disk: InstantDisk::without_data(Arc::clone(meta)),
         });
+    }
+
+    /// Gives the newest torrent web seeds.
+    pub(crate) fn set_web_seeds(&mut self, count: usize) {
+        let Some(torrent) = self.torrents.last().map(|swarm| swarm.id) else { return };
+        let mut seeds: Vec<_> = (0..count).map(|n| WebSource::named(format!("http://w{n}/"))).collect();
+        if count == 3 {
+            seeds.push(WebSource::named_script("http://script/"));
+        }
+        self.handle(Event::Command(Command::SetWebSeeds { torrent, seeds }));
+    }
+
+    /// Passes on an event of the request to a web seed with this index.
+    pub(crate) fn web_says(&mut self, at: usize, id: WebRequestId, event: WebEvent) {
+        match &event {
+            WebEvent::Data(data) => {
+                let (_, allowed) = &mut self.webs[at];
+                *allowed = allowed.saturating_sub(data.len() as u64);
+                self.bytes_in += data.len();
+            }
+            WebEvent::Done | WebEvent::Failed { .. } => drop(self.webs.remove(at)),
+        }
+        self.handle(Event::Web { id, event });
+    }
+
+    /// Records the blocks that a request asks for.
+    fn ask_web(&mut self, fetch: &WebFetch) {
+        let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == fetch.torrent).expect("a torrent");
+        let layout = Arc::clone(&swarm.meta.layout);
+        for part in &fetch.parts {
+            let (start, len) = match *part {
+                WebPart::Zeros { .. } => continue,
+                WebPart::File { file, offset, len } => (layout.files()[file].offset + offset, len),
+                WebPart::Piece { piece, begin, len } => {
+                    (u64::from(piece) * u64::from(layout.piece_length()) + u64::from(begin), len.into())
+                }
+            };
+            let mut at = start;
+            while at < start + len {
+                let piece = (at / u64::from(layout.piece_length())) as u32;
+                let begin = (at % u64::from(layout.piece_length())) as u32;
+                let block = Block { piece, begin, len: layout.block_len(piece, begin / BLOCK_LEN) };
+                assert!(block.len > 0 && begin % BLOCK_LEN == 0, "not the start of a block");
+                swarm.asked.insert(block);
+                at += u64::from(block.len);
+            }
+            assert_eq!(at, start + len, "ends within a block");
+        }
     }
 
     /// Starts a torrent whose metadata has arrived, and returns its index; `None` if there is none.
@@ -513,6 +565,21 @@ impl Effects for World {
 
     fn http(&mut self, get: HttpGet) {
         self.https.push(get);
+    }
+
+    fn web(&mut self, effect: WebEffect) {
+        match effect {
+            WebEffect::Fetch(fetch) => {
+                assert!(!fetch.parts.is_empty());
+                self.ask_web(&fetch);
+                self.webs.push((*fetch, 0));
+            }
+            WebEffect::Allow { id, bytes } => {
+                let of_it = self.webs.iter_mut().filter(|(fetch, _)| fetch.id == id);
+                of_it.for_each(|(_, allowed)| *allowed += u64::from(bytes));
+            }
+            WebEffect::Abort(id) => self.webs.retain(|(fetch, _)| fetch.id != id),
+        }
     }
 
     fn resolve(&mut self, resolve: Resolve) {

@@ -103,11 +103,14 @@ fn outstanding(content: &Content, view: &TorrentView, will: &Will) -> Result<(),
             let is_it = |asked: &&(ztor_wire::Block, bool)| {
                 asked.0.piece == piece && asked.0.begin == begin && !asked.1
             };
-            let askers = view.peers.iter().flat_map(|peer| &peer.asked).filter(is_it).count();
+            let peers = view.peers.iter().flat_map(|peer| &peer.asked).filter(is_it).count();
+            let web =
+                view.web_asked.iter().filter(|block| (block.piece, block.begin) == (piece, begin)).count();
+            let askers = peers + web;
             match state {
                 BlockState::Free if askers > 0 => {
                     return Err(format!(
-                        "block {index} of piece {piece} is free, but requested from {askers} peers"
+                        "block {index} of piece {piece} is free, but requested from {askers} sources"
                     ));
                 }
                 BlockState::Free => free_in_all += 1,

@@ -13,7 +13,7 @@ use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
     Close, Connect, Event as Happened, HttpGet, KeepBlocks, Outbox, PeerKey, Resolve, SendBlock,
-    TorrentEvent, TorrentId, WriteBlock,
+    TorrentEvent, TorrentId, WebEffect, WriteBlock,
 };
 use ztor_metainfo::Metainfo;
 use ztor_wire::LocalAnnounce;
@@ -241,6 +241,10 @@ impl Effects for Turn<'_> {
         self.judge(allowed);
         let (node, life) = (self.number(), self.node.life);
         self.core.plan_in(REQUEST_DELAY, Event::HttpAsk { node, life, id: get.id, url: get.url });
+    }
+
+    fn web(&mut self, effect: WebEffect) {
+        self.node.web_effect(self.core, effect);
     }
 
     fn resolve(&mut self, resolve: Resolve) {

@@ -14,6 +14,7 @@ mod common;
 mod ends;
 mod partial;
 mod rarity;
+mod run;
 fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
     priorities.is_none_or(|all| all.get(piece as usize).is_some_and(|priority| priority.is_wanted()))
 }
@@ -22,19 +23,19 @@ fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
 mod tests;
 mod view;
 
-use crate::bans::Author;
 use crate::bitfield::Bitfield;
-use crate::ids::PeerKey;
+use crate::ids::SourceKey;
 use crate::pieces::Pieces;
+use crate::sender::Sender;
 use crate::sharing::ShareNews;
 use common::Common;
 use ends::file_ends;
 use fastrand::Rng;
-pub(crate) use partial::ON_DISK;
 use partial::Partial;
 pub use partial::Receipt;
 pub use rarity::Priority;
 use rarity::Rarity;
+pub use run::RunAsk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Layout};
@@ -49,8 +50,8 @@ const ENDGAME_COPIES: u8 = 2;
 
 /// A peer that blocks are picked for.
 pub struct Ask<'a> {
-    /// The peer.
-    pub peer: PeerKey,
+    /// Key of the peer.
+    pub source: SourceKey,
     /// The pieces it has.
     pub has: &'a Pieces,
     /// The piece of its last pick; `None` if there is none.
@@ -252,7 +253,7 @@ impl Picker {
         let end = out.len() + count;
         let mut current = ask.current;
         if let Some(piece) = current.filter(|piece| self.is_wanted(*piece)) {
-            self.take(piece, ask.peer, end, out);
+            self.take(piece, ask.source, end, out);
         }
         // Few pieces in progress per peer, or a slow swarm would start them all and finish none.
         let crowded = self.partials.len() > peers + peers / 2;
@@ -262,7 +263,7 @@ impl Picker {
                 .open_partial(ask, share)
                 .or_else(|| self.start(ask, rng))
                 .or_else(|| self.open_partial(ask, true));
-            if next.map_or(0, |piece| self.take(piece, ask.peer, end, out)) == 0 {
+            if next.map_or(0, |piece| self.take(piece, ask.source, end, out)) == 0 {
                 break;
             }
             current = next;
@@ -270,7 +271,7 @@ impl Picker {
         if out.is_empty() && ask.idle {
             // The endgame of this peer: no block that it has is free.
             if let Some(piece) = self.take_over(ask) {
-                self.take(piece, ask.peer, end, out);
+                self.take(piece, ask.source, end, out);
                 current = Some(piece);
             } else {
                 out.extend(self.double(ask, rng));
@@ -280,20 +281,20 @@ impl Picker {
     }
 
     /// Chooses up to `count` blocks of `piece`, for a peer that serves only certain pieces (allowed fast, BEP 6).
-    pub fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
+    pub fn pick_in(&mut self, piece: u32, source: SourceKey, count: usize, out: &mut Vec<Block>) {
         if count == 0 || !self.needs(piece) || self.is_barred(piece) {
             return;
         }
         self.open(piece);
         let end = out.len() + count;
-        self.take(piece, peer, end, out);
+        self.take(piece, source, end, out);
     }
 
-    /// Records a block received from `source`.
-    pub fn received(&mut self, block: Block, source: Author) -> Receipt {
+    /// Records a received block.
+    pub fn received(&mut self, block: Block, sender: Sender) -> Receipt {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
         let free_before = partial.free();
-        let receipt = partial.received(block.begin / BLOCK_LEN, source);
+        let receipt = partial.received(block.begin / BLOCK_LEN, sender);
         if partial.free() != free_before {
             self.open_blocks -= free_before - partial.free();
             self.sort_in(block.piece);
@@ -316,15 +317,15 @@ impl Picker {
         self.open(piece);
         for index in blocks.iter() {
             let block = Block { piece, begin: index * BLOCK_LEN, len: self.layout.block_len(piece, index) };
-            self.received(block, ON_DISK);
+            self.received(block, Sender::Disk);
         }
     }
 
-    /// Releases a block that will not arrive from `peer`, or not soon. Others may be asked for it.
-    pub fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
+    /// Releases a block that will not arrive from `source`, or not soon. Others may be asked for it.
+    pub fn release(&mut self, block: Block, source: SourceKey, rng: &mut Rng) {
         if let Some(partial) = self.partials.get_mut(&block.piece) {
             let (free_before, was_open) = (partial.free(), partial.is_open());
-            partial.release(block.begin / BLOCK_LEN, peer);
+            partial.release(block.begin / BLOCK_LEN, source);
             self.open_blocks += partial.free() - free_before;
             if partial.is_untouched() {
                 self.close_untouched(block.piece, rng);
@@ -334,10 +335,10 @@ impl Picker {
         }
     }
 
-    /// Opens the pieces of `peer` to others, as it has left or serves nothing for now.
-    pub fn disown(&mut self, peer: PeerKey) {
+    /// Opens the pieces of `source` to others, as it has left or serves nothing for now.
+    pub fn disown(&mut self, source: SourceKey) {
         for (piece, partial) in &mut self.partials {
-            if partial.disown(peer) && partial.free() > 0 && self.open.contains(piece) {
+            if partial.disown(source) && partial.free() > 0 && self.open.contains(piece) {
                 self.orphans.insert(*piece);
             }
         }
@@ -365,9 +366,9 @@ impl Picker {
         true
     }
 
-    /// Restarts a piece that hashed wrong, to be fetched from one peer alone. Returns the author of each of its blocks;
+    /// Restarts a piece that hashed wrong, to be fetched from one peer alone. Returns the sender of each of its blocks;
     /// `None` if the piece is not in progress.
-    pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Author)>> {
+    pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Sender)>> {
         let partial = self.partials.get_mut(&piece)?;
         let free_before = partial.free();
         let sources = partial.restart();
@@ -376,9 +377,9 @@ impl Picker {
         Some(sources)
     }
 
-    /// Returns the author of each received block of a piece, by its offset; `None` if the piece is not in progress.
-    pub(crate) fn sources_of(&self, piece: u32) -> Option<Vec<(u32, Author)>> {
-        self.partials.get(&piece).map(Partial::sources)
+    /// Returns the sender of each received block of a piece, by its offset; `None` if the piece is not in progress.
+    pub(crate) fn senders_of(&self, piece: u32) -> Option<Vec<(u32, Sender)>> {
+        self.partials.get(&piece).map(Partial::senders)
     }
 
     /// Fetches some received blocks of a piece again, from one peer alone. The others are right.
@@ -402,11 +403,11 @@ impl Picker {
         }
     }
 
-    fn take(&mut self, piece: u32, peer: PeerKey, end: usize, out: &mut Vec<Block>) -> usize {
+    fn take(&mut self, piece: u32, source: SourceKey, end: usize, out: &mut Vec<Block>) -> usize {
         let Some(partial) = self.partials.get_mut(&piece) else { return 0 };
         let (before, was_open) = (out.len(), partial.is_open());
         while out.len() < end
-            && let Some(index) = partial.ask_next(peer)
+            && let Some(index) = partial.ask_next(source)
         {
             self.open_blocks -= 1;
             let len = self.layout.block_len(piece, index);
@@ -424,15 +425,20 @@ impl Picker {
         }
         // Its own piece, if it has one with free blocks, was the peer's first choice anyway.
         let mut pieces = if share { self.open.iter() } else { self.orphans.iter() };
-        let admits = |piece| self.partials.get(piece).is_some_and(|p| p.admits(ask.peer, share));
+        let admits = |piece| self.partials.get(piece).is_some_and(|p| p.admits(ask.source, share));
         pieces.find(|piece| ask.has.contains(**piece) && admits(piece)).copied()
     }
 
     /// Shares the exclusive piece of another peer with an idle one, as nothing else is left.
     fn take_over(&mut self, ask: &Ask<'_>) -> Option<u32> {
+        self.take_over_by(|piece| ask.has.contains(piece))
+    }
+
+    /// Does the same for a source that has the pieces of which `has` is true.
+    fn take_over_by(&mut self, has: impl Fn(u32) -> bool) -> Option<u32> {
         let priorities = self.priorities.as_deref();
         let held = |piece: u32, p: &Partial| {
-            p.is_exclusive() && p.free() > 0 && ask.has.contains(piece) && is_wanted(priorities, piece)
+            p.is_exclusive() && p.free() > 0 && has(piece) && is_wanted(priorities, piece)
         };
         let (piece, partial) = self.partials.iter_mut().find(|(piece, p)| held(**piece, p))?;
         partial.open_to_all();
@@ -548,7 +554,7 @@ impl Picker {
             candidates.rotate_left(skip % len);
         }
         candidates.into_iter().find_map(|(piece, partial)| {
-            let index = partial.ask_again(ask.peer, ENDGAME_COPIES)?;
+            let index = partial.ask_again(ask.source, ENDGAME_COPIES)?;
             Some(Block { piece: *piece, begin: index * BLOCK_LEN, len: layout.block_len(*piece, index) })
         })
     }

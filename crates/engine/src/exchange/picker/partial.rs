@@ -1,20 +1,16 @@
 //! A piece in progress: the state and the author of each block.
 
-use crate::bans::Author;
-use crate::ids::PeerKey;
+use crate::ids::SourceKey;
 use crate::inspect::BlockState;
-use ztor_base::Host;
-
-/// The author of blocks that an earlier run has left on disk, which no peer can be blamed for. No peer has this
-/// address.
-pub(crate) const ON_DISK: Author = Author::Host(Host::V4([0; 4]));
+use crate::sender::Sender;
+use std::ops::Range;
 
 /// The result of a received block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Receipt {
     /// The block was missing.
     New {
-        /// True if other peers were asked for it too.
+        /// True if other sources were asked for it too.
         asked_of_others: bool,
     },
     /// The block was received before, or its piece is not in progress.
@@ -31,12 +27,12 @@ enum State {
 #[derive(Clone, Copy)]
 struct Slot {
     state: State,
-    /// Number of peers that are asked, up to the limit of the endgame.
+    /// Number of sources that are asked, up to the limit of the endgame.
     askers: u8,
-    /// Index into `sources`, once received.
-    source: u16,
-    /// The last peer that was asked.
-    by: PeerKey,
+    /// Index into `senders`, once received.
+    sender: u16,
+    /// The last source that was asked.
+    by: SourceKey,
 }
 
 pub(crate) struct Partial {
@@ -45,16 +41,16 @@ pub(crate) struct Partial {
     received: u32,
     /// No slot below this one is free.
     first_free: u32,
-    /// The peer that gets the piece's blocks in order.
-    owner: Option<PeerKey>,
+    /// The source that gets the piece's blocks in order.
+    owner: Option<SourceKey>,
     /// True after a failure: the piece is fetched from one peer alone, so that the next verdict has one author.
     exclusive: bool,
-    sources: Vec<Author>,
+    senders: Vec<Sender>,
 }
 
 impl Partial {
     pub(crate) fn new(blocks: u32) -> Self {
-        let slot = Slot { state: State::Free, askers: 0, source: 0, by: PeerKey::default() };
+        let slot = Slot { state: State::Free, askers: 0, sender: 0, by: SourceKey::default() };
         Self {
             slots: vec![slot; blocks as usize].into(),
             free: blocks,
@@ -62,7 +58,7 @@ impl Partial {
             first_free: 0,
             owner: None,
             exclusive: false,
-            sources: Vec::new(),
+            senders: Vec::new(),
         }
     }
 
@@ -92,22 +88,22 @@ impl Partial {
         self.free as usize == self.slots.len() && self.owner.is_none() && !self.exclusive
     }
 
-    /// Returns true if `peer` may be asked for free blocks of this piece; with `share` even if another peer owns it.
-    pub(crate) fn admits(&self, peer: PeerKey, share: bool) -> bool {
-        let other = self.owner.is_some_and(|o| o != peer);
+    /// Returns true if `source` may be asked for free blocks of this piece; with `share` even if another one owns it.
+    pub(crate) fn admits(&self, source: SourceKey, share: bool) -> bool {
+        let other = self.owner.is_some_and(|o| o != source);
         self.free > 0 && (!other || (share && !self.exclusive))
     }
 
-    /// Takes the first free block for `peer`.
-    pub(crate) fn ask_next(&mut self, peer: PeerKey) -> Option<u32> {
-        if self.exclusive && self.owner.is_some_and(|o| o != peer) {
+    /// Takes the first free block for `source`.
+    pub(crate) fn ask_next(&mut self, source: SourceKey) -> Option<u32> {
+        if self.exclusive && self.owner.is_some_and(|o| o != source) {
             return None;
         }
         let from = self.first_free as usize;
         let index = from + self.slots[from..].iter().position(|s| s.state == State::Free)?;
         let slot = &mut self.slots[index];
-        *slot = Slot { state: State::Asked, askers: 1, by: peer, ..*slot };
-        self.owner.get_or_insert(peer);
+        *slot = Slot { state: State::Asked, askers: 1, by: source, ..*slot };
+        self.owner.get_or_insert(source);
         self.free -= 1;
         self.first_free = index as u32 + 1;
         Some(index as u32)
@@ -115,39 +111,64 @@ impl Partial {
 
     /// Takes the last block that others are asked for, in the endgame. The other peer sends blocks in order, so both
     /// meet halfway, and few blocks arrive twice.
-    pub(crate) fn ask_again(&mut self, peer: PeerKey, copies: u8) -> Option<u32> {
-        let may_double = |s: &Slot| s.state == State::Asked && s.askers < copies && s.by != peer;
+    pub(crate) fn ask_again(&mut self, source: SourceKey, copies: u8) -> Option<u32> {
+        let may_double = |s: &Slot| s.state == State::Asked && s.askers < copies && s.by != source;
         let at = self.slots.iter().rposition(may_double)?;
         self.slots[at].askers += 1;
-        self.slots[at].by = peer;
+        self.slots[at].by = source;
         Some(at as u32)
     }
 
-    pub(crate) fn received(&mut self, index: u32, source: Author) -> Receipt {
+    /// Takes the last blocks that others are asked for and that follow one another, as [`ask_again`](Self::ask_again)
+    /// does. Returns the range, which may be empty.
+    pub(crate) fn ask_run_again(&mut self, source: SourceKey, copies: u8) -> Range<u32> {
+        let may_double = |s: &Slot| s.state == State::Asked && s.askers < copies && s.by != source;
+        let Some(last) = self.slots.iter().rposition(may_double) else { return 0..0 };
+        let first = last - self.slots[..last].iter().rev().take_while(|s| may_double(s)).count();
+        for slot in &mut self.slots[first..=last] {
+            slot.askers += 1;
+            slot.by = source;
+        }
+        first as u32..last as u32 + 1
+    }
+
+    /// Returns the first free block.
+    pub(crate) fn next_free(&self) -> Option<u32> {
+        let from = self.first_free as usize;
+        let at = self.slots.get(from..)?.iter().position(|s| s.state == State::Free)?;
+        Some((from + at) as u32)
+    }
+
+    /// Returns true if a block was received.
+    pub(crate) fn has_received(&self, index: u32) -> bool {
+        self.slots.get(index as usize).is_some_and(|slot| slot.state == State::Received)
+    }
+
+    pub(crate) fn received(&mut self, index: u32, sender: Sender) -> Receipt {
         let Some(slot) = self.slots.get_mut(index as usize) else { return Receipt::Unneeded };
         match slot.state {
             State::Received => return Receipt::Unneeded,
             State::Free => self.free -= 1,
             State::Asked => {}
         }
-        let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
-            self.sources.push(source);
-            self.sources.len() - 1
+        let at = self.senders.iter().position(|s| *s == sender).unwrap_or_else(|| {
+            self.senders.push(sender);
+            self.senders.len() - 1
         });
         let asked_of_others = slot.askers > 1 || slot.state == State::Free;
         slot.state = State::Received;
-        slot.source = u16::try_from(at).unwrap_or(u16::MAX);
+        slot.sender = u16::try_from(at).unwrap_or(u16::MAX);
         slot.askers = 0;
         self.received += 1;
         Receipt::New { asked_of_others }
     }
 
-    pub(crate) fn release(&mut self, index: u32, peer: PeerKey) {
+    pub(crate) fn release(&mut self, index: u32, source: SourceKey) {
         // An owner that was asked for all blocks has moved on and will not be asked for this one again.
         if self.free == 0 {
             self.owner = None;
         }
-        self.disown(peer);
+        self.disown(source);
         if let Some(slot) = self.slots.get_mut(index as usize)
             && slot.state == State::Asked
         {
@@ -160,9 +181,9 @@ impl Partial {
         }
     }
 
-    /// Opens the piece to all if `peer` owns it. Returns true if it did.
-    pub(crate) fn disown(&mut self, peer: PeerKey) -> bool {
-        let was_owner = self.owner == Some(peer);
+    /// Opens the piece to all if `source` owns it. Returns true if it did.
+    pub(crate) fn disown(&mut self, source: SourceKey) -> bool {
+        let was_owner = self.owner == Some(source);
         if was_owner {
             self.open_to_all();
         }
@@ -184,14 +205,14 @@ impl Partial {
         self.exclusive
     }
 
-    /// Returns `(begin, source)` of the received blocks.
-    pub(crate) fn sources(&self) -> Vec<(u32, Author)> {
+    /// Returns `(begin, sender)` of the received blocks.
+    pub(crate) fn senders(&self) -> Vec<(u32, Sender)> {
         let received = self.slots.iter().enumerate().filter(|(_, slot)| slot.state == State::Received);
-        let source = |(index, slot): (usize, &Slot)| {
-            let author = self.sources.get(usize::from(slot.source))?;
-            Some((index as u32 * ztor_metainfo::BLOCK_LEN, *author))
+        let sender = |(index, slot): (usize, &Slot)| {
+            let sender = self.senders.get(usize::from(slot.sender))?;
+            Some((index as u32 * ztor_metainfo::BLOCK_LEN, *sender))
         };
-        received.filter_map(source).collect()
+        received.filter_map(sender).collect()
     }
 
     /// Frees some received blocks, to be fetched from one peer alone.
@@ -210,11 +231,11 @@ impl Partial {
         self.exclusive = true;
     }
 
-    /// Frees all blocks, to be fetched from one peer alone. Returns `(begin, source)` of the received ones.
-    pub(crate) fn restart(&mut self) -> Vec<(u32, Author)> {
+    /// Frees all blocks, to be fetched from one peer alone. Returns `(begin, sender)` of the received ones.
+    pub(crate) fn restart(&mut self) -> Vec<(u32, Sender)> {
         let blocks = self.slots.len() as u32;
         let was = std::mem::replace(self, Self::new(blocks));
         self.exclusive = true;
-        was.sources()
+        was.senders()
     }
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::bans::Author;
+use crate::ids::PeerKey;
 use fastrand::Rng;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -19,12 +21,12 @@ fn layout(pieces: u32) -> Arc<Layout> {
     Arc::clone(&Metainfo::from_bytes(info.as_bytes()).unwrap().layout)
 }
 
-fn key(n: u64) -> PeerKey {
-    PeerKey::from_u64((1 << 32) | n)
+fn key(n: u64) -> SourceKey {
+    PeerKey::from_u64((1 << 32) | n).into()
 }
 
-fn source(n: u64) -> Author {
-    Author::of([192, 0, 2, n as u8].into(), None)
+fn source(n: u64) -> Sender {
+    Author::of([192, 0, 2, n as u8].into(), None).into()
 }
 
 struct Model {
@@ -60,7 +62,7 @@ impl Model {
         let mut out = Vec::new();
         let mine = self.asked.entry(peer).or_default();
         let ask = Ask {
-            peer: key(peer),
+            source: key(peer),
             has: &self.has[peer as usize],
             current: self.current.get(&peer).copied(),
             whole_pieces: whole,
@@ -195,7 +197,7 @@ fn pick_with_a_rare_piece_takes_it_first() {
     common.remove(7);
     (0..3).for_each(|_| picker.peer_has_all_of(&common, &mut rng));
     let ask = Ask {
-        peer: key(0),
+        source: key(0),
         has: &Pieces::All,
         current: None,
         whole_pieces: true,
@@ -238,7 +240,7 @@ fn pick_in_sequential_mode_is_in_order() {
     picker.reset(Bitfield::new(10), None, &mut rng);
     picker.sequential = true;
     let ask = Ask {
-        peer: key(0),
+        source: key(0),
         has: &Pieces::All,
         current: None,
         whole_pieces: true,
@@ -269,7 +271,7 @@ fn pick_in_order_or_of_the_first_pieces_goes_by_priority_first() {
                 picker.peer_has_all_of(set, &mut rng);
             }
             let ask = Ask {
-                peer: key(0),
+                source: key(0),
                 has: &has,
                 current: None,
                 whole_pieces: true,
@@ -308,7 +310,7 @@ fn pick_of_ends_goes_before_rarity_and_order_for_what_the_peer_has() {
             picker.peer_has_all_of(set, &mut rng);
         }
         let ask =
-            Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true, suggested: &[] };
+            Ask { source: key(0), has: &has, current: None, whole_pieces: true, idle: true, suggested: &[] };
         let mut out = Vec::new();
         picker.pick(&ask, 100, 1, &mut rng, &mut out);
         let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
@@ -323,7 +325,7 @@ fn failed_piece_is_fetched_from_one_peer() {
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
     let mut ask = Ask {
-        peer: key(0),
+        source: key(0),
         has: &Pieces::All,
         current: None,
         whole_pieces: true,
@@ -337,11 +339,11 @@ fn failed_piece_is_fetched_from_one_peer() {
         picker.received(block, source(n as u64));
     }
     assert_eq!(picker.failed(0).unwrap(), [(0, source(0)), (16384, source(1)), (32768, source(2))]);
-    ask.peer = key(1);
+    ask.source = key(1);
     picker.pick(&ask, 1, 2, &mut rng, &mut out);
     assert_eq!(out[0].piece, 0);
     out.clear();
-    ask.peer = key(2);
+    ask.source = key(2);
     picker.pick(&ask, 9, 2, &mut rng, &mut out);
     assert!(out.iter().all(|b| b.piece == 1), "the rest of piece 0 is left to the peer that started it");
 }
@@ -377,14 +379,18 @@ fn restored_blocks_are_not_requested_and_convict_no_peer() {
     assert_eq!(picker.partial_count(), 1);
 
     let has = Pieces::All;
-    let ask = Ask { peer: key(1), has: &has, current: None, whole_pieces: false, idle: true, suggested: &[] };
+    let ask =
+        Ask { source: key(1), has: &has, current: None, whole_pieces: false, idle: true, suggested: &[] };
     let mut out = Vec::new();
     picker.pick(&ask, 100, 1, &mut rng, &mut out);
     let of_one: Vec<u32> = out.iter().filter(|b| b.piece == 1).map(|b| b.begin / BLOCK_LEN).collect();
     assert_eq!((of_one, out.len()), (vec![1], 3 + 1 + 3 + 1), "all but the two blocks that are there");
     picker.received(out.iter().copied().find(|b| b.piece == 1).unwrap(), source(1));
     let sources = picker.failed(1).unwrap();
-    assert_eq!(sources.iter().map(|(_, source)| *source).collect::<Vec<_>>(), [ON_DISK, source(1), ON_DISK]);
+    assert_eq!(
+        sources.iter().map(|(_, source)| *source).collect::<Vec<_>>(),
+        [Sender::Disk, source(1), Sender::Disk]
+    );
 
     // Verified and unwanted pieces are not restored.
     picker.reset(
@@ -410,7 +416,7 @@ fn idle_peer_without_free_blocks_gets_the_last_block_of_a_slow_one() {
     let has = Pieces::Some(first);
     let mut pick = |peer, count, idle| {
         let ask =
-            Ask { peer: key(peer), has: &has, current: None, whole_pieces: false, idle, suggested: &[] };
+            Ask { source: key(peer), has: &has, current: None, whole_pieces: false, idle, suggested: &[] };
         let mut blocks = Vec::new();
         picker.pick(&ask, count, 2, &mut rng, &mut blocks);
         blocks
@@ -433,7 +439,7 @@ fn bar_keeps_a_common_piece_from_being_started_until_unbar() {
         // Pieces that are not in common cannot be barred.
         picker.bar(7);
         let ask = Ask {
-            peer: key(0),
+            source: key(0),
             has: &Pieces::All,
             current: None,
             whole_pieces: true,
@@ -461,4 +467,49 @@ fn bar_keeps_a_common_piece_from_being_started_until_unbar() {
         assert_eq!(picker.take_news().len(), 3);
         picker.check_open();
     }
+}
+
+#[test]
+fn pick_run_without_peers_takes_the_longest_gap_from_its_start() {
+    let mut rng = Rng::with_seed(3);
+    let mut picker = Picker::new(layout(20));
+    let mut have = Bitfield::new(20);
+    have.extend([0, 4, 12]);
+    picker.reset(have, None, &mut rng);
+    let ask = RunAsk { source: key(0), lacks: None, max_bytes: 1, one_piece: false, from_start: false };
+    let mut out = Vec::new();
+    picker.pick_run(&ask, &mut rng, &mut out);
+    assert_eq!(out.iter().map(|b| (b.piece, b.begin)).collect::<Vec<_>>(), [(5, 0)]);
+    // The rest of that piece comes next, and the pieces after it.
+    out.clear();
+    let max_bytes = 4 * u64::from(BLOCK_LEN);
+    picker.pick_run(&RunAsk { max_bytes, ..ask }, &mut rng, &mut out);
+    let pieces: Vec<u32> = out.iter().map(|b| b.piece).collect();
+    assert_eq!((pieces, out[0].begin), (vec![5, 5, 6, 6], BLOCK_LEN));
+}
+
+#[test]
+fn pick_run_of_a_source_that_lacks_pieces_skips_them() {
+    let mut rng = Rng::with_seed(3);
+    let mut picker = Picker::new(layout(10));
+    picker.reset(Bitfield::new(10), None, &mut rng);
+    picker.sequential = true;
+    let mut lacks = Bitfield::new(10);
+    lacks.extend([0, 1, 5]);
+    let ask = |one_piece| RunAsk {
+        source: key(0),
+        lacks: Some(&lacks),
+        max_bytes: u64::MAX,
+        one_piece,
+        from_start: false,
+    };
+    let mut run = |one_piece| {
+        let mut out = Vec::new();
+        picker.pick_run(&ask(one_piece), &mut rng, &mut out);
+        out.iter().map(|b| b.piece).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(run(true), [2]);
+    assert_eq!(run(false), [3, 4]);
+    assert_eq!(run(false), [6, 7, 8, 9]);
+    assert_eq!(run(false), [0; 0], "its own blocks are not asked twice");
 }
