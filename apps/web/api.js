@@ -165,6 +165,8 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
      *  @returns {Promise<Api.Tracker[]>} */
     trackers: (torrent, options, secrets = false) =>
       call('GET', ['torrents', torrent, 'trackers'], options, { query: secrets ? [['secrets', 'true']] : [] }),
+    /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.WebSeed[]>} */
+    webSeeds: (torrent, options) => call('GET', ['torrents', torrent, 'web-seeds'], options),
     /** @param {TorrentKey} torrent @param {Options} [options] @returns {Promise<Api.Pieces>} */
     pieces: (torrent, options) => call('GET', ['torrents', torrent, 'pieces'], options),
     /** Creates a link to a file that needs no credentials. Its path follows the address of the daemon.

@@ -104,6 +104,15 @@ export type Action = {
   /** Announce URLs in place of all present ones, tier by tier; `null` leaves them. */
   set?: string[][] | null;
 } | {
+  /** URLs to add. A URL of a folder ends with a slash. Unlike those in a torrent, they may be on the daemon's
+   * machine. */
+  add?: string[];
+  kind: 'edit_web_seeds';
+  /** URLs to remove, as listed. */
+  remove?: string[];
+  /** True if the URLs to add are scripts that return pieces (BEP 17), and not places of files (BEP 19). */
+  scripts?: boolean;
+} | {
   kind: 'add_peers';
   /** Addresses, `IP:PORT`. */
   peers: string[];
@@ -161,6 +170,8 @@ export type AddOptions = {
   to_top?: boolean | null;
   /** Announce URLs in addition to those of the torrent. */
   trackers?: string[];
+  /** URLs of web seeds in addition to those of the torrent (BEP 19). They may be on the daemon's machine. */
+  web_seeds?: string[];
 };
 /** Request to add torrents. */
 export type AddRequest = {
@@ -1219,4 +1230,35 @@ export type WatchProblem = {
   message: string;
   /** Path of the file. */
   path: string;
+};
+/** A web seed of a torrent: a server with its files (BEP 19), or a script that returns its pieces (BEP 17). */
+export type WebSeed = {
+  /** True if the user has added it, and false if the torrent names it. */
+  added: boolean;
+  /** Rate in bytes per second. */
+  down_per_s: number;
+  /** Bytes received since the daemon has started. */
+  downloaded_bytes: number;
+  /** Kind: `files` or `pieces`. */
+  kind: string;
+  /** Last fault in plain words; `null` if its last request succeeded. */
+  message: string | null;
+  /** Number of files that it does not have. */
+  missing_files: number;
+  /** Time until the next request; `null` unless it waits. */
+  retries_in_s: number | null;
+  /** State: `idle`, `fetching`, `waiting` after a fault, or `discarded` after bad data. */
+  state: string;
+  /** URL without passwords and keys. */
+  url: string;
+};
+/** Change of the web seeds of a torrent: first removals, then additions. */
+export type WebSeedChange = {
+  /** URLs to add. A URL of a folder ends with a slash. Unlike those in a torrent, they may be on the daemon's
+   * machine. */
+  add?: string[];
+  /** URLs to remove, as listed. */
+  remove?: string[];
+  /** True if the URLs to add are scripts that return pieces (BEP 17), and not places of files (BEP 19). */
+  scripts?: boolean;
 };

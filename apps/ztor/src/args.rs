@@ -136,6 +136,9 @@ pub(crate) struct NetArgs {
     /// Encrypt connections: require it of all peers, prefer it, allow it (plain first), or turn it off
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub(crate) encryption: EncryptionArg,
+    /// Ask at most this many web seeds at a time, over all torrents; 0 uses none
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) web_seeds_at_once: usize,
     /// Announce to every tracker of a torrent, not only to one working tracker per tier
     #[arg(long)]
     pub(crate) announce_to_all: bool,
@@ -204,6 +207,10 @@ pub(crate) struct GetArgs {
     /// Also connect to this peer (HOST:PORT); may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Vec<String>,
+    /// Also download from this web server (http or https URL of the file, or of a folder with a slash at the end). Unlike
+    /// the web seeds of a torrent, it may be on this machine; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) web_seed: Vec<String>,
     /// Seed when done, until stopped
     #[arg(long)]
     pub(crate) seed: bool,

@@ -37,6 +37,7 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Info(args) => details::info(&args, &connect(&args.daemon)?),
         RemoteCommand::Files(args) => details::files(&args, &connect(&args.one.daemon)?),
         RemoteCommand::Peers(args) => details::peers(&args, &connect(&args.daemon)?),
+        RemoteCommand::WebSeeds(args) => details::web_seeds(&args, &connect(&args.one.daemon)?),
         RemoteCommand::Trackers(args) => details::trackers(&args, &connect(&args.one.daemon)?),
         RemoteCommand::Start(args) => act::start(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::Stop(args) => act::stop(&args, &connect(&args.daemon)?),

@@ -117,6 +117,8 @@ pub enum Action {
     },
     /// Changes the trackers.
     EditTrackers(TrackerChange),
+    /// Changes the web seeds.
+    EditWebSeeds(WebSeedChange),
     /// Adds addresses of peers.
     AddPeers {
         /// Addresses, `IP:PORT`.
@@ -177,6 +179,19 @@ pub struct TrackerChange {
     pub add: Vec<String>,
     /// Announce URLs to replace, by the new ones.
     pub replace: BTreeMap<String, String>,
+}
+
+/// Change of the web seeds of a torrent: first removals, then additions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSeedChange {
+    /// URLs to remove, as listed.
+    pub remove: Vec<String>,
+    /// URLs to add. A URL of a folder ends with a slash. Unlike those in a torrent, they may be on the daemon's machine.
+    pub add: Vec<String>,
+    /// True if the URLs to add are scripts that return pieces (BEP 17), and not places of files (BEP 19).
+    pub scripts: bool,
 }
 
 /// Answer to an [`ActionRequest`].

@@ -72,6 +72,8 @@ pub struct AddOptions {
     pub overwrite: bool,
     /// Announce URLs in addition to those of the torrent.
     pub trackers: Vec<String>,
+    /// URLs of web seeds in addition to those of the torrent (BEP 19). They may be on the daemon's machine.
+    pub web_seeds: Vec<String>,
 }
 
 /// Answer to an [`AddRequest`]: one entry for each source, in order.

@@ -174,6 +174,30 @@ pub struct Tracker {
     pub downloads: Option<u32>,
 }
 
+/// A web seed of a torrent: a server with its files (BEP 19), or a script that returns its pieces (BEP 17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct WebSeed {
+    /// URL without passwords and keys.
+    pub url: String,
+    /// Kind: `files` or `pieces`.
+    pub kind: String,
+    /// True if the user has added it, and false if the torrent names it.
+    pub added: bool,
+    /// State: `idle`, `fetching`, `waiting` after a fault, or `discarded` after bad data.
+    pub state: String,
+    /// Last fault in plain words; `null` if its last request succeeded.
+    pub message: Option<String>,
+    /// Time until the next request; `null` unless it waits.
+    pub retries_in_s: Option<u64>,
+    /// Rate in bytes per second.
+    pub down_per_s: u64,
+    /// Bytes received since the daemon has started.
+    pub downloaded_bytes: u64,
+    /// Number of files that it does not have.
+    pub missing_files: usize,
+}
+
 /// Pieces of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

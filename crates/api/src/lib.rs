@@ -32,12 +32,14 @@ mod watch;
 pub use access::{
     Account, AccountChange, Login, LoginKind, LoginLink, LoginState, NewToken, Token, TokenRequest,
 };
-pub use action::{Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange};
+pub use action::{
+    Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange, WebSeedChange,
+};
 pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
 pub use alternative::{LimitsChange, LimitsChoice};
 pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, NewCreation};
 pub use detail::{
-    Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker,
+    Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker, WebSeed,
 };
 pub use filter::{Ban, BanKind, BanRequest, FilterHits, IpFilter};
 pub use goals::{Goal, GoalAction, Goals};

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use ztor_api::{
     Action, ActionRequest, ActionResult, AddRequest, AddResult, Category, CategoryEdit, CategoryRename,
     Daemon, Detail, DownloadLink, DownloadLinkRequest, File, List, ListQuery, LogLine, Peer, Pieces, Setting,
-    SettingChange, SettingValue, Statistics, Tag, TagRename, Tracker,
+    SettingChange, SettingValue, Statistics, Tag, TagRename, Tracker, WebSeed,
 };
 
 /// Characters to escape in a path: all but the unreserved ones.
@@ -96,6 +96,14 @@ impl Client {
     /// The daemon cannot be reached, or refuses the request.
     pub async fn peers(&self, torrent: &str) -> Result<Vec<Peer>, ClientError> {
         self.get(&format!("/torrents/{}/peers", escape(torrent))).await
+    }
+
+    /// Returns the web seeds of a torrent.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or the torrent is unknown or not loaded.
+    pub async fn web_seeds(&self, torrent: &str) -> Result<Vec<WebSeed>, ClientError> {
+        self.get(&format!("/torrents/{}/web-seeds", escape(torrent))).await
     }
 
     /// Returns the trackers of a torrent, with the passkeys in their URLs only if `has_secrets` is true.

@@ -34,6 +34,7 @@ mod testing;
 mod trackers;
 mod turn;
 mod watching;
+mod web_seeds;
 
 use crate::bulk::Bulks;
 use crate::core::Core;

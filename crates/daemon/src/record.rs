@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ztor_api::{FilePriority, Limits};
 use ztor_session::{
     AddTorrent, Allocation, ContentLayout, FileNames, InfoHashes, Metainfo, NameError, Priority, ShareFiles,
+    WebSource,
 };
 
 /// A torrent, as the state database keeps it.
@@ -27,6 +28,8 @@ pub(crate) struct Record {
     pub(crate) size: Option<Size>,
     /// Announce URLs in place of those of the torrent file; `None` for those.
     pub(crate) trackers: Option<Vec<Vec<String>>>,
+    /// Web seeds in place of those of the torrent; `None` for those.
+    pub(crate) web_seeds: Option<Vec<WebSource>>,
     /// Priorities of files that are not normal.
     pub(crate) priorities: BTreeMap<usize, FilePriority>,
     pub(crate) limits: Limits,
@@ -106,6 +109,7 @@ impl Default for Record {
             finished_unix_s: None,
             size: None,
             trackers: None,
+            web_seeds: None,
             priorities: BTreeMap::new(),
             limits: Limits::default(),
             is_sequential: false,
@@ -165,6 +169,7 @@ impl Record {
             .super_seeding(self.is_super_seeding)
             .overwrite(self.overwrite)
             .trackers(self.trackers.clone())
+            .web_seeds(self.web_seeds.clone())
             .paused(true))
     }
 

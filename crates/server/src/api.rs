@@ -114,6 +114,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/torrents/{torrent}/files/{index}/link", post(content::make_link)),
         ("/torrents/{torrent}/peers", get(torrents::peers)),
         ("/torrents/{torrent}/trackers", get(torrents::trackers)),
+        ("/torrents/{torrent}/web-seeds", get(torrents::web_seeds)),
         ("/torrents/{torrent}/pieces", get(torrents::pieces)),
         ("/torrents/{torrent}/torrent-file", get(torrents::export)),
         ("/preview", post(previews::preview)),

@@ -95,6 +95,7 @@ pub use snapshot::{Change, SessionEvent, Snapshot, Torrents};
 pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
 pub use statistics::TorrentStatistics;
+pub use web_fetch::named_web_seeds;
 pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;

@@ -19,6 +19,12 @@ static ZERO_BYTES: [u8; ZEROS] = [0; ZEROS];
 /// Maximum number of bytes that are read and dropped before the wanted ones, from a server without ranges.
 const MAX_SKIP: u64 = 64 << 20;
 
+/// Returns the web seeds that a torrent names, servers with files before scripts.
+pub fn named_web_seeds(meta: &Metainfo) -> Vec<WebSource> {
+    let files = meta.web_seeds.iter().map(WebSource::named);
+    files.chain(meta.http_seeds.iter().map(WebSource::named_script)).collect()
+}
+
 /// Bytes that a request may still pass on.
 #[derive(Clone)]
 pub(crate) struct Credit(Arc<Semaphore>);

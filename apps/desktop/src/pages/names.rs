@@ -23,6 +23,7 @@ const NAMES: &[(&str, &str)] = &[
     ("max_peers_per_torrent", "Connections per torrent"),
     ("upload_slots", "Upload slots in total"),
     ("upload_slots_per_torrent", "Upload slots per torrent"),
+    ("web_seeds_at_once", "Web seeds at a time"),
     ("announce_to_all", "Announce to all trackers"),
     ("ip_filter", "List of unwanted addresses"),
     ("ip_filter_interval", "Read the list again after"),

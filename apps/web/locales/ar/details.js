@@ -176,6 +176,21 @@ export default {
   'details.leechers': 'المنزّلون',
   'details.downloads': 'مرات التنزيل',
 
+  'details.web_seeds': 'بذور الويب',
+  'details.web_seed_count': ({ count }, f) => n(count, f, { zero: 'لا بذور ويب', one: 'بذرة ويب واحدة',
+    two: 'بذرتا ويب', few: '# بذور ويب', many: '# بذرة ويب', other: '# بذرة ويب' }),
+  'details.add_web_seeds': 'إضافة بذور ويب',
+  'details.remove_web_seed': 'إزالة بذرة الويب',
+  'details.web_seed_urls': 'عناوين URL للملف أو لمجلده، واحد في كل سطر',
+  'details.web_seed_hint': 'ينتهي عنوان المجلد بشرطة مائلة. خوادم هذا الجهاز مسموح بها هنا.',
+  'details.bad_web_seed': ({ url }) => `${url} ليس عنوان URL. يبدأ العنوان بـ http:// أو https://.`,
+  'details.web_seed_missing': ({ count }, f) => n(count, f, { zero: 'لا ملفات ناقصة', one: 'ملف واحد ناقص',
+    two: 'ملفان ناقصان', few: '# ملفات ناقصة', many: '# ملفا ناقصا', other: '# ملف ناقص' }),
+  'details.web_seed_idle': 'خاملة',
+  'details.web_seed_fetching': 'تنزيل',
+  'details.web_seed_waiting': 'في الانتظار',
+  'details.web_seed_discarded': 'لم تعد مستخدمة',
+
   'details.speed_hint': 'آخر 5 دقائق ما دامت هذه الصفحة مفتوحة',
   'details.speed_described': ({ down, up }) =>
     `السرعات في آخر 5 دقائق. أعلى سرعة تنزيل ${down} وأعلى سرعة رفع ${up}.`,

@@ -25,6 +25,7 @@ export default {
   'setting.max_peers_per_torrent': 'الاتصالات لكل تورنت',
   'setting.upload_slots': 'مجموع خانات الرفع',
   'setting.upload_slots_per_torrent': 'خانات الرفع لكل تورنت',
+  'setting.web_seeds_at_once': 'بذور الويب في آن واحد',
   'setting.announce_to_all': 'الإعلان لكل المتتبعات',
   'setting.ip_filter': 'قائمة العناوين غير المرغوبة',
   'setting.ip_filter_interval': 'إعادة قراءة القائمة بعد',

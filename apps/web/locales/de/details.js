@@ -162,6 +162,19 @@ export default {
   'details.leechers': 'Ladende',
   'details.downloads': 'Abgeschlossen',
 
+  'details.web_seeds': 'Webseeds',
+  'details.web_seed_count': ({ count }, f) => n(count, f, { one: '# Webseed', other: '# Webseeds' }),
+  'details.add_web_seeds': 'Webseeds hinzufügen',
+  'details.remove_web_seed': 'Webseed entfernen',
+  'details.web_seed_urls': 'URLs der Datei oder ihres Ordners, je eine Zeile',
+  'details.web_seed_hint': 'Ein Ordner endet mit einem Schrägstrich. Server auf diesem Rechner sind hier erlaubt.',
+  'details.bad_web_seed': ({ url }) => `${url} ist keine URL. Sie beginnt mit http:// oder https://.`,
+  'details.web_seed_missing': ({ count }, f) => n(count, f, { one: '# Datei fehlt', other: '# Dateien fehlen' }),
+  'details.web_seed_idle': 'Wartet auf Arbeit',
+  'details.web_seed_fetching': 'Lädt',
+  'details.web_seed_waiting': 'Wartet',
+  'details.web_seed_discarded': 'Nicht mehr benutzt',
+
   'details.speed_hint': 'Die letzten 5 Minuten, solange diese Seite offen ist',
   'details.speed_described': ({ down, up }) =>
     `Raten der letzten 5 Minuten. Höchste Downloadrate ${down}, höchste Uploadrate ${up}.`,

@@ -25,6 +25,7 @@ export default {
   'setting.max_peers_per_torrent': 'Verbindungen je Torrent',
   'setting.upload_slots': 'Uploadplätze insgesamt',
   'setting.upload_slots_per_torrent': 'Uploadplätze je Torrent',
+  'setting.web_seeds_at_once': 'Gleichzeitige Webseeds',
   'setting.announce_to_all': 'Bei allen Trackern melden',
   'setting.ip_filter': 'Liste unerwünschter Adressen',
   'setting.ip_filter_interval': 'Liste erneut lesen nach',

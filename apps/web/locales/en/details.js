@@ -172,6 +172,22 @@ export default {
   'details.leechers': 'Leechers',
   'details.downloads': 'Downloads',
 
+  'details.web_seeds': 'Web seeds',
+  'details.web_seed_count': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
+    n(count, f, { one: '# web seed', other: '# web seeds' }),
+  'details.add_web_seeds': 'Add web seeds',
+  'details.remove_web_seed': 'Remove web seed',
+  'details.web_seed_urls': 'URLs of the file or of its folder, one per line',
+  'details.web_seed_hint': 'A folder ends with a slash. Servers of this machine are allowed here.',
+  'details.bad_web_seed': (/** @type {{ url: string }} */ { url }) =>
+    `${url} is no URL. It begins with http:// or https://.`,
+  'details.web_seed_missing': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
+    n(count, f, { one: '# file missing', other: '# files missing' }),
+  'details.web_seed_idle': 'Idle',
+  'details.web_seed_fetching': 'Downloading',
+  'details.web_seed_waiting': 'Waiting',
+  'details.web_seed_discarded': 'Not used any more',
+
   'details.speed_hint': 'The last 5 minutes, while this page is open',
   'details.speed_described': (/** @type {{ down: string, up: string }} */ { down, up }) =>
     `Rates of the last 5 minutes. Highest download rate ${down}, highest upload rate ${up}.`,

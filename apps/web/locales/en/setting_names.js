@@ -22,6 +22,7 @@ export default {
   'setting.max_peers_per_torrent': 'Connections per torrent',
   'setting.upload_slots': 'Upload slots in total',
   'setting.upload_slots_per_torrent': 'Upload slots per torrent',
+  'setting.web_seeds_at_once': 'Web seeds at a time',
   'setting.announce_to_all': 'Announce to all trackers',
   'setting.ip_filter': 'List of unwanted addresses',
   'setting.ip_filter_interval': 'Read the list again after',

@@ -170,6 +170,19 @@ export default {
   'details.leechers': 'Descargando',
   'details.downloads': 'Descargas',
 
+  'details.web_seeds': 'Semillas web',
+  'details.web_seed_count': ({ count }, f) => n(count, f, { one: '# semilla web', other: '# semillas web' }),
+  'details.add_web_seeds': 'Añadir semillas web',
+  'details.remove_web_seed': 'Quitar semilla web',
+  'details.web_seed_urls': 'URL del archivo o de su carpeta, una por línea',
+  'details.web_seed_hint': 'Una carpeta termina en barra. Aquí se permiten servidores de este equipo.',
+  'details.bad_web_seed': ({ url }) => `${url} no es una URL. Empieza por http:// o https://.`,
+  'details.web_seed_missing': ({ count }, f) => n(count, f, { one: 'falta # archivo', other: 'faltan # archivos' }),
+  'details.web_seed_idle': 'Inactiva',
+  'details.web_seed_fetching': 'Descargando',
+  'details.web_seed_waiting': 'En espera',
+  'details.web_seed_discarded': 'Ya no se usa',
+
   'details.speed_hint': 'Los últimos 5 minutos, mientras esta página está abierta',
   'details.speed_described': ({ down, up }) =>
     `Velocidades de los últimos 5 minutos. Máxima de bajada ${down}, máxima de subida ${up}.`,

@@ -25,6 +25,7 @@ export default {
   'setting.max_peers_per_torrent': 'Conexiones por torrent',
   'setting.upload_slots': 'Puestos de subida en total',
   'setting.upload_slots_per_torrent': 'Puestos de subida por torrent',
+  'setting.web_seeds_at_once': 'Semillas web a la vez',
   'setting.announce_to_all': 'Anunciar a todos los trackers',
   'setting.ip_filter': 'Lista de direcciones no deseadas',
   'setting.ip_filter_interval': 'Volver a leer la lista tras',

@@ -6,9 +6,15 @@
 
 /** Returns the announce URLs of a text, one per line, each once, and the lines that are none. @param {string} text
  *  @returns {ParsedUrls} */
-export function parseAnnounceUrls(text) {
+export const parseAnnounceUrls = (text) => parseUrls(text, /^(https?|udp|wss?):\/\/[^/?#]/i);
+
+/** Does the same with URLs of web seeds. @param {string} text @returns {ParsedUrls} */
+export const parseWebSeeds = (text) => parseUrls(text, /^https?:\/\/[^/?#]/i);
+
+/** @param {string} text @param {RegExp} start @returns {ParsedUrls} */
+function parseUrls(text, start) {
   const lines = text.split(/\s+/).filter((line) => line !== '');
-  const isUrl = (/** @type {string} */ line) => /^(https?|udp|wss?):\/\/[^/?#]/i.test(line) && URL.canParse(line);
+  const isUrl = (/** @type {string} */ line) => start.test(line) && URL.canParse(line);
   return { urls: [...new Set(lines.filter(isUrl))], wrong: lines.filter((line) => !isUrl(line)) };
 }
 

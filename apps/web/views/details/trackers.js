@@ -13,6 +13,7 @@ import { poll } from '../../ui/poll.js';
 import { emptyState, errorState, skeletonRows } from '../../ui/states.js';
 import { part } from './context.js';
 import { fullUrlOf, parseAnnounceUrls, tiersOf } from './tracker_facts.js';
+import { webSeedsView } from './web_seeds.js';
 
 /** @typedef {{ atS: number, trackers: readonly Tracker[] }} Fetched Time of the answer, from which waits count. */
 /** @typedef {{ key: string, index: number, tracker: Tracker, atS: number }} Row */
@@ -51,7 +52,8 @@ export function trackersView(context) {
         { label: app.t('details.edit_trackers'), icon: 'edit', onSelect: () => app.dialogs.trackers([id]) } ] })}</div>
     ${when(isAdding, () => addForm(model, () => { isAdding.value = false; }))}
     ${when(() => data.value !== null, body, () => when(() => error.value !== null,
-      () => errorState({ app, error: error.peek(), retry: refresh }), () => skeletonRows(3)))}</div>`;
+      () => errorState({ app, error: error.peek(), retry: refresh }), () => skeletonRows(3)))}
+    ${webSeedsView(context)}</div>`;
 }
 
 /** @param {() => void} close @returns {(event: KeyboardEvent) => void} */

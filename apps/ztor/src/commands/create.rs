@@ -125,7 +125,7 @@ fn web_seeds(flags: &[String]) -> Result<Vec<String>, CliError> {
     Ok(flags.to_vec())
 }
 
-fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), CliError> {
+pub(super) fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), CliError> {
     let fits = url.split_once("://").is_some_and(|(scheme, rest)| {
         schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
             && !rest.is_empty()

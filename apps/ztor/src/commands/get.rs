@@ -9,9 +9,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_session::{AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, ShareFiles, TorrentId};
+use ztor_session::{
+    AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, ShareFiles, TorrentId, WebSource,
+    named_web_seeds,
+};
 use ztor_storage::as_found;
 
+use super::create::check_url;
 use crate::args::{Allocate, Folder, GetArgs};
 use crate::check;
 use crate::console::Console;
@@ -24,6 +28,7 @@ use crate::select::Selection;
 use crate::stop::Stop;
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    args.web_seed.iter().try_for_each(|url| check_url("--web-seed", url, &["http", "https"]))?;
     let selection = Selection::parse(&args.files)?;
     let exclude = FilePatterns::parse(&args.exclude)
         .map_err(|error| CliError::usage(format!("cannot use --exclude: {error}")))?;
@@ -351,8 +356,18 @@ impl Plan {
             .overwrite(self.args.overwrite)
             .recheck(self.args.recheck)
             .peers(self.peers.clone())
+            .web_seeds(web_seeds(meta, &self.args.web_seed))
             .allocate(allocate))
     }
+}
+
+/// Returns the web seeds of a torrent with those that the user has given; `None` without the latter.
+fn web_seeds(meta: &Metainfo, given: &[String]) -> Option<Vec<WebSource>> {
+    let mut seeds = named_web_seeds(meta);
+    // A URL of the torrent that the user gives as well may lead where the user likes.
+    seeds.retain(|seed| !given.contains(&seed.url));
+    seeds.extend(given.iter().map(WebSource::given));
+    (!given.is_empty()).then_some(seeds)
 }
 
 /// Creates the folder, and tests whether it is writable unless all torrents may have their data already.

@@ -143,6 +143,7 @@ fn options(args: &AddArgs, connection: &Connection) -> anyhow::Result<AddOptions
         peers: peers(&args.peer)?.iter().map(ToString::to_string).collect(),
         overwrite: args.overwrite,
         trackers: args.tracker.clone(),
+        web_seeds: args.web_seed.clone(),
         ..AddOptions::default()
     })
 }

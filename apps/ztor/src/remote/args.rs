@@ -27,6 +27,8 @@ pub(crate) enum RemoteCommand {
     Peers(OneArgs),
     /// Show the trackers of a torrent, or change them
     Trackers(TrackersArgs),
+    /// Show the web seeds of a torrent, or change them
+    WebSeeds(WebSeedsArgs),
     /// Start torrents, as the queue allows
     #[command(after_help = SELECTION)]
     Start(StartArgs),
@@ -156,6 +158,9 @@ pub(crate) struct AddArgs {
     /// Also announce to this tracker; may be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) tracker: Vec<String>,
+    /// Also download from this web server (URL of the file, or of a folder with a slash at the end); may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) web_seed: Vec<String>,
     /// Name in lists, for one torrent
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -267,6 +272,21 @@ pub(crate) struct TrackersArgs {
     /// Show whole announce URLs, with the passkeys in them
     #[arg(long)]
     pub(crate) secrets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WebSeedsArgs {
+    #[command(flatten)]
+    pub(crate) one: OneArgs,
+    /// Add this URL: a file, or a folder with a slash at the end; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) add: Vec<String>,
+    /// The URLs to add are scripts that return pieces (BEP 17)
+    #[arg(long, requires = "add")]
+    pub(crate) scripts: bool,
+    /// Remove this URL, as listed; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) remove: Vec<String>,
 }
 
 #[derive(Debug, Args)]

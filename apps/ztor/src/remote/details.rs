@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use ztor_api::{Action, Detail, FileChoice, FilePriority, ListQuery, TrackerChange};
+use ztor_api::{Action, Detail, FileChoice, FilePriority, ListQuery, TrackerChange, WebSeedChange};
 
-use super::args::{FilesArgs, OneArgs, TorrentArgs, TrackersArgs};
+use super::args::{FilesArgs, OneArgs, TorrentArgs, TrackersArgs, WebSeedsArgs};
 use super::connection::Connection;
 use super::table::{Table, terminal_width};
 use crate::exit::{CliError, Exit};
@@ -291,6 +291,41 @@ pub(super) fn trackers(args: &TrackersArgs, connection: &Connection) -> anyhow::
             count(tracker.seeders),
             count(tracker.leechers),
             tracker.message.clone().unwrap_or_default(),
+        ]);
+    }
+    table.lines(terminal_width()).iter().for_each(|line| connection.console.line(line));
+    Ok(Exit::Ok)
+}
+
+pub(super) fn web_seeds(args: &WebSeedsArgs, connection: &Connection) -> anyhow::Result<Exit> {
+    let torrent = &args.one.torrent;
+    if !args.add.is_empty() || !args.remove.is_empty() {
+        let (remove, add) = (args.remove.clone(), args.add.clone());
+        let change = WebSeedChange { remove, add, scripts: args.scripts };
+        return connection.act(std::slice::from_ref(torrent), Action::EditWebSeeds(change));
+    }
+    let seeds = connection.ask(connection.client.web_seeds(torrent))?;
+    if connection.console.is_json() {
+        seeds.iter().for_each(|seed| connection.console.json(seed));
+        return Ok(Exit::Ok);
+    }
+    let columns = vec![
+        ("URL", Align::Left),
+        ("State", Align::Left),
+        ("Down", Align::Right),
+        ("Rate", Align::Right),
+        ("Next", Align::Right),
+        ("Message", Align::Left),
+    ];
+    let mut table = Table::new(columns, 5);
+    for seed in &seeds {
+        table.row(vec![
+            seed.url.clone(),
+            seed.state.clone(),
+            Size(seed.downloaded_bytes).to_string(),
+            Rate(seed.down_per_s).to_string(),
+            seed.retries_in_s.map(|time| Span(time).to_string()).unwrap_or_default(),
+            seed.message.clone().unwrap_or_default(),
         ]);
     }
     table.lines(terminal_width()).iter().for_each(|line| connection.console.line(line));

@@ -24,6 +24,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         .limits_spare_local(net.no_limit_local)
         .max_peers(max_peers.unwrap_or(defaults.max_peers))
         .upload_slots(slots.unwrap_or(defaults.upload_slots))
+        .web_seeds_at_once(net.web_seeds_at_once)
         .announce_to_all(net.announce_to_all)
         .peer_exchange(!net.no_pex)
         .suggest_pieces(net.suggest_pieces)

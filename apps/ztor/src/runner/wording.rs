@@ -21,6 +21,9 @@ pub(super) fn warning(event: &SessionEvent) -> Option<String> {
         SessionEvent::Torrent(TorrentEvent::Tracker { tracker, issue, .. }) => {
             format!("tracker {tracker}: {issue}")
         }
+        SessionEvent::Torrent(TorrentEvent::WebSeed { url, fault, .. }) => {
+            format!("web seed {url}: {fault}")
+        }
         SessionEvent::Torrent(TorrentEvent::MetadataTooLong { len, max, .. }) => {
             format!("ignored metadata of {len} bytes from a peer: expected at most {max}")
         }

@@ -111,6 +111,9 @@ impl Daemon {
             Action::EditTrackers(change) => {
                 self.await_each(keys, |key| self.edit_trackers(key, change)).await
             }
+            Action::EditWebSeeds(change) => {
+                self.await_each(keys, |key| self.edit_web_seeds(key, change)).await
+            }
             Action::AddPeers { peers } => {
                 let peers = peers_of(peers)?;
                 self.ask_each(keys, |torrent| torrent.add_peers(peers.clone())).await

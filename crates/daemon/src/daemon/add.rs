@@ -3,6 +3,7 @@
 use super::act::{absolute, name_of, peers_of};
 use super::files::{check_files, merge};
 use super::trackers::{changed, check_url, tiers_of};
+use super::web_seeds::{changed as changed_web_seeds, check_web_seed, with_given};
 use super::{Daemon, in_background};
 use crate::bulk::Saved;
 use crate::clock::now_unix_s;
@@ -17,10 +18,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange};
+use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange, WebSeedChange};
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{
-    AddMagnet, Magnet, MetadataError, Metainfo, RateLimits, TorrentHandle, fetch_url, redact_url,
+    AddMagnet, Magnet, MetadataError, Metainfo, RateLimits, TorrentHandle, WebSource, fetch_url, redact_url,
 };
 
 /// Maximum number of torrents in one request.
@@ -162,6 +163,7 @@ impl Daemon {
                 check_files(meta, &options.files)?;
                 record.set_meta(meta);
                 record.magnet = crate::record::bare_magnet(hashes);
+                record.web_seeds = with_given(meta, &options.web_seeds)?;
                 if !options.trackers.is_empty() {
                     record.trackers = Some(changed(meta.trackers.clone(), &own)?);
                 }
@@ -170,6 +172,12 @@ impl Daemon {
                 let mut link = (**magnet).clone();
                 let tiers = link.trackers.into_iter().map(|url| vec![url]).collect();
                 link.trackers = changed(tiers, &own)?.into_iter().flatten().collect();
+                if !options.web_seeds.is_empty() {
+                    let named = magnet.web_seeds.iter().map(WebSource::named).collect();
+                    let add = options.web_seeds.clone();
+                    let change = WebSeedChange { add, ..WebSeedChange::default() };
+                    record.web_seeds = Some(changed_web_seeds(named, &change)?);
+                }
                 record.magnet = link.to_string();
                 record.name = magnet.name.clone().unwrap_or_else(|| hashes.to_string());
             }
@@ -384,6 +392,7 @@ impl Daemon {
 impl<'o> Parsed<'o> {
     pub(super) fn of(options: &'o AddOptions) -> Result<Self, DaemonError> {
         options.trackers.iter().try_for_each(|url| check_url(url))?;
+        options.web_seeds.iter().try_for_each(|url| check_web_seed(url))?;
         check_tags(options.tags.iter().map(String::as_str))?;
         let category = options.category.as_deref().filter(|path| !path.is_empty());
         category.map(check_category_path).transpose()?;

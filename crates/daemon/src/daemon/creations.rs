@@ -2,7 +2,8 @@
 
 use super::act::absolute;
 use super::add::{NewContent, Parsed};
-use super::trackers::{check_url, is_url};
+use super::trackers::check_url;
+use super::web_seeds::check_web_seed;
 use super::{Daemon, in_background};
 use crate::clock::now_unix_s;
 use crate::error::DaemonError;
@@ -13,7 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use ztor_api::{AddOptions, Added, Creation, CreationFormat, CreationRequest, CreationState, Problem};
 use ztor_policy::check_category_path;
 use ztor_session::create::{CreateError, CreateOptions, Options, Symlinks, Version, create};
-use ztor_session::{Magnet, Metainfo, redact_url};
+use ztor_session::{Magnet, Metainfo};
 
 /// Maximum number of files that are named as left out.
 const MAX_WARNINGS: usize = 100;
@@ -312,14 +313,4 @@ fn options_of(request: &CreationRequest) -> CreateOptions {
         symlinks: Symlinks::Skip,
         output: None,
     }
-}
-
-fn check_web_seed(url: &str) -> Result<(), DaemonError> {
-    if is_url(url, &["http://", "https://"]) {
-        return Ok(());
-    }
-    let shown: String = redact_url(url).chars().take(60).collect();
-    Err(DaemonError::BadValue(format!(
-        "cannot use the web seed {shown:?}: give a URL that begins with http:// or https://"
-    )))
 }

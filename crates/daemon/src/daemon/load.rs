@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use ztor_api::{Fault, FaultKind};
 use ztor_policy::TorrentKey;
-use ztor_session::{AddError, AddMagnet, AskError, Magnet, Metainfo, RateLimits, TorrentHandle};
+use ztor_session::{AddError, AddMagnet, AskError, Magnet, Metainfo, RateLimits, TorrentHandle, WebSource};
 
 /// Number of torrents that are loaded at a time.
 const LOADED_AT_A_TIME: usize = 64;
@@ -271,6 +271,10 @@ impl Daemon {
         let of_link = record.magnet.parse().map(|magnet| tiers_of(&magnet)).unwrap_or_default();
         if record.trackers.is_none() && !of_link.is_empty() {
             record.trackers = Some(of_link);
+        }
+        let named = record.magnet.parse().map(|magnet: Magnet| magnet.web_seeds).unwrap_or_default();
+        if record.web_seeds.is_none() && !named.is_empty() {
+            record.web_seeds = Some(named.iter().map(WebSource::named).collect());
         }
         record.set_meta(meta);
         record.magnet = bare_magnet(meta.info_hashes);

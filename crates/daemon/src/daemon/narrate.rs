@@ -58,6 +58,9 @@ fn narrate_engine(id: u64, torrent: &str, event: &TorrentEvent) {
         TorrentEvent::Tracker { tracker, issue, .. } => {
             tracing::debug!(id, torrent, tracker, issue = %issue, "a tracker reports a problem");
         }
+        TorrentEvent::WebSeed { url, fault, .. } => {
+            tracing::info!(id, torrent, url, %fault, "a web seed does not deliver");
+        }
         _ => {}
     }
 }

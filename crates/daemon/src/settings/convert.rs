@@ -16,6 +16,7 @@ impl Settings {
             .max_peers_per_torrent(self.max_peers_per_torrent)
             .upload_slots(self.upload_slots)
             .upload_slots_per_torrent(self.upload_slots_per_torrent)
+            .web_seeds_at_once(self.web_seeds_at_once)
             .announce_to_all(self.announce_to_all)
             .peer_exchange(self.peer_exchange)
             .suggest_pieces(self.suggest_pieces)

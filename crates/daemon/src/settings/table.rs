@@ -187,6 +187,8 @@ settings! {
         upload_slots: usize = "20", count(1, 10_000);
         /// Number of peers that are served at a time per torrent. It grows if many of them are fast.
         upload_slots_per_torrent: usize = "8", count(1, 10_000);
+        /// Number of web seeds that are asked at a time, over all torrents. A torrent asks at most four. 0 uses none.
+        web_seeds_at_once: usize = "20", count(0, 1_000);
         /// Announces to all trackers of a torrent, instead of one working tracker per tier.
         announce_to_all: bool = "false", Kind::Bool;
     }

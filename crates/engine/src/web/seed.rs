@@ -20,6 +20,8 @@ const RUN_S: u64 = 10;
 /// Pause after the first fault, which doubles with each further one, and its maximum.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+/// First pause if the server says when to come back.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause that a server can ask for.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(6 * 3600);
 /// Time after which files that a server did not have are asked for again.
@@ -229,7 +231,9 @@ impl WebSeed {
             return is_news;
         }
         self.fails = self.fails.saturating_add(1);
-        let pause = (FIRST_PAUSE * (1 << (self.fails - 1).min(8))).min(LONGEST_PAUSE);
+        // The server knows best, but not that it should be asked again and again.
+        let first = if retry_after.is_some() { SHORTEST_PAUSE } else { FIRST_PAUSE };
+        let pause = (first * (1 << (self.fails - 1).min(10))).min(LONGEST_PAUSE);
         let pause = pause + Duration::from_micros((pause.as_micros() as f32 * jitter / 4.0) as u64);
         let asked = retry_after.unwrap_or(Duration::ZERO).min(LONGEST_ASKED_PAUSE);
         self.activity = Activity::Waiting(now + pause.max(asked));

@@ -12,7 +12,7 @@ use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use ztor_api::{
     ActionRequest, ActionResult, AddRequest, AddResult, Detail, File, List, Peer, Pieces, ProblemKind,
-    Tracker,
+    Tracker, WebSeed,
 };
 use ztor_daemon::policy::TorrentKey;
 
@@ -70,6 +70,10 @@ pub(super) async fn trackers(
         }
     };
     Ok(Json(api.daemon().trackers(find(&api, &torrent)?, has_secrets).await?))
+}
+
+pub(super) async fn web_seeds(State(api): State<Api>, Path(torrent): Path<String>) -> Answer<Vec<WebSeed>> {
+    Ok(Json(api.daemon().web_seeds(find(&api, &torrent)?).await?))
 }
 
 pub(super) async fn pieces(State(api): State<Api>, Path(torrent): Path<String>) -> Answer<Pieces> {

@@ -5,10 +5,10 @@ use super::cipher::StreamCipher;
 use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
-use super::web::named_web_seeds;
 use crate::disk::Occasion;
 use crate::message::{NetEvent, NewTorrent};
 use crate::snapshot::SessionEvent;
+use crate::web_fetch::named_web_seeds;
 use std::sync::Arc;
 use ztor_engine::{
     AddError, AddMagnet, Command, Connect, DiskEvent, Event, StartTorrent, StartTorrentError, TorrentEvent,
@@ -73,7 +73,8 @@ impl Driver {
         if !meta.private && !meta.nodes.is_empty() {
             self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
-        if let Some(seeds) = new.web_seeds.take().or_else(|| named_web_seeds(meta)) {
+        let named = || Some(named_web_seeds(meta)).filter(|seeds| !seeds.is_empty());
+        if let Some(seeds) = new.web_seeds.take().or_else(named) {
             self.cx.command(Command::SetWebSeeds { torrent: id, seeds });
         }
         let links = std::mem::take(&mut new.links);

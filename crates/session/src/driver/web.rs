@@ -4,8 +4,7 @@ use super::Driver;
 use crate::web_fetch::{Credit, spawn};
 use std::collections::HashMap;
 use tokio::task::AbortHandle;
-use ztor_engine::{Event, WebEffect, WebEvent, WebFetch, WebRequestId, WebSource};
-use ztor_metainfo::Metainfo;
+use ztor_engine::{Event, WebEffect, WebEvent, WebFetch, WebRequestId};
 
 /// Requests under way. The engine bounds their number.
 #[derive(Default)]
@@ -51,12 +50,4 @@ impl Driver {
         }
         self.cx.handle(Event::Web { id, event });
     }
-}
-
-/// Returns the web seeds that a torrent names; `None` if there are none.
-pub(super) fn named_web_seeds(meta: &Metainfo) -> Option<Vec<WebSource>> {
-    let files = meta.web_seeds.iter().map(WebSource::named);
-    let scripts = meta.http_seeds.iter().map(WebSource::named_script);
-    let all: Vec<WebSource> = files.chain(scripts).collect();
-    (!all.is_empty()).then_some(all)
 }

@@ -12,3 +12,4 @@ mod reach;
 mod requests;
 mod sharing;
 mod ways;
+mod web_seeds;

@@ -221,14 +221,20 @@ fn suggested_piece_is_taken_only_among_equally_rare_ones() {
         let mut common = Bitfield::new(10);
         common.insert(9);
         picker.peer_has_all_of(&common, &mut rng);
-        let ask =
-            Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true, suggested };
+        let ask = Ask {
+            source: key(0),
+            has: &Pieces::All,
+            current: None,
+            whole_pieces: true,
+            idle: true,
+            suggested,
+        };
         let mut out = Vec::new();
         picker.pick(&ask, 1, 4, &mut rng, &mut out);
         assert_eq!(out[0].piece, first, "{suggested:?}");
         let ask = Ask { suggested: &[9], ..ask };
         let mut out = Vec::new();
-        picker.pick(&Ask { peer: key(1), ..ask }, 1, 4, &mut rng, &mut out);
+        picker.pick(&Ask { source: key(1), ..ask }, 1, 4, &mut rng, &mut out);
         assert_ne!(out[0].piece, 9, "others are rarer");
     }
 }

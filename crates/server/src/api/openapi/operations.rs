@@ -12,6 +12,7 @@ use ztor_api::{
     DownloadLinkRequest, File, Folder, History, IpFilter, LimitsChange, List, LogLine, Login, LoginLink,
     LoginState, NewCreation, NewToken, Peer, Pieces, Preview, PreviewRequest, ProblemKind, Setting,
     SettingChange, Statistics, Tag, TagRename, Token, TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
+    WebSeed,
 };
 
 use ProblemKind::{BadTorrent, Conflict, Fetch, NotFound, NotSupported, Storage};
@@ -137,6 +138,8 @@ fn of_torrents() -> Vec<Operation> {
         of_one("GET /torrents/{torrent}/trackers", "listTrackers", "Returns the trackers of a torrent.")
             .parameters([secrets()])
             .answers_list::<Tracker>(),
+        of_one("GET /torrents/{torrent}/web-seeds", "listWebSeeds", "Returns the web seeds of a torrent.")
+            .answers_list::<WebSeed>(),
         of_one("GET /torrents/{torrent}/pieces", "getPieces", "Returns the pieces of a torrent.")
             .answers::<Pieces>(),
         of_one("GET /torrents/{torrent}/torrent-file", "getTorrentFile", "Returns the torrent file.")
