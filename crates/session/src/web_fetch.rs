@@ -7,6 +7,7 @@ use crate::message::NetEvent;
 use bytes::Bytes;
 use reqwest::Response;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use ztor_engine::{WebEvent, WebFault, WebFetch, WebPart, WebRequestId, WebSource};
@@ -18,6 +19,12 @@ const ZEROS: usize = 64 * 1024;
 static ZERO_BYTES: [u8; ZEROS] = [0; ZEROS];
 /// Maximum number of bytes that are read and dropped before the wanted ones, from a server without ranges.
 const MAX_SKIP: u64 = 64 << 20;
+
+/// Maximum number of attempts in a row that bring nothing, and the pause after the first, which doubles.
+const MAX_ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(600);
+/// Longest pause within a request. The engine gives up those that stall.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Returns the web seeds that a torrent names, servers with files before scripts.
 pub fn named_web_seeds(meta: &Metainfo) -> Vec<WebSource> {
@@ -62,6 +69,7 @@ pub(crate) fn spawn(control: &Control, meta: Arc<Metainfo>, fetch: WebFetch) -> 
         meta,
         source: fetch.source,
         knows_ranges: !fetch.has_no_ranges,
+        passed: 0,
     };
     let handle = control.runtime().spawn(task.run(fetch.parts));
     (credit, handle.abort_handle())
@@ -75,18 +83,47 @@ struct Task {
     meta: Arc<Metainfo>,
     source: WebSource,
     knows_ranges: bool,
+    /// Number of bytes passed on.
+    passed: u64,
 }
 
 impl Task {
     async fn run(mut self, parts: Vec<WebPart>) {
         self.take_exact_names().await;
         for part in parts {
-            if let Err(Failure { fault, retry_after }) = self.fetch(part).await {
+            if let Err(Failure { fault, retry_after }) = self.fetch_whole(part).await {
                 let file = if let WebPart::File { file, .. } = part { Some(file) } else { None };
-                return self.send(WebEvent::Failed { fault, file, retry_after: retry_after.map(Into::into) });
+                return self.send(WebEvent::Failed { fault, file, retry_after });
             }
         }
         self.send(WebEvent::Done);
+    }
+
+    /// Fetches a part. Goes on after a fault that may pass, unless nothing has arrived at all: a block with bytes of two
+    /// files would never be complete if each of its parts began anew.
+    async fn fetch_whole(&mut self, mut part: WebPart) -> Result<(), Failure> {
+        let mut attempt = 0;
+        loop {
+            let before = self.passed;
+            let Err(failure) = self.fetch(part).await else { return Ok(()) };
+            let arrived = self.passed - before;
+            part = rest(part, arrived);
+            attempt = if arrived > 0 { 0 } else { attempt + 1 };
+            let pause = failure.retry_after.unwrap_or(FIRST_PAUSE * (1 << attempt));
+            if self.passed == 0
+                || attempt > MAX_ATTEMPTS
+                || pause > LONGEST_PAUSE
+                || !may_pass(&failure.fault)
+            {
+                return Err(failure);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn pass(&mut self, bytes: Bytes) {
+        self.passed += bytes.len() as u64;
+        self.send(WebEvent::Data(bytes));
     }
 
     fn send(&self, event: WebEvent) {
@@ -106,14 +143,14 @@ impl Task {
         }
     }
 
-    async fn fetch(&self, part: WebPart) -> Result<(), Failure> {
+    async fn fetch(&mut self, part: WebPart) -> Result<(), Failure> {
         match part {
             WebPart::Zeros { len } => {
                 let mut left = len;
                 while left > 0 {
                     let most = usize::try_from(left).unwrap_or(ZEROS).min(ZEROS);
                     let taken = self.credit.take(most).await;
-                    self.send(WebEvent::Data(Bytes::from_static(&ZERO_BYTES[..taken])));
+                    self.pass(Bytes::from_static(&ZERO_BYTES[..taken]));
                     left -= taken as u64;
                 }
                 Ok(())
@@ -138,7 +175,7 @@ impl Task {
     }
 
     /// Passes on `len` bytes of a response, after `skip` others.
-    async fn pass_on(&self, mut response: Response, mut skip: u64, len: u64) -> Result<(), Failure> {
+    async fn pass_on(&mut self, mut response: Response, mut skip: u64, len: u64) -> Result<(), Failure> {
         let mut left = len;
         while left > 0 {
             let chunk = response.chunk().await.map_err(crate::http::plain)?;
@@ -153,9 +190,30 @@ impl Task {
             while !chunk.is_empty() {
                 let taken = self.credit.take(chunk.len()).await;
                 left -= taken as u64;
-                self.send(WebEvent::Data(chunk.split_to(taken)));
+                self.pass(chunk.split_to(taken));
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the part without its first `done` bytes.
+fn rest(part: WebPart, done: u64) -> WebPart {
+    match part {
+        WebPart::Zeros { len } => WebPart::Zeros { len: len - done },
+        WebPart::File { file, offset, len } => WebPart::File { file, offset: offset + done, len: len - done },
+        // Fits: it is at most the length of the part.
+        WebPart::Piece { piece, begin, len } => {
+            WebPart::Piece { piece, begin: begin + done as u32, len: len - done as u32 }
+        }
+    }
+}
+
+/// Returns true if another attempt may succeed soon.
+fn may_pass(fault: &WebFault) -> bool {
+    match fault {
+        WebFault::Network { .. } => true,
+        WebFault::Status { status } => *status == 429 || *status >= 500,
+        _ => false,
     }
 }

@@ -13,6 +13,7 @@ mod finding;
 mod payload;
 mod transfer;
 mod ways;
+mod web_seeds;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,7 @@ use env::CaseEnv;
 use filtering::Filtering;
 use finding::Find;
 use payload::{Content, Payloads};
+use web_seeds::WebSeed;
 
 /// Time limit of the whole suite; cases that have not started by then fail.
 const SUITE_LIMIT: Duration = Duration::from_secs(9 * 60);
@@ -114,9 +116,11 @@ fn selected(options: &Options) -> Vec<Job> {
     let finds = if options.controls { Vec::new() } else { finding::all() };
     // Cases that look for peers wait most of the time: they start first, and the others fill the gaps.
     let devices = if options.controls { Vec::new() } else { device::all() };
+    let web = if options.controls { Vec::new() } else { web_seeds::all() };
     let filters = if options.controls { Vec::new() } else { filtering::all() };
-    let filters = filters.into_iter().map(Job::Filter);
-    let finds = devices.into_iter().map(Job::Device).chain(filters).chain(finds.into_iter().map(Job::Find));
+    let special = devices.into_iter().map(Job::Device).chain(filters.into_iter().map(Job::Filter));
+    let special = special.chain(web.into_iter().map(Job::WebSeed));
+    let finds = special.chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
     let mut kinds = BTreeSet::new();
@@ -134,6 +138,8 @@ enum Job {
     Device(Device),
     /// Transfer with a client whose address is filtered at times.
     Filter(Filtering),
+    /// Download from a web server.
+    WebSeed(WebSeed),
 }
 
 impl Job {
@@ -143,6 +149,7 @@ impl Job {
             Self::Find(case) => case.name(),
             Self::Device(case) => case.name(),
             Self::Filter(case) => case.name(),
+            Self::WebSeed(case) => case.name(),
         }
     }
 
@@ -153,6 +160,7 @@ impl Job {
             Self::Find(case) => case.kind(),
             Self::Device(_) => "device".to_owned(),
             Self::Filter(_) => "filter".to_owned(),
+            Self::WebSeed(case) => case.name(),
         }
     }
 
@@ -162,6 +170,7 @@ impl Job {
             Self::Find(case) => case.needs(),
             Self::Device(_) => vec!["ztor"],
             Self::Filter(case) => case.needs(),
+            Self::WebSeed(_) => WebSeed::needs(),
         }
     }
 }
@@ -218,6 +227,7 @@ impl Suite {
             Job::Find(case) => finding::run(case, &env),
             Job::Device(case) => device::run(case, &env),
             Job::Filter(case) => filtering::run(case, &env),
+            Job::WebSeed(case) => web_seeds::run(*case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

@@ -77,7 +77,12 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     let rules = Rules { max_downloads: args.max_downloads, ratio: args.seed_ratio };
     let mut runner = Runner::start_by(rules, &args.net, state_dir.clone(), Display::new(console))?;
     lost.into_iter().for_each(|report| runner.lose(report));
-    for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
+    let is_lonely = |meta: &&Arc<Metainfo>| {
+        let has_web_seeds =
+            !meta.web_seeds.is_empty() || !meta.http_seeds.is_empty() || !args.web_seed.is_empty();
+        meta.trackers.is_empty() && plan.peers.is_empty() && !has_web_seeds
+    };
+    for meta in torrents.iter().filter(is_lonely) {
         if meta.private || !runner.finds_peers() {
             console.warn(&format!(
                 "no source of peers for {}: it has no tracker, and waits for incoming connections; give a peer with \

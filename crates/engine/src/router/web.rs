@@ -7,8 +7,8 @@ use crate::exchange::picker::RunAsk;
 use crate::ids::{TorrentId, WebKey};
 use crate::torrent_event::TorrentEvent;
 use crate::web::{
-    Fetch, MAX_FETCHES_PER_TORRENT, MAX_WEB_SEEDS, STALL_AFTER, WebEffect, WebEvent, WebFault, WebFetch,
-    WebRequestId, WebSeed, WebSource, parts, window,
+    Failed, Fetch, MAX_FETCHES_PER_TORRENT, MAX_WEB_SEEDS, STALL_AFTER, WebEffect, WebEvent, WebFault,
+    WebFetch, WebRequestId, WebSeed, WebSource, parts, window,
 };
 use bytes::Bytes;
 use ztor_base::{Duration, Instant};
@@ -128,12 +128,17 @@ impl Router<'_> {
         fault: WebFault,
         (file, retry_after): (Option<usize>, Option<Duration>),
     ) {
-        self.end_fetch(key);
+        let has_sent = self.end_fetch(key) > 0;
         let Some(seed) = self.web.get_mut(key) else { return };
         let Some(torrent) = self.torrents.get(seed.torrent()) else { return };
         let jitter = self.cx.rng.f32();
         let layout = torrent.exchange().layout();
-        if seed.failed(self.cx.now, fault.clone(), layout, (file, retry_after), jitter) {
+        if seed.failed(
+            self.cx.now,
+            Failed { fault: fault.clone(), file, retry_after, has_sent },
+            layout,
+            jitter,
+        ) {
             let (torrent, url) = (torrent.id(), seed.shown_url().to_owned());
             self.cx.out.events.push(TorrentEvent::WebSeed { torrent, url, fault });
         }
@@ -150,10 +155,11 @@ impl Router<'_> {
         self.cx.dirty.mark_torrent(torrent);
     }
 
-    /// Ends the request to a web seed, if one is under way, and releases its blocks.
-    fn end_fetch(&mut self, key: WebKey) {
-        let Some(seed) = self.web.get_mut(key) else { return };
-        let Some(fetch) = seed.take_fetch(self.cx.now) else { return };
+    /// Ends the request to a web seed, if one is under way, and releases its blocks. Returns the number of bytes that it
+    /// has sent.
+    fn end_fetch(&mut self, key: WebKey) -> u64 {
+        let Some(seed) = self.web.get_mut(key) else { return 0 };
+        let Some(fetch) = seed.take_fetch(self.cx.now) else { return 0 };
         let cx = &mut self.cx;
         cx.quota.down_mut().on_source_gone(key.into());
         cx.out.web.push(WebEffect::Abort(fetch.id()));
@@ -163,6 +169,7 @@ impl Router<'_> {
             exchange.release_web(cx, key, fetch.blocks());
         }
         self.web.ended();
+        fetch.received_bytes()
     }
 
     /// Grants bytes to web seeds that waited for a disk.
@@ -191,7 +198,9 @@ impl Router<'_> {
         }
         let keys = torrent.web_seeds().to_vec();
         if !torrent.is_active() || torrent.is_finished() || self.cx.is_ending {
-            keys.iter().for_each(|key| self.end_fetch(*key));
+            for key in keys {
+                self.end_fetch(key);
+            }
             return None;
         }
         let has_freed = torrent.exchange().has_freed_blocks();

@@ -82,6 +82,11 @@ impl Fetch {
         self.left - self.allowed
     }
 
+    /// Returns the bytes that have arrived.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received
+    }
+
     /// Allows further bytes, at most [`not_allowed`](Self::not_allowed).
     pub(crate) fn allow(&mut self, now: Instant, bytes: u64) {
         if self.allowed == 0 {

@@ -9,7 +9,7 @@ mod seed;
 mod types;
 
 pub(crate) use fetch::{Fetch, STALL_AFTER, parts, window};
-pub(crate) use seed::WebSeed;
+pub(crate) use seed::{Failed, WebSeed};
 pub use types::{
     WebEffect, WebEvent, WebFault, WebFetch, WebOrigin, WebPart, WebRequestId, WebSeedKind, WebSeedState,
     WebSeedStatus, WebSource,

@@ -20,7 +20,7 @@ const RUN_S: u64 = 10;
 /// Pause after the first fault, which doubles with each further one, and its maximum.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
-/// First pause if the server says when to come back.
+/// First pause if the server says when to come back, or has sent something.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause that a server can ask for.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(6 * 3600);
@@ -49,6 +49,17 @@ pub(crate) struct WebSeed {
     has_no_ranges: bool,
     /// Mean rate of the last request, in bytes per second; `None` before its end.
     last_rate: Option<u64>,
+}
+
+/// A request that has failed.
+pub(crate) struct Failed {
+    pub(crate) fault: WebFault,
+    /// File that was asked for; `None` if the fault concerns no file.
+    pub(crate) file: Option<usize>,
+    /// Pause that the server asks for.
+    pub(crate) retry_after: Option<Duration>,
+    /// True if bytes had arrived before.
+    pub(crate) has_sent: bool,
 }
 
 enum Activity {
@@ -208,14 +219,8 @@ impl WebSeed {
 
     /// Notes a fault of the file, or of the server. `jitter` is from 0 to 1. Returns true if it is another fault than the
     /// last one.
-    pub(crate) fn failed(
-        &mut self,
-        now: Instant,
-        fault: WebFault,
-        layout: &Layout,
-        (file, retry_after): (Option<usize>, Option<Duration>),
-        jitter: f32,
-    ) -> bool {
+    pub(crate) fn failed(&mut self, now: Instant, failed: Failed, layout: &Layout, jitter: f32) -> bool {
+        let Failed { fault, file, retry_after, has_sent } = failed;
         let is_news = self.fault.as_ref() != Some(&fault);
         let is_of_file =
             matches!(fault, WebFault::NotThere | WebFault::Denied | WebFault::WrongLength { .. });
@@ -230,9 +235,9 @@ impl WebSeed {
             self.activity = Activity::Idle(now);
             return is_news;
         }
-        self.fails = self.fails.saturating_add(1);
-        // The server knows best, but not that it should be asked again and again.
-        let first = if retry_after.is_some() { SHORTEST_PAUSE } else { FIRST_PAUSE };
+        self.fails = if has_sent { 1 } else { self.fails.saturating_add(1) };
+        // The server knows best, but not that it should be asked again and again. One that sends something works.
+        let first = if has_sent || retry_after.is_some() { SHORTEST_PAUSE } else { FIRST_PAUSE };
         let pause = (first * (1 << (self.fails - 1).min(10))).min(LONGEST_PAUSE);
         let pause = pause + Duration::from_micros((pause.as_micros() as f32 * jitter / 4.0) as u64);
         let asked = retry_after.unwrap_or(Duration::ZERO).min(LONGEST_ASKED_PAUSE);

@@ -188,7 +188,7 @@ impl World {
                 let piece = (at / u64::from(layout.piece_length())) as u32;
                 let begin = (at % u64::from(layout.piece_length())) as u32;
                 let block = Block { piece, begin, len: layout.block_len(piece, begin / BLOCK_LEN) };
-                assert!(block.len > 0 && begin % BLOCK_LEN == 0, "not the start of a block");
+                assert!(block.len > 0 && begin.is_multiple_of(BLOCK_LEN), "not the start of a block");
                 swarm.asked.insert(block);
                 at += u64::from(block.len);
             }
