@@ -512,7 +512,7 @@ fn pick_run_of_a_source_that_lacks_pieces_skips_them() {
     let mut run = |one_piece| {
         let mut out = Vec::new();
         picker.pick_run(&ask(one_piece), &mut rng, &mut out);
-        out.iter().map(|b| b.piece).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        out.iter().map(|b| b.piece).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
     };
     assert_eq!(run(true), [2]);
     assert_eq!(run(false), [3, 4]);
