@@ -26,6 +26,7 @@ mod mse;
 mod paths;
 mod picker;
 mod portmap;
+mod proxy;
 mod resume;
 mod rows;
 mod settings;
@@ -53,6 +54,7 @@ pub use mse::mse;
 pub use paths::paths;
 pub use picker::picker;
 pub use portmap::{gateway_datagrams, gateway_upnp};
+pub use proxy::{proxy_url, socks};
 pub use resume::resume;
 pub use rows::rows;
 pub use settings::settings;
@@ -88,10 +90,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mse", mse),
     ("paths", paths),
     ("picker", picker),
+    ("proxy_url", proxy_url),
     ("resume", resume),
     ("rows", rows),
     ("settings", settings),
     ("short_extensions", short_extensions),
+    ("socks", socks),
     ("token_bucket", token_bucket),
     ("tracker_http", tracker_http),
     ("tracker_query", tracker_query),

@@ -61,6 +61,7 @@ pub(super) const CRATES: &[Entry] = &[
     entry("ztor-utp", (Layer::Protocols, 0), Kind::Pure),
     entry("ztor-tracker", (Layer::Protocols, 0), Kind::Pure),
     entry("ztor-portmap", (Layer::Protocols, 0), Kind::Pure),
+    entry("ztor-socks", (Layer::Protocols, 0), Kind::Pure),
     entry("ztor-engine", (Layer::Core, 0), Kind::Pure),
     entry("ztor-policy", (Layer::Core, 0), Kind::Pure).only(&["ztor-base"]),
     // Storage knows torrents, but no network protocol.
