@@ -887,6 +887,20 @@ export type Problem = {
 };
 /** Kind of a `Problem`. */
 export type ProblemKind = 'bad_request' | 'unauthorized' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'too_large' | 'unsupported_media_type' | 'bad_torrent' | 'too_many' | 'fetch' | 'storage' | 'not_supported' | 'unavailable' | 'internal' | 'unknown';
+/** State of the proxy. */
+export type Proxy = {
+  /** Reason for which it relays no datagrams, so that µTP, the DHT or UDP trackers are off; `null` if it does, or
+   * none are for it. */
+  no_datagrams: string | null;
+  /** Reason for which it cannot be reached, and nothing goes through it; `null` unless it is down. */
+  problem: string | null;
+  /** State. */
+  state: ProxyState;
+  /** URL of the proxy, without its password. */
+  url: string;
+};
+/** Reachability of the proxy. */
+export type ProxyState = 'connecting' | 'up' | 'down' | 'unknown';
 /** Answer to a request that creates or changes something. */
 export type Put = {
   /** True if it was created. */
@@ -1018,10 +1032,11 @@ export type Statistics = {
   /** True if no peer has connected to the daemon for long, although there are connections: most likely a router or a
    * firewall does not let them reach `peer_port`. */
   is_unreachable: boolean;
-  /** Port on which peers are accepted. */
+  /** Port on which peers are accepted; 0 if none are, as with a proxy for peers. */
   peer_port: number;
   /** Number of connections. */
   peers: number;
+  proxy: Proxy | null;
   /** Revision of the daemon's state. */
   revision: number;
   /** Failure to save the state, in plain words; `null` if it is saved. */

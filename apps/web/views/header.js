@@ -101,11 +101,25 @@ function connectionButton(app) {
 const connectionPanel = (app) => html`<div class="s-connection">
   ${when(() => app.connection.value.kind === 'live', () => peersPart(app), () => offlinePart(app))}
   ${when(() => app.connection.value.kind === 'live', () => html`<dl class="s-facts">
-    ${fact(() => app.t('connection.port'), () => String(app.statistics.value?.peer_port ?? '—'))}
+    ${fact(() => app.t('connection.port'), () => String(app.statistics.value?.peer_port || '—'))}
     ${fact(() => app.t('connection.dht'), () => dhtText(app))}
+    ${when(() => Boolean(app.statistics.value?.proxy), () =>
+      fact(() => app.t('connection.proxy'), () => proxyText(app)))}
     ${fact(() => app.t('connection.uptime'), () => app.f().duration(app.statistics.value?.uptime_s))}
     ${fact(() => app.t('connection.version'), () => app.daemon.value?.version ?? '—')}
-  </dl>`)}</div>`;
+  </dl>${when(() => proxyHint(app) !== '', () => html`<p class="s-connection-hint" dir="auto" role="status">${() =>
+    proxyHint(app)}</p>`)}`)}</div>`;
+
+/** @param {App} app */
+const proxyText = (app) => app.t(`connection.proxy_${app.statistics.value?.proxy?.state ?? 'unknown'}`);
+
+/** Returns what the proxy does not carry, and why. @param {App} app */
+export function proxyHint(app) {
+  const proxy = app.statistics.value?.proxy;
+  const why = app.clean(proxy?.problem ?? proxy?.no_datagrams ?? '');
+  if (!proxy || why === '') return '';
+  return app.t(proxy.problem ? 'connection.proxy_down_hint' : 'connection.proxy_no_datagrams', { why });
+}
 
 /** @param {App} app */
 function dhtText(app) {

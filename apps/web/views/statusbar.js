@@ -9,7 +9,7 @@ import { computed, effect, untracked } from '../base/signal.js';
 import { icon } from '../ui/icons.js';
 import { openMenu } from '../ui/menu.js';
 import { poll } from '../ui/poll.js';
-import { rateOf } from './header.js';
+import { proxyHint, rateOf } from './header.js';
 import { sparkline } from './sparkline.js';
 
 /** Free space below which the bar warns, in bytes. */
@@ -38,6 +38,9 @@ export function statusBar(app) {
     ${when(() => Boolean(stats.value?.save_error), () => html`<span class="s-status-item s-status-fault" role="alert">${
       icon('warning', { size: 15 })}<span dir="auto">${() => app.t('status.save_error', {
         message: app.clean(stats.value?.save_error ?? '') })}</span></span>`)}
+    ${when(() => stats.value?.proxy?.state === 'down', () => html`<span class="s-status-item s-status-fault"
+      role="alert" title=${() => proxyHint(app)}>${icon('warning', { size: 15 })}<span>${() =>
+        `${app.t('connection.proxy')}: ${app.t('connection.proxy_down')}`}</span></span>`)}
     ${item('peers', () => app.t('status.peers_label'), () => app.t('status.peers', { count: stats.value?.peers ?? 0 }))}
     ${when(() => typeof stats.value?.dht_nodes === 'number', () => item('globe', () => app.t('connection.dht'),
       () => app.t('status.dht', { count: stats.value?.dht_nodes ?? 0 }), 's-wide'))}

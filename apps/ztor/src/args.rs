@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use ztor_daemon::units::{Limit, parse_duration, parse_limit, parse_size};
-use ztor_session::Bind;
+use ztor_session::{Bind, Route, Use};
 
 use crate::net_args::{EncryptionArg, ReadOnlyArg, TransportArg, parse_bind};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::DaemonArgs;
-use crate::exit::EXIT_CODES;
+use crate::exit::{CliError, EXIT_CODES};
+use crate::proxy_args::ProxyArgs;
 use crate::remote::args::RemoteCommand;
 
 /// A BitTorrent client for the terminal.
@@ -163,6 +164,15 @@ pub(crate) struct NetArgs {
     /// Do not look for peers in the local network [default on a loopback address]
     #[arg(long)]
     pub(crate) no_lsd: bool,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
+}
+
+impl NetArgs {
+    /// Returns the way of HTTP requests of a use.
+    pub(crate) fn route(&self, of: Use) -> Result<Route, CliError> {
+        Ok(self.proxy.policy()?.route(&self.bind, of, self.proxy.is_anonymous()))
+    }
 }
 
 #[derive(Clone, Debug, Args)]

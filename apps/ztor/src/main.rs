@@ -14,6 +14,7 @@ mod log;
 mod magnet_cache;
 mod net_args;
 mod open;
+mod proxy_args;
 mod remote;
 mod runner;
 mod select;

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{Bind, FetchError, fetch_url};
+use ztor_session::{FetchError, Route, Use, fetch_url};
 
+use crate::args::NetArgs;
 use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 
@@ -52,10 +53,10 @@ pub(crate) enum Opened {
 }
 
 /// Reads or fetches the torrent that an argument names; `None` if the user stopped it.
-pub(crate) fn open(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
+pub(crate) fn open(argument: &OsStr, net: &NetArgs, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     match Source::parse(argument) {
         Source::File(path) => file(path).map(Some),
-        Source::Url(url) => from_url(url, bind, stop),
+        Source::Url(url) => from_url(url, net.route(Use::Other)?, stop),
         Source::Magnet(link) => magnet(&link).map(|magnet| Some(Opened::Magnet(magnet))),
     }
 }
@@ -141,11 +142,11 @@ pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
 }
 
 /// Fetches a torrent file or magnet link from a URL; `None` if the user stopped it.
-fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
+fn from_url(url: &str, route: Route, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     let (answer, reply) = channel();
-    let (asked, bind) = (url.to_owned(), bind.clone());
+    let asked = url.to_owned();
     // In its own thread, so that Ctrl-C does not wait for a server that does not answer.
-    std::thread::spawn(move || answer.send(fetch_url(&asked, &bind, ztor_metainfo::MAX_TORRENT_LEN)));
+    std::thread::spawn(move || answer.send(fetch_url(&asked, &route, ztor_metainfo::MAX_TORRENT_LEN)));
     let fetched = loop {
         match reply.recv_timeout(Duration::from_millis(50)) {
             Ok(fetched) => break fetched,

@@ -36,7 +36,7 @@ use ztor_view::format::Span;
 pub(crate) use goal::{Goal, Rules, Seed};
 pub(crate) use ip_filter::start as start_session;
 pub(crate) use magnet::{Link, OnMetadata};
-pub(crate) use setup::{config, peers, state_dir};
+pub(crate) use setup::{config, peers, peers_for, state_dir};
 pub(crate) use torrent::info_hash;
 
 /// Longest wait for an event before the goal and the display are checked.
@@ -127,14 +127,17 @@ impl Runner {
         state_dir: Option<PathBuf>,
         display: Display,
     ) -> anyhow::Result<Runner> {
-        let config = config(net, state_dir);
+        let config = config(net, state_dir)?;
+        let listens = config.settings.proxy.allows_incoming();
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let rules = rules.of_policy(config.settings.limits);
         let is_queued = rules.queue.downloads.is_some();
         let manager = Manager::new(rules, config.settings.clone());
         let session = ip_filter::start(net, config)?;
         let events = session.subscribe();
-        display.event(&Event::Listening { port: session.local_addr().port() });
+        if listens {
+            display.event(&Event::Listening { port: session.local_addr().port() });
+        }
         Ok(Runner {
             session,
             manager,

@@ -51,7 +51,7 @@ pub use preview::{Folder, Known, Preview, PreviewFile, PreviewRequest};
 pub use problem::{Problem, ProblemKind};
 pub use settings::{Setting, SettingChange, SettingKind, SettingSource, SettingValue};
 pub use state::{Fault, FaultKind, State, StateGroup};
-pub use statistics::{Connectivity, Daemon, History, Statistics};
+pub use statistics::{Connectivity, Daemon, History, Proxy, ProxyState, Statistics};
 pub use torrent::{Limits, Moving, Torrent};
 pub use watch::{WatchFolder, WatchFolderEdit, WatchLoaded, WatchProblem};
 

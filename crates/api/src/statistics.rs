@@ -40,12 +40,47 @@ pub struct Statistics {
     /// True if the DHT node answers no queries, as others cannot reach it (BEP 43).
     #[serde(default)]
     pub dht_read_only: bool,
-    /// Port on which peers are accepted.
+    /// Port on which peers are accepted; 0 if none are, as with a proxy for peers.
     pub peer_port: u16,
     /// True if the alternative limits are in force.
     pub alternative_limits: bool,
+    /// State of the proxy; `null` if nothing goes through one.
+    #[serde(default)]
+    pub proxy: Option<Proxy>,
     /// Failure to save the state, in plain words; `null` if it is saved.
     pub save_error: Option<String>,
+}
+
+/// State of the proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Proxy {
+    /// URL of the proxy, without its password.
+    pub url: String,
+    /// State.
+    pub state: ProxyState,
+    /// Reason for which it cannot be reached, and nothing goes through it; `null` unless it is down.
+    pub problem: Option<String>,
+    /// Reason for which it relays no datagrams, so that µTP, the DHT or UDP trackers are off; `null` if it does, or none are for
+    /// it.
+    pub no_datagrams: Option<String>,
+}
+
+/// Reachability of the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProxyState {
+    /// It has not answered yet.
+    Connecting,
+    /// It answers.
+    Up,
+    /// It does not answer.
+    Down,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Way in which peers are connected.

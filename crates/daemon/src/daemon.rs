@@ -50,7 +50,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use ztor_api::{History, List, ListQuery, Statistics};
 use ztor_policy::TorrentKey;
-use ztor_session::{AskError, End, Session, TorrentHandle};
+use ztor_session::{AskError, End, ProxyState, RelayState, Session, TorrentHandle};
 
 pub use access::{StoredAccount, StoredSession, StoredSessions, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
@@ -176,8 +176,27 @@ impl Daemon {
         (statistics.connectivity, statistics.is_unreachable) = (connectivity, is_unreachable);
         statistics.dht_nodes = dht.map(|(nodes, _)| nodes);
         statistics.dht_read_only = dht.is_some_and(|(_, is_read_only)| is_read_only);
-        statistics.peer_port = session.local_addr().port();
+        statistics.proxy = self.proxy();
+        let accepts_peers = self.accepts_peers();
+        statistics.is_unreachable &= accepts_peers;
+        statistics.peer_port = if accepts_peers { session.local_addr().port() } else { 0 };
         statistics
+    }
+
+    fn proxy(&self) -> Option<ztor_api::Proxy> {
+        let url = self.proxy_url()?;
+        let status = self.0.reachability.proxy();
+        let (state, problem) = match status.state {
+            ProxyState::Up => (ztor_api::ProxyState::Up, None),
+            ProxyState::Down(problem) => (ztor_api::ProxyState::Down, Some(problem)),
+            // The last answer may be older than the setting.
+            _ => (ztor_api::ProxyState::Connecting, None),
+        };
+        let no_datagrams = match status.relay {
+            RelayState::Off(why) => Some(why.to_string()),
+            _ => None,
+        };
+        Some(ztor_api::Proxy { url, state, problem, no_datagrams })
     }
 
     /// Returns the rates over a span of time; `None` unless it is one of [`SPANS_S`](crate::SPANS_S).

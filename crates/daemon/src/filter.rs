@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
 use ztor_session::ip_filter::{ListError, MAX_LEN, Parsed, read};
-use ztor_session::{Bind, FetchError, FetchedList, Validators, fetch_list, redact_url};
+use ztor_session::{FetchError, FetchedList, Route, Validators, fetch_list, redact_url};
 
 /// Source of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,9 +74,9 @@ pub(crate) enum LoadError {
 }
 
 /// Reads a list, unless it is the known one.
-pub(crate) fn load(source: &FilterSource, bind: &Bind, known: &Known) -> Result<Loaded, LoadError> {
+pub(crate) fn load(source: &FilterSource, route: &Route, known: &Known) -> Result<Loaded, LoadError> {
     match source {
-        FilterSource::Url(url) => match fetch_list(url, bind, MAX_LEN, &known.validators)? {
+        FilterSource::Url(url) => match fetch_list(url, route, MAX_LEN, &known.validators)? {
             FetchedList::NotModified => Ok(Loaded::Unchanged),
             FetchedList::New { body, validators } => {
                 let parsed = Box::new(read(&body)?);

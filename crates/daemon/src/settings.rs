@@ -19,6 +19,7 @@ mod pin;
 mod reference;
 mod resolved;
 mod schedule_text;
+mod secret;
 mod shape;
 mod sources;
 mod table;

@@ -45,13 +45,18 @@ pub struct Config {
     pub read_only: ReadOnly,
     /// Families for which it has a socket.
     pub families: PerFamily<bool>,
-    /// Its version, as sent to other nodes: two letters of the client (BEP 20), two bytes of the version.
-    pub version: [u8; 4],
+    /// Its version, as sent to other nodes: two letters of the client (BEP 20), two bytes of the version. `None` sends
+    /// none.
+    pub version: Option<[u8; 4]>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { read_only: ReadOnly::Auto, families: PerFamily { v4: true, v6: true }, version: *b"ZR\0\x01" }
+        Self {
+            read_only: ReadOnly::Auto,
+            families: PerFamily { v4: true, v6: true },
+            version: Some(*b"ZR\0\x01"),
+        }
     }
 }
 
@@ -106,6 +111,12 @@ struct Counts {
 }
 
 impl Dht {
+    /// Changes the version that other nodes get; `None` sends none.
+    pub fn set_version(&mut self, version: Option<[u8; 4]>) {
+        self.config.version = version;
+        self.rpc.set_version(version);
+    }
+
     /// Creates a node from what it [saved](Dht::save) in its last run. `seed` must be random and secret: tokens and
     /// transaction ids derive from it.
     pub fn new(now: Instant, config: Config, seed: u64, saved: Option<&Saved>) -> Self {

@@ -79,7 +79,7 @@ struct Queued {
 pub(crate) struct Rpc {
     nonces: Nonces,
     read_only: bool,
-    version: [u8; 4],
+    version: Option<[u8; 4]>,
     /// By transaction id; at most [`MAX_IN_FLIGHT`].
     in_flight: BTreeMap<u32, Pending>,
     deadlines: BTreeSet<(Instant, u32)>,
@@ -98,7 +98,12 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    pub(crate) fn new(seed: u64, read_only: bool, version: [u8; 4]) -> Self {
+    /// Sets the version that is sent with queries.
+    pub(crate) fn set_version(&mut self, version: Option<[u8; 4]>) {
+        self.version = version;
+    }
+
+    pub(crate) fn new(seed: u64, read_only: bool, version: Option<[u8; 4]>) -> Self {
         Self {
             nonces: Nonces::with_seed(seed),
             read_only,
@@ -262,7 +267,7 @@ impl Rpc {
             body: Body::Query(query),
             external: None,
             read_only: self.read_only,
-            version: Some(self.version.to_vec()),
+            version: self.version.map(|version| version.to_vec()),
         };
         if self.paces.len() >= MAX_PACES {
             self.paces.retain(|_, through| now < *through);
@@ -322,7 +327,7 @@ mod tests {
 
     #[test]
     fn take_of_another_address_or_transaction_returns_none() {
-        let mut rpc = Rpc::new(1, true, *b"ZR01");
+        let mut rpc = Rpc::new(1, true, Some(*b"ZR01"));
         let to: SocketAddr = FROM.parse().unwrap();
         assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping()));
         let datagram = rpc.poll_transmit().unwrap().1;
@@ -338,7 +343,7 @@ mod tests {
 
     #[test]
     fn next_late_of_a_lookup_is_slow_and_later_dead() {
-        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let mut rpc = Rpc::new(1, false, Some(*b"ZR01"));
         let to: SocketAddr = FROM.parse().unwrap();
         assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(7)), ping()));
         let slow = Instant::ZERO + SLOW_AFTER;
@@ -353,7 +358,7 @@ mod tests {
 
     #[test]
     fn ask_beyond_the_bounds_is_refused() {
-        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let mut rpc = Rpc::new(1, false, Some(*b"ZR01"));
         let to: SocketAddr = FROM.parse().unwrap();
         let each = |n: u16| SocketAddr::new(to.ip(), n + 1);
         let mut ask = |n| rpc.ask(Instant::ZERO, each(n), None, Purpose::Ping(QueryId(1)), ping());
@@ -369,7 +374,7 @@ mod tests {
 
     #[test]
     fn ask_of_checks_beyond_their_share_is_refused() {
-        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let mut rpc = Rpc::new(1, false, Some(*b"ZR01"));
         let each = |n: u16| SocketAddr::from(([8, 8, (n >> 8) as u8, n as u8], 6881));
         let mut ask = |to| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping());
         assert_eq!((0..1000).filter(|n| ask(each(*n))).count(), MAX_CHECKS);
@@ -385,7 +390,7 @@ mod tests {
 
     #[test]
     fn is_asking_until_all_queries_end_returns_true() {
-        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let mut rpc = Rpc::new(1, false, Some(*b"ZR01"));
         let to: SocketAddr = FROM.parse().unwrap();
         let mut ask = |lookup| rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(lookup)), ping());
         assert!((0..30).all(&mut ask));
@@ -403,7 +408,7 @@ mod tests {
 
     #[test]
     fn ask_of_one_address_many_times_keeps_its_pace() {
-        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let mut rpc = Rpc::new(1, false, Some(*b"ZR01"));
         let to: SocketAddr = FROM.parse().unwrap();
         let mut now = Instant::from_micros(5_000_000);
         let mut sent = Vec::new();

@@ -11,6 +11,8 @@ pub struct Config {
     pub peer_id: PeerId,
     /// Name and version of the client in the extension handshake (BEP 10, `v`).
     pub client: String,
+    /// True to send nothing that describes the client or its addresses. [`peer_id`](Self::peer_id) is the caller's.
+    pub is_anonymous: bool,
     /// Port at which peers in the local network reach us, and all others unless another one is in `external_ports`;
     /// 0 for none.
     pub listen_port: u16,
@@ -93,6 +95,8 @@ pub struct Settings {
     pub suggest_pieces: bool,
     /// [`Config::encryption`].
     pub encryption: Encryption,
+    /// [`Config::transports`].
+    pub transports: Transports,
 }
 
 /// Transports that may be used, at least one.
@@ -139,6 +143,7 @@ impl Config {
         Self {
             peer_id,
             client: format!("ztor {}", env!("CARGO_PKG_VERSION")),
+            is_anonymous: false,
             listen_port,
             external_ports: ExternalPorts::default(),
             limit_down: None,
@@ -175,6 +180,7 @@ impl Config {
         self.peer_exchange = settings.peer_exchange;
         self.suggest_pieces = settings.suggest_pieces;
         self.encryption = settings.encryption;
+        self.transports = settings.transports;
     }
 
     /// Returns the port at which a host reaches us.

@@ -8,7 +8,7 @@ use crate::network::Network;
 use crate::outbox::Outbox;
 use crate::quota::Quota;
 use fastrand::Rng;
-use ztor_base::Instant;
+use ztor_base::{Instant, PeerId};
 
 /// State that every part of the engine uses.
 pub(crate) struct Core {
@@ -80,6 +80,12 @@ impl Core {
         let before = self.config.announced_ports();
         (self.config.listen_port, self.config.external_ports) = (listen, external);
         before != self.config.announced_ports()
+    }
+
+    /// Replaces the peer id.
+    pub(crate) fn set_identity(&mut self, peer_id: PeerId, is_anonymous: bool) {
+        self.config.peer_id = peer_id;
+        self.config.is_anonymous = is_anonymous;
     }
 
     pub(crate) fn rng(&mut self) -> &mut Rng {

@@ -139,10 +139,11 @@ impl Extensions {
         let short = short.map(|(name, id)| (name.to_owned(), id));
         let hello = ExtendedHandshake {
             messages: pex.into_iter().chain([metadata]).chain(punch).chain(short).collect(),
-            client: Some(cx.config.client.clone()),
-            port: Some(cx.config.port_toward(conn.addr().ip())).filter(|p| *p != 0),
+            client: Some(cx.config.client.clone()).filter(|_| !cx.config.is_anonymous),
+            port: Some(cx.config.port_toward(conn.addr().ip()))
+                .filter(|p| *p != 0 && !cx.config.is_anonymous),
             request_queue: Some(MAX_PEER_REQUESTS as u32),
-            your_ip: Some(conn.addr().ip()),
+            your_ip: Some(conn.addr().ip()).filter(|_| !cx.config.is_anonymous),
             metadata_size: about.metadata_size,
             upload_only: about.is_upload_only,
             ..ExtendedHandshake::default()

@@ -130,7 +130,7 @@ use timers::Timers;
 use torrent::{Lifecycle, Torrents};
 use trackers::Trackers;
 use web::WebSeeds;
-use ztor_base::{Instant, Sha1Digest, SwarmId};
+use ztor_base::{Instant, PeerId, Sha1Digest, SwarmId};
 use ztor_metainfo::Metainfo;
 
 /// The BitTorrent client state machine. It performs no I/O.
@@ -343,12 +343,24 @@ impl Engine {
         }
     }
 
+    /// Changes what others learn about the client ([`Config::peer_id`], [`Config::is_anonymous`]). All connections are
+    /// closed, since their peers know the old id. Trackers are not told that it is gone: they must not connect the two.
+    pub fn set_identity(&mut self, now: Instant, peer_id: PeerId, is_anonymous: bool, out: &mut Outbox) {
+        self.core.set_identity(peer_id, is_anonymous);
+        self.trackers.renew_key(self.core.rng());
+        if let Some(dht) = &mut self.dht {
+            dht.set_anonymous(is_anonymous);
+        }
+        self.router(now, out).close_all("the identity of the client has changed");
+    }
+
     /// Joins the DHT, starting with the nodes of the last run.
     pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
         let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);
         for id in self.torrents.ids() {
             self.torrents.get_mut(id).into_iter().for_each(|torrent| dht.plan(torrent));
         }
+        dht.set_anonymous(self.core.config().is_anonymous);
         self.dht = Some(dht);
         self.core.set_has_dht();
     }

@@ -74,7 +74,9 @@ pub struct Outbox {
     pub web: Vec<WebEffect>,
     /// Names to look up, answered by `Resolved`.
     pub resolves: Vec<Resolve>,
-    /// Datagrams to send.
+    /// Datagrams to trackers.
+    pub tracker_datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    /// Datagrams to nodes of the DHT.
     pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Announces to the local network, each sent over every interface (BEP 14).
     pub local_announces: Vec<LocalAnnounce>,
@@ -232,6 +234,7 @@ impl Outbox {
             https,
             web,
             resolves,
+            tracker_datagrams,
             datagrams,
             local_announces,
             events,
@@ -251,6 +254,7 @@ impl Outbox {
             && https.is_empty()
             && web.is_empty()
             && resolves.is_empty()
+            && tracker_datagrams.is_empty()
             && datagrams.is_empty()
             && local_announces.is_empty()
             && events.is_empty()
@@ -275,6 +279,7 @@ impl Outbox {
         self.https.clear();
         self.web.clear();
         self.resolves.clear();
+        self.tracker_datagrams.clear();
         self.datagrams.clear();
         self.local_announces.clear();
         self.events.clear();

@@ -6,6 +6,7 @@ mod bans;
 mod dht;
 mod dialing;
 mod finding;
+mod identity;
 mod internals;
 mod leaves;
 mod managing;

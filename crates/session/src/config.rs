@@ -2,9 +2,10 @@
 
 use crate::bind::Bind;
 use crate::dht_state::DhtOptions;
-use crate::driver::ReachSettings;
 use crate::handle::RateLimits;
 use crate::mapping::PortMappingOptions;
+use crate::proxy::ProxyPolicy;
+use crate::reach_settings::ReachSettings;
 use crate::resume_store::ResumeStore;
 use crate::setters::setters;
 use crate::state::default_state_dir;
@@ -40,6 +41,8 @@ setters!(Settings {
     encryption: Encryption,
     port_mapping: PortMappingOptions,
     announced_port: Option<u16>,
+    proxy: ProxyPolicy,
+    is_anonymous: bool,
 });
 
 /// Configuration of a session. [`settings`](field@Self::settings) can change while it runs, the rest cannot.
@@ -116,6 +119,13 @@ pub struct Settings {
     /// Port at which others reach this machine over IPv4, where a router or a VPN forwards another one than is listened
     /// on. `None`, the default, announces the mapped port, or else the one that is listened on.
     pub announced_port: Option<u16>,
+    /// Proxy, and what goes through it. None by default. After a change, connections that are not through the new one
+    /// are closed.
+    pub proxy: ProxyPolicy,
+    /// True to send nothing that describes the client: its name and version, its addresses, and an agent of its own over
+    /// HTTP. The peer id is random, and there is no local discovery. Others still see the address that packets come from,
+    /// unless there is a proxy. False by default.
+    pub is_anonymous: bool,
 }
 
 impl Default for Config {
@@ -136,8 +146,14 @@ impl Default for Config {
 }
 
 impl Settings {
-    /// Converts the settings for the engine.
-    pub(crate) fn to_engine(&self, max_peers: usize) -> ztor_engine::Settings {
+    /// Returns true if the session takes part in local discovery where the configuration says so.
+    pub(crate) fn allows_local(&self) -> bool {
+        self.proxy.allows_local() && !self.is_anonymous
+    }
+
+    /// Converts the settings for the engine, with the transports that can be used.
+    pub(crate) fn to_engine(&self, transports: Transports) -> ztor_engine::Settings {
+        let max_peers = self.max_peers.max(1);
         ztor_engine::Settings {
             limit_down: self.limits.down,
             limit_up: self.limits.up,
@@ -152,6 +168,7 @@ impl Settings {
             peer_exchange: self.peer_exchange,
             suggest_pieces: self.suggest_pieces,
             encryption: self.encryption,
+            transports,
         }
     }
 }
@@ -159,9 +176,15 @@ impl Settings {
 impl Settings {
     /// Returns the settings of the ports.
     pub(crate) fn reach(&self) -> ReachSettings {
+        let is_reachable = self.proxy.allows_incoming();
         ReachSettings {
-            announced_port: self.announced_port.filter(|port| *port != 0),
-            mapping: self.port_mapping.clone(),
+            is_reachable,
+            announced_port: self.announced_port.filter(|port| *port != 0 && is_reachable),
+            // Routers are asked in the local network, which a proxy keeps out of it.
+            mapping: match self.proxy.allows_local() {
+                true => self.port_mapping.clone(),
+                false => PortMappingOptions::default(),
+            },
         }
     }
 }
@@ -183,6 +206,8 @@ impl Default for Settings {
             encryption: Encryption::Allow,
             port_mapping: PortMappingOptions::default(),
             announced_port: None,
+            proxy: ProxyPolicy::default(),
+            is_anonymous: false,
         }
     }
 }

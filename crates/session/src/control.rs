@@ -1,14 +1,18 @@
 //! Slow and rare work on a small tokio runtime: HTTP and name resolution.
 
+use crate::aliases::Aliases;
 use crate::bind::{Bind, DeviceState};
-use crate::http::{FILTERED, Fetcher};
+use crate::http::Fetcher;
+use crate::http_clients::Http;
 use crate::inbox::Inbox;
 use crate::interfaces::{self, Interfaces, Watch};
 use crate::message::NetEvent;
 use crate::names::{Addrs, Names};
+use crate::proxy::{ProxyPolicy, Use};
+use crate::route::FILTERED;
 use crate::start_error::SetupError;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use ztor_engine::{Command, DhtRole, Event, HttpGet, IpFilter, Resolve, TorrentId};
@@ -21,14 +25,22 @@ const MAX_NODE_ADDRS: usize = 4;
 
 pub(crate) struct Control {
     runtime: Runtime,
-    fetcher: Fetcher,
+    http: Http,
     names: Names,
+    aliases: Aliases,
+    /// Read again before every lookup.
+    policy: Arc<RwLock<ProxyPolicy>>,
     bind: Bind,
     inbox: Arc<Inbox<NetEvent>>,
 }
 
 impl Control {
-    pub(crate) fn start(bind: &Bind, inbox: &Arc<Inbox<NetEvent>>) -> Result<Self, SetupError> {
+    pub(crate) fn start(
+        bind: &Bind,
+        policy: &ProxyPolicy,
+        is_anonymous: bool,
+        inbox: &Arc<Inbox<NetEvent>>,
+    ) -> Result<Self, SetupError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
@@ -36,13 +48,36 @@ impl Control {
             .build()
             .map_err(SetupError::of("control runtime"))?;
         let names = Names::default();
-        let fetcher = Fetcher::new(bind, &names)?;
-        Ok(Self { runtime, fetcher, names, bind: bind.clone(), inbox: Arc::clone(inbox) })
+        let http = Http::new(bind, &names, policy, is_anonymous)?;
+        let policy = Arc::new(RwLock::new(policy.clone()));
+        let (bind, inbox, aliases) = (bind.clone(), Arc::clone(inbox), Aliases::default());
+        Ok(Self { runtime, http, names, aliases, policy, bind, inbox })
     }
 
-    /// Returns the HTTP client.
-    pub(crate) fn fetcher(&self) -> Fetcher {
-        self.fetcher.clone()
+    /// Replaces the proxy. Requests under way end.
+    pub(crate) fn set_policy(&self, policy: &ProxyPolicy, is_anonymous: bool) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
+        self.http.set_policy(policy, is_anonymous);
+        self.names.clear();
+    }
+
+    /// Returns the addresses in place of names that only the proxy resolves.
+    pub(crate) fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// Resolves the host of the proxy itself. `attempt` is returned with the answer.
+    pub(crate) fn resolve_proxy(&self, host: String, attempt: u64) {
+        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
+        self.runtime.spawn(async move {
+            let result = names.look_up(&host).await.map(|addrs| addrs.to_vec());
+            inbox.push(NetEvent::ProxyResolved { attempt, result });
+        });
+    }
+
+    /// Returns the HTTP client for a use. It is valid until the proxy changes.
+    pub(crate) fn fetcher(&self, of: Use) -> Fetcher {
+        self.http.fetcher(of)
     }
 
     /// Returns the queue to the network thread.
@@ -80,7 +115,7 @@ impl Control {
 
     /// Sends a request to a tracker. The engine bounds the number of concurrent ones.
     pub(crate) fn get(&self, request: HttpGet) {
-        let (fetcher, inbox) = (self.fetcher.clone(), Arc::clone(&self.inbox));
+        let (fetcher, inbox) = (self.http.fetcher(Use::Trackers), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
             let fetched = fetcher.get_from_tracker(&request.url, request.family).await;
             let from = fetched.as_ref().ok().and_then(|fetched| fetched.from);
@@ -92,18 +127,22 @@ impl Control {
 
     /// Replaces the IP filter, if it applies to trackers.
     pub(crate) fn set_filter(&self, filter: &IpFilter) {
-        self.fetcher.set_filter(if filter.covers_trackers { filter.clone() } else { IpFilter::default() });
+        self.http.set_filter(if filter.covers_trackers { filter.clone() } else { IpFilter::default() });
     }
 
     /// Removes the addresses of trackers that are filtered. The error is that all are.
     pub(crate) fn retain_unfiltered(&self, ips: &mut Vec<IpAddr>) -> Result<(), String> {
         let had_any = !ips.is_empty();
-        self.fetcher.retain_unfiltered(ips);
+        self.http.retain_unfiltered(ips);
         if had_any && ips.is_empty() { Err(FILTERED.to_owned()) } else { Ok(()) }
     }
 
-    /// Resolves the host of a tracker.
+    /// Resolves the host of a tracker. With a proxy for trackers, it gets an alias.
     pub(crate) fn resolve(&self, request: Resolve) {
+        if self.is_proxied(Use::Trackers) {
+            let result = Ok(vec![self.aliases.alias_of(&request.host)]);
+            return self.inbox.push(NetEvent::Resolved { id: request.id, result });
+        }
         let (names, bind, inbox) = (self.names.clone(), self.bind.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
             // Requests over a family without a route would only time out.
@@ -120,8 +159,12 @@ impl Control {
     /// Resolves a peer that is given by name, as `host:port`.
     pub(crate) fn resolve_peer(&self, torrent: TorrentId, peer: String) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
+        let is_proxied = self.is_proxied(Use::Peers);
         self.runtime.spawn(async move {
             let found = match split_port(&peer) {
+                Some((host, _)) if is_proxied && host.parse::<IpAddr>().is_err() => {
+                    Err("with a proxy, peers need an address in place of a name".into())
+                }
                 Some((host, port)) => look_up(&names, host, port, MAX_PEER_ADDRS).await,
                 None => Err("expected HOST:PORT".into()),
             };
@@ -132,13 +175,22 @@ impl Control {
         });
     }
 
-    /// Resolves bootstrap nodes of the DHT. Retries until one is found, as the network may not be up yet.
+    /// Resolves bootstrap nodes of the DHT. Retries until one is found, as the network may not be up yet. With a proxy,
+    /// names get aliases, which must not become known to other nodes: they are routers, whatever the role.
     pub(crate) fn resolve_dht_nodes(&self, nodes: Vec<String>, role: DhtRole) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
+        let (policy, aliases) = (Arc::clone(&self.policy), self.aliases.clone());
         self.runtime.spawn(async move {
             let mut wait = Duration::from_secs(2);
             loop {
                 let mut addrs = Vec::new();
+                if is_proxied(&policy, Use::Peers) {
+                    let pairs = nodes.iter().filter_map(|node| split_port(node));
+                    let addrs =
+                        pairs.map(|(host, port)| SocketAddr::new(aliases.alias_of(host), port)).collect();
+                    return inbox
+                        .push(NetEvent::Command(Command::AddDhtNodes { addrs, role: DhtRole::Router }));
+                }
                 for (host, port) in nodes.iter().filter_map(|node| split_port(node)) {
                     match look_up(&names, host, port, MAX_NODE_ADDRS).await {
                         Ok(found) => addrs.extend(found),
@@ -157,13 +209,21 @@ impl Control {
     /// Resolves DHT nodes that a torrent names (BEP 5).
     pub(crate) fn resolve_torrent_nodes(&self, nodes: Vec<(String, u16)>) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
+        let policy = Arc::clone(&self.policy);
         self.runtime.spawn(async move {
             let mut addrs = Vec::new();
             for (host, port) in nodes.iter().take(MAX_TORRENT_NODES) {
+                if is_proxied(&policy, Use::Peers) && host.parse::<IpAddr>().is_err() {
+                    continue;
+                }
                 addrs.extend(look_up(&names, host, *port, 2).await.into_iter().flatten());
             }
             inbox.push(NetEvent::Command(Command::AddDhtNodes { addrs, role: DhtRole::Node }));
         });
+    }
+
+    fn is_proxied(&self, of: Use) -> bool {
+        is_proxied(&self.policy, of)
     }
 
     /// Forgets all resolved names, as they may have other addresses in another network.
@@ -180,6 +240,10 @@ impl Control {
     pub(crate) fn stop(self) {
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
+}
+
+fn is_proxied(policy: &RwLock<ProxyPolicy>, of: Use) -> bool {
+    policy.read().unwrap_or_else(PoisonError::into_inner).proxy_for(of).is_some()
 }
 
 /// Splits `host:port`. An IPv6 address is in brackets.

@@ -2,196 +2,29 @@
 
 mod web;
 
-use crate::bind::Bind;
+use crate::fetch_error::{FetchError, plain};
 use crate::names::Names;
-use crate::tls_error;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use crate::route::{Clients, FILTERED, Reach, Route, TrackerFilter, WHOLE_TIMEOUT, tls};
+use reqwest::Response;
 use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
-use reqwest::{Client, ClientBuilder, Response, redirect};
-use rustls::{ClientConfig, RootCertStore};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use rustls::ClientConfig;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
+use tokio::sync::watch;
 use url::Url;
-use ztor_base::addr::is_local;
-use ztor_engine::{IpFamily, IpFilter};
+use ztor_engine::IpFamily;
 use ztor_tracker::http::may_ask_loopback;
 
 pub(crate) use web::{Failure, Opened, Wanted};
 
 /// Longest answer of a tracker that is read, in bytes after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit of the download of a list, which may be large.
 const LIST_TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: usize = 5;
 /// Longest value of a header that is kept, in bytes.
 const MAX_VALIDATOR: usize = 1024;
-/// Maximum number of idle connections kept per server, and their lifetime.
-const MAX_IDLE: usize = 8;
-const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
-
-/// Reason that a URL could not be fetched. It never contains the URL's query, which may hold a passkey.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// Not a URL, or of another scheme than HTTP(S).
-    #[error("not an HTTP or HTTPS address: {0}")]
-    BadUrl(String),
-    /// No answer, for this reason in plain words.
-    #[error("{0}")]
-    Network(String),
-    /// The status of the answer is not a success.
-    #[error("the server answered with HTTP status {0}")]
-    Status(u16),
-    /// The answer is longer than this limit, in bytes.
-    #[error("the answer is longer than {0} bytes")]
-    TooLong(usize),
-    /// The HTTP client could not be set up.
-    #[error("cannot set up the HTTP client: {0}")]
-    Setup(String),
-}
-
-fn tls() -> Result<ClientConfig, FetchError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    // A machine without certificates of its own still reaches public servers.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    tls_with(roots)
-}
-
-fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
-    let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| setup(&e))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-fn client(bind: &Bind, tls: ClientConfig) -> ClientBuilder {
-    let builder = match bind.device() {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Some(name) => Client::builder().interface(name),
-        _ => Client::builder(),
-    };
-    builder
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("ztor/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(WHOLE_TIMEOUT)
-        .local_address(bind.ip())
-        // Thousands of torrents may have the same tracker, and a new connection costs it more than the answer.
-        .pool_max_idle_per_host(MAX_IDLE)
-        .pool_idle_timeout(MAX_IDLE_TIME)
-        // The URL before a redirect may contain a passkey.
-        .referer(false)
-        .redirect(redirect::Policy::none())
-}
-
-/// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
-pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
-    // Gateways have no certificates, and nobody is trusted here.
-    let builder = client(bind, tls_with(RootCertStore::empty())?)
-        .local_address(local)
-        .no_proxy()
-        .no_gzip()
-        // Simple gateways restart often, compare headers literally, and serve one request per connection.
-        .http1_only()
-        .http1_title_case_headers()
-        .pool_max_idle_per_host(0);
-    builder.build().map_err(|e| FetchError::Setup(e.to_string()))
-}
-
-/// Addresses that a request may go to. Each variant allows fewer than the one before.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Reach {
-    All,
-    /// All but those of this machine.
-    OffMachine,
-    /// None of this machine or of the local network.
-    Public,
-}
-
-impl Reach {
-    fn takes(self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        match self {
-            Self::All => true,
-            Self::OffMachine => !ip.is_loopback() && !ip.is_unspecified(),
-            Self::Public => !is_local(ip),
-        }
-    }
-
-    /// Returns the addresses that a server at `from` may redirect to. Behind a proxy, `from` is unknown.
-    fn by_redirect_from(from: Option<IpAddr>) -> Self {
-        match from.map(|ip| ip.to_canonical()) {
-            Some(ip) if ip.is_loopback() => Self::All,
-            Some(ip) if is_local(ip) => Self::OffMachine,
-            _ => Self::Public,
-        }
-    }
-
-    fn refusal(self) -> &'static str {
-        match self {
-            Self::All => "its name has no usable address",
-            Self::OffMachine => "only announces and scrapes may go to this machine",
-            Self::Public => "a public server may not redirect to the local network",
-        }
-    }
-}
-
-/// All addresses of a name are out of reach.
-#[derive(Debug, Error)]
-#[error("{}", .0.refusal())]
-struct OutOfReach(Reach);
-
-/// Filter of the addresses of trackers, which clones share.
-#[derive(Clone, Default)]
-struct TrackerFilter(Arc<RwLock<IpFilter>>);
-
-impl TrackerFilter {
-    fn takes(&self, ip: IpAddr) -> bool {
-        !self.0.read().unwrap_or_else(PoisonError::into_inner).has(ip)
-    }
-
-    fn set(&self, filter: IpFilter) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = filter;
-    }
-}
-
-/// Resolver that leaves out addresses that are filtered, out of reach or of another family. A name does not show where it
-/// leads.
-struct Within {
-    reach: Reach,
-    family: Option<IpFamily>,
-    names: Names,
-    filter: TrackerFilter,
-}
-
-impl Resolve for Within {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (reach, family, names) = (self.reach, self.family, self.names.clone());
-        let filter = self.filter.clone();
-        Box::pin(async move {
-            let found = names.look_up(name.as_str()).await?;
-            let is_of_family = |ip: &IpAddr| family.is_none_or(|family| IpFamily::of(*ip) == family);
-            let reachable: Vec<IpAddr> =
-                found.iter().copied().filter(|ip| reach.takes(*ip) && is_of_family(ip)).collect();
-            let taken = reachable.iter().filter(|ip| filter.takes(**ip));
-            let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
-            if taken.is_empty() {
-                return Err(if reachable.is_empty() { OutOfReach(reach).into() } else { FILTERED.into() });
-            }
-            Ok(Box::new(taken.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Text of the error for a tracker all of whose addresses are filtered.
-pub(crate) const FILTERED: &str = "all addresses of the host are in the IP filter";
 
 /// Answer to a GET.
 #[derive(Debug, PartialEq, Eq)]
@@ -230,41 +63,35 @@ impl Validators {
 
 /// Client for GETs. A foreign URL must not make us query arbitrary services of this machine, and a public server must
 /// not make us query the local network, whatever names they use.
+///
+/// Through a proxy, only addresses and local names in URLs can be checked: the proxy resolves all other names, and they may
+/// lead into its own network.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    /// Clients by reach and address family.
-    clients: Arc<[[Client; 3]; 3]>,
+    clients: Arc<Clients>,
     filter: TrackerFilter,
+    /// True once the route of the requests is not valid any more. They end then.
+    ended: watch::Receiver<bool>,
 }
 
-const FAMILIES: [Option<IpFamily>; 3] = [None, Some(IpFamily::V4), Some(IpFamily::V6)];
-
 impl Fetcher {
-    /// Creates a client whose connections leave from `bind`.
-    pub(crate) fn new(bind: &Bind, names: &Names) -> Result<Self, FetchError> {
-        let tls = tls()?;
+    /// Creates a client for a route.
+    pub(crate) fn new(route: &Route, names: &Names) -> Result<Self, FetchError> {
+        let (_, ended) = watch::channel(false);
         let filter = TrackerFilter::default();
-        let build = |reach, family| {
-            let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
-            let client = client(bind, tls.clone()).dns_resolver(Arc::new(resolver));
-            client.build().map_err(|e| FetchError::Setup(e.to_string()))
-        };
-        let of_reach = |reach| {
-            let [any, v4, v6] = FAMILIES.map(|family| build(reach, family));
-            Ok::<_, FetchError>([any?, v4?, v6?])
-        };
-        let clients = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
-        Ok(Self { clients: Arc::new(clients), filter })
+        let clients = Clients::new(route, names, &tls()?, &filter)?;
+        Ok(Self { clients: Arc::new(clients), filter, ended })
     }
 
-    /// Replaces the filter of the addresses that are asked.
-    pub(crate) fn set_filter(&self, filter: IpFilter) {
-        self.filter.set(filter);
-    }
-
-    /// Removes the addresses that are filtered.
-    pub(crate) fn retain_unfiltered(&self, ips: &mut Vec<IpAddr>) {
-        ips.retain(|ip| self.filter.takes(*ip));
+    /// Creates a client whose requests end once `ended` is true. If it cannot be built, all of them fail.
+    pub(crate) fn until(
+        route: &Route,
+        (names, tls, filter): (&Names, &ClientConfig, &TrackerFilter),
+        ended: watch::Receiver<bool>,
+    ) -> Self {
+        let clients = Clients::new(route, names, tls, filter);
+        let clients = clients.unwrap_or_else(|error| Clients::Broken(error.to_string()));
+        Self { clients: Arc::new(clients), filter: filter.clone(), ended }
     }
 
     /// Sends an announce over one address family; `None` for any.
@@ -291,6 +118,28 @@ impl Fetcher {
     }
 
     async fn get_within(&self, url: &str, max_len: usize, asker: Asker<'_>) -> Result<Fetched, FetchError> {
+        tokio::select! {
+            fetched = self.get_to_the_end(url, max_len, asker) => fetched,
+            why = self.ended() => Err(FetchError::Network(why.into())),
+        }
+    }
+
+    /// Waits until the route of the requests is not valid any more. Returns the reason.
+    pub(crate) async fn ended(&self) -> &'static str {
+        let mut ended = self.ended.clone();
+        if ended.wait_for(|has_ended| *has_ended).await.is_err() {
+            // Nobody can end it any more.
+            std::future::pending::<()>().await;
+        }
+        "the settings of the proxy have changed"
+    }
+
+    async fn get_to_the_end(
+        &self,
+        url: &str,
+        max_len: usize,
+        asker: Asker<'_>,
+    ) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
         let (is_users, family, conditions) = match asker {
             Asker::User(conditions) => (true, None, conditions),
@@ -302,13 +151,20 @@ impl Fetcher {
             let may_be_here = is_users || may_ask_loopback(url.as_str());
             let reach = widest.max(if may_be_here { Reach::All } else { Reach::OffMachine });
             // Addresses in the URL itself are not resolved, so the resolver does not see them.
-            if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
+            let is_out_of_reach = match literal_ip(&url) {
+                Some(ip) => !reach.takes(ip),
+                // Nor does it see names that a proxy resolves.
+                None => self.clients.has_proxy() && reach > Reach::All && names_this_machine(&url),
+            };
+            if is_out_of_reach {
                 return Err(FetchError::Network(reach.refusal().into()));
             }
             if literal_ip(&url).is_some_and(|ip| !self.filter.takes(ip)) {
                 return Err(FetchError::Network(FILTERED.into()));
             }
-            let mut response = self.send(reach, family, &url, conditions).await.map_err(plain)?;
+            let mut response = self.send(reach, family, &url, conditions).await?;
+            // Through a proxy, it is the address of the proxy.
+            let from = response.remote_addr().map(|addr| addr.ip()).filter(|_| !self.clients.has_proxy());
             let target = response
                 .headers()
                 .get(LOCATION)
@@ -319,11 +175,10 @@ impl Fetcher {
                     let validators = Validators::default();
                     return Ok(Fetched { status: 200, body: target.as_str().into(), from: None, validators });
                 }
-                widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
+                widest = widest.max(Reach::by_redirect_from(from));
                 url = parse(target.as_str())?;
                 continue;
             }
-            let from = response.remote_addr().map(|addr| addr.ip());
             let validators = Validators::of(&response);
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(plain)? {
@@ -345,21 +200,26 @@ impl Fetcher {
         family: Option<IpFamily>,
         url: &Url,
         conditions: Option<&Validators>,
-    ) -> reqwest::Result<Response> {
-        let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
-        let client = &self.clients[reach as usize][family];
+    ) -> Result<Response, FetchError> {
+        let client = self.clients.client(reach, family).await?;
         let request = || {
             let get = client.get(url.clone());
             let Some(validators) = conditions else { return get };
             let get = get.timeout(LIST_TIMEOUT);
             validators.conditions().fold(get, |get, (name, value)| get.header(name, value))
         };
-        match request().send().await {
+        let sent = match request().send().await {
             Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
                 request().send().await
             }
             sent => sent,
-        }
+        };
+        sent.map_err(|error| match plain(error) {
+            FetchError::Network(text) if self.clients.has_proxy() => {
+                FetchError::Network(format!("{text} (through the proxy)"))
+            }
+            other => other,
+        })
     }
 }
 
@@ -379,6 +239,12 @@ fn literal_ip(url: &Url) -> Option<IpAddr> {
     }
 }
 
+/// Returns true for names that every system resolves to itself (RFC 6761).
+fn names_this_machine(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 fn parse(url: &str) -> Result<Url, FetchError> {
     let parsed = Url::parse(url).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
@@ -392,17 +258,17 @@ fn parse(url: &str) -> Result<Url, FetchError> {
 ///
 /// # Errors
 /// The URL is not HTTP(S), no answer arrives, its status is not a success, or it is longer than `max_len`.
-pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, bind, max_len, true)
+pub fn fetch_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
+    fetch(url, route, max_len, true)
 }
 
 /// Does the same as [`fetch_url`] for a URL that a torrent names.
-pub(crate) fn fetch_named_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, bind, max_len, false)
+pub(crate) fn fetch_named_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
+    fetch(url, route, max_len, false)
 }
 
-fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
-    let Fetched { status, body, .. } = block_on(url, bind, async |fetcher: Fetcher| match is_users {
+fn fetch(url: &str, route: &Route, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
+    let Fetched { status, body, .. } = block_on(url, route, async |fetcher: Fetcher| match is_users {
         true => fetcher.get_for_user(url, max_len).await,
         false => fetcher.get(url, max_len).await,
     })?;
@@ -430,11 +296,11 @@ pub enum FetchedList {
 /// As [`fetch_url`].
 pub fn fetch_list(
     url: &str,
-    bind: &Bind,
+    route: &Route,
     max_len: usize,
     validators: &Validators,
 ) -> Result<FetchedList, FetchError> {
-    let fetched = block_on(url, bind, async |fetcher: Fetcher| {
+    let fetched = block_on(url, route, async |fetcher: Fetcher| {
         fetcher.get_within(url, max_len, Asker::User(Some(validators))).await
     })?;
     match fetched.status {
@@ -445,7 +311,7 @@ pub fn fetch_list(
 }
 
 /// Fetches a URL on a runtime of its own.
-fn block_on<F>(url: &str, bind: &Bind, get: F) -> Result<Fetched, FetchError>
+fn block_on<F>(url: &str, route: &Route, get: F) -> Result<Fetched, FetchError>
 where
     F: AsyncFnOnce(Fetcher) -> Result<Fetched, FetchError> + Send,
 {
@@ -455,29 +321,12 @@ where
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     let fetch = move || {
-        let fetcher = Fetcher::new(bind, &Names::default())?;
+        let fetcher = Fetcher::new(route, &Names::default())?;
         runtime.block_on(get(fetcher))
     };
     // A thread of its own: the caller's may run another runtime, within which this one must not block.
     let fetched = std::thread::scope(|scope| scope.spawn(fetch).join());
     fetched.unwrap_or_else(|_| Err(FetchError::Setup("its thread panicked".into())))
-}
-
-/// Converts an error to the text of its innermost cause, as the outer ones repeat the URL.
-pub(crate) fn plain(error: reqwest::Error) -> FetchError {
-    let error = error.without_url();
-    if error.is_timeout() {
-        return FetchError::Network("no answer in time".into());
-    }
-    if let Some(words) = tls_error::explain(&error) {
-        return FetchError::Network(words);
-    }
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let text = cause.to_string();
-    FetchError::Network(if error.is_connect() { format!("cannot connect: {text}") } else { text })
 }
 
 #[cfg(test)]
@@ -488,13 +337,15 @@ mod tests {
     #[test]
     fn fetch_url_within_a_runtime_is_an_error_and_no_panic() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let fetched = runtime.block_on(async { fetch_url("http://127.0.0.1:1/a", &Bind::All, 10) });
+        let fetched = runtime.block_on(async { fetch_url("http://127.0.0.1:1/a", &Route::default(), 10) });
         assert!(matches!(fetched, Err(FetchError::Network(_))), "{fetched:?}");
     }
     use std::io::{BufRead, BufReader, Write};
+    use std::net::SocketAddr;
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use ztor_engine::IpRange;
+    use ztor_base::addr::is_local;
+    use ztor_engine::{IpFilter, IpRange};
 
     /// Answers one request on each of `count` connections as if more were welcome, and closes the connection at the
     /// second.
@@ -517,7 +368,7 @@ mod tests {
         let server = std::thread::spawn(move || answer_once_each(&listener, TIMES));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fetcher = Fetcher::new(&Bind::All, &Names::default()).unwrap();
+            let fetcher = Fetcher::new(&Route::default(), &Names::default()).unwrap();
             for _ in 0..TIMES {
                 let fetched = fetcher.get(&url, 100).await.unwrap();
                 let from = Some(IpAddr::from([127, 0, 0, 1]));
@@ -549,7 +400,7 @@ mod tests {
     }
 
     fn get(url: &str, is_users: bool) -> Result<Vec<u8>, FetchError> {
-        fetch(url, &Bind::All, 100, is_users)
+        fetch(url, &Route::default(), 100, is_users)
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
@@ -587,7 +438,7 @@ mod tests {
             OK.replacen("\r\n", "\r\nETag: \"a1\"\r\nLast-Modified: Tue, 01 Dec 2026 00:00:00 GMT\r\n", 1);
         let (addr, _) = server(ok);
         let url = format!("http://{addr}/list");
-        let first = fetch_list(&url, &Bind::All, 100, &Validators::default()).unwrap();
+        let first = fetch_list(&url, &Route::default(), 100, &Validators::default()).unwrap();
         let FetchedList::New { body, validators } = first else { unreachable!("it is new") };
         assert_eq!((body.as_slice(), validators.etag.as_deref()), (&b"ok"[..], Some("\"a1\"")));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -599,7 +450,7 @@ mod tests {
             stream.write_all(b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n").unwrap();
             head.join("\n").to_ascii_lowercase()
         });
-        let again = fetch_list(&url, &Bind::All, 100, &validators).unwrap();
+        let again = fetch_list(&url, &Route::default(), 100, &validators).unwrap();
         assert_eq!(again, FetchedList::NotModified);
         let head = asked.join().unwrap();
         assert!(
@@ -613,10 +464,10 @@ mod tests {
         let (addr, requests) = server(OK.into());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fetcher = Fetcher::new(&Bind::All, &Names::default()).unwrap();
+            let fetcher = Fetcher::new(&Route::default(), &Names::default()).unwrap();
             let table = ["127.0.0.0/8", "::1"].iter().map(|range| range.parse::<IpRange>().unwrap());
             let table = Arc::new(table.collect());
-            fetcher.set_filter(IpFilter { table, ..IpFilter::default() });
+            fetcher.filter.set(IpFilter { table, ..IpFilter::default() });
             for host in ["127.0.0.1", "localhost"] {
                 let url = format!("http://{host}:{}/announce?info_hash=a", addr.port());
                 let error = fetcher.get(&url, 100).await.unwrap_err().to_string();

@@ -26,6 +26,7 @@
 #![deny(unsafe_code)]
 
 mod add;
+mod aliases;
 mod bind;
 mod claims;
 mod clock;
@@ -36,9 +37,11 @@ mod dht_state;
 mod disk;
 mod driver;
 mod events;
+mod fetch_error;
 mod file_status;
 mod handle;
 mod http;
+mod http_clients;
 mod inbox;
 mod interfaces;
 mod keys;
@@ -53,8 +56,11 @@ mod opener;
 mod patterns;
 mod port_error;
 mod presence;
+mod proxy;
+mod reach_settings;
 mod reply;
 mod resume_store;
+mod route;
 mod scrape;
 mod session;
 mod setters;
@@ -80,15 +86,18 @@ pub use config::{Config, Settings};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use events::{Events, EventsError};
+pub use fetch_error::FetchError;
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
-pub use http::{FetchError, FetchedList, Validators, fetch_list, fetch_url};
+pub use http::{FetchedList, Validators, fetch_list, fetch_url};
 pub use mapping::PortMappingOptions;
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};
 pub use port_error::PortError;
+pub use proxy::{NoRelay, ProxyPolicy, ProxyState, ProxyStatus, RelayState, Use, Uses};
 pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};
+pub use route::Route;
 pub use scrape::{ScrapeError, scrape};
 pub use session::{End, Session};
 pub use snapshot::{Change, SessionEvent, Snapshot, Torrents};
@@ -109,6 +118,7 @@ pub use ztor_engine::{
 pub use ztor_filter as ip_filter;
 pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
 pub use ztor_portmap as portmap;
+pub use ztor_socks::{BadProxy, Proxy, ProxyKind};
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{
     Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,

@@ -3,8 +3,9 @@
 use crate::add::AddError;
 use crate::bind::DeviceState;
 use crate::claims::{Claim, Claims};
+use crate::config::Settings;
 use crate::disk::Relocated;
-use crate::driver::{ReachSettings, Target};
+use crate::driver::Target;
 use crate::file_status::FileStatus;
 use crate::handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
@@ -12,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::move_error::MoveError;
 use crate::port_error::PortError;
 use crate::presence::Seat;
+use crate::proxy::ProxyStatus;
 use crate::reply::Answer;
 use crate::shares::FileLink;
 use crate::statistics::TorrentStatistics;
@@ -22,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, FilterHits,
-    IpFilter, LimitGroup, PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
-    WebEvent, WebRequestId, WebSeedStatus, WebSource,
+    IpFilter, LimitGroup, PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, TorrentId, WebEvent,
+    WebRequestId, WebSeedStatus, WebSource,
 };
 use ztor_metainfo::Metainfo;
 use ztor_portmap::Status;
@@ -98,6 +100,12 @@ pub(crate) enum NetEvent {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     },
+    /// Result of a lookup of the proxy's host.
+    ProxyResolved {
+        /// Number of the attempt to reach the proxy.
+        attempt: u64,
+        result: Result<Vec<IpAddr>, String>,
+    },
     /// The name of a peer could not be resolved.
     PeerNotFound {
         torrent: TorrentId,
@@ -146,9 +154,11 @@ pub(crate) enum NetEvent {
         answer: Answer<FilterHits>,
     },
     SetSettings {
-        settings: Settings,
-        reach: ReachSettings,
+        settings: Box<Settings>,
         answer: Answer<()>,
+    },
+    Proxy {
+        answer: Answer<ProxyStatus>,
     },
     /// Listens on another port.
     SetPort {

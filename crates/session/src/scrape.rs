@@ -1,11 +1,11 @@
 //! Scrapes: the size of a swarm, from its tracker and without joining it (BEP 15, BEP 48).
 
 use crate::FetchError;
-use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::dht_client::udp_socket;
 use crate::driver::sockets::sendable;
 use crate::http::fetch_named_url;
+use crate::route::Route;
 use crate::session::random_u64;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
@@ -41,12 +41,12 @@ pub enum ScrapeError {
 ///
 /// # Errors
 /// The tracker is not reached, refuses, or does not know the torrent.
-pub fn scrape(url: &str, info_hash: SwarmId, bind: &Bind) -> Result<ScrapeEntry, ScrapeError> {
+pub fn scrape(url: &str, info_hash: SwarmId, route: &Route) -> Result<ScrapeEntry, ScrapeError> {
     let entries = match url.strip_prefix("udp://") {
-        Some(rest) => scrape_udp(rest, info_hash, bind)?,
+        Some(rest) => scrape_udp(rest, info_hash, route)?,
         None => {
             let url = http::scrape_url(url, &[info_hash])?;
-            http::parse_scrape(&fetch_named_url(&url, bind, MAX_REPLY)?, &[info_hash])?
+            http::parse_scrape(&fetch_named_url(&url, route, MAX_REPLY)?, &[info_hash])?
         }
     };
     entries
@@ -55,8 +55,12 @@ pub fn scrape(url: &str, info_hash: SwarmId, bind: &Bind) -> Result<ScrapeEntry,
         .ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
 }
 
-fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeEntry>, ScrapeError> {
+fn scrape_udp(rest: &str, info_hash: SwarmId, route: &Route) -> Result<Vec<ScrapeEntry>, ScrapeError> {
     let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
+    if route.has_proxy() {
+        return Err(network(&"UDP trackers are not scraped through a proxy"));
+    }
+    let bind = route.bind();
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let socket = udp_socket(bind).map_err(|e| network(&e))?;
     let own = socket.local_addr().map_err(|e| network(&e))?;

@@ -5,9 +5,9 @@ use crate::bind::{self, DeviceState};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::control::Control;
-use crate::dht_state::{self, DhtOptions};
+use crate::dht_state;
 use crate::disk::Disks;
-use crate::driver::{Device, Driver, Handshakes, Parts, Reach, Utp, WAKER, sockets};
+use crate::driver::{Device, Driver, Egress, Handshakes, Parts, Reach, Utp, WAKER, sockets};
 use crate::events::Events;
 use crate::handle::{Link, TorrentHandle};
 use crate::inbox::Inbox;
@@ -17,6 +17,7 @@ use crate::mapping::{Mapping, Shared};
 use crate::message::NetEvent;
 use crate::opener::Opener;
 use crate::port_error::PortError;
+use crate::proxy::ProxyStatus;
 use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::{self, Snapshot};
 use crate::start_error::{SetupError, StartError};
@@ -29,8 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_base::PeerId;
 use ztor_engine::{
-    Author, BanStatus, Command, DhtRole, Engine, FilterHits, GroupLimits, IpFilter, IpRange, LimitGroup,
-    TorrentId, UserBan, WebSource,
+    Author, BanStatus, Command, Engine, FilterHits, GroupLimits, IpFilter, IpRange, LimitGroup, TorrentId,
+    UserBan, WebSource,
 };
 use ztor_portmap::Status;
 
@@ -60,14 +61,14 @@ impl Session {
         {
             return Err(StartError::NoInterface { name: name.to_owned(), others: bind::device_names() });
         }
-        let mut listening =
-            sockets::listen(&bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
-                ErrorKind::AddrInUse => StartError::PortTaken { port, bind: bind.clone() },
-                _ => StartError::Listen { port, bind: bind.clone(), error },
+        let wants = sockets::Wants::of(&config.settings, config.transports);
+        let listening =
+            sockets::listen(&bind, port, config.port_is_fixed, wants).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::AddrInUse => StartError::PortTaken { port, bind: bind.clone() },
+                    _ => StartError::Listen { port, bind: bind.clone(), error },
+                }
             })?;
-        if !config.transports.tcp() {
-            listening.tcp = None;
-        }
         let resume_store = config.resume_store.take().or_else(|| {
             let state = config.state_dir.as_deref()?;
             Some(Arc::new(state::resume_files(state)))
@@ -80,7 +81,7 @@ impl Session {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
         let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
-        let control = Control::start(&bind, &inbox)?;
+        let control = Control::start(&bind, &config.settings.proxy, config.settings.is_anonymous, &inbox)?;
         control.watch_network(bind.clone(), device.clone());
         let runtime = control.runtime();
         let (publisher, viewer) = snapshot::channel();
@@ -90,13 +91,13 @@ impl Session {
         let mut engine = Engine::new(clock.now(), engine_config, random_u64()?);
         let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
         if let Some(dht) = &config.dht {
-            let saved = dht_path.as_deref().and_then(dht_state::load);
+            let mut saved = dht_path.as_deref().and_then(dht_state::load);
+            if let Some(saved) = saved.as_mut().filter(|_| config.settings.is_anonymous) {
+                // The ids would connect this run with others.
+                saved.ids = Default::default();
+            }
             let dht_config = ztor_dht::Config { read_only: dht.read_only, ..dht_config(addr) };
             engine.start_dht(clock.now(), dht_config, saved.as_ref());
-            // Custom bootstrap nodes may form a small network of their own, which has no others.
-            let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
-            let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
-            control.resolve_dht_nodes(dht.bootstrap.clone(), role);
         }
         let shared = Arc::new(Shared::new(addr));
         let mapping = Mapping::start(&runtime, &bind, random_u64()?, (&shared, &inbox), config.transports);
@@ -106,6 +107,7 @@ impl Session {
         let max_utp = config.settings.max_peers.saturating_mul(2);
         let parts = Parts {
             utp: Utp::new(clock.now(), config.transports.utp(), max_utp, random_u64()?),
+            egress: Egress::new(clock.now(), config.settings.clone(), config.transports, config.dht.clone()),
             handshakes: Handshakes::new(
                 config.settings.encryption,
                 Keys::start(&inbox).map_err(SetupError::of("thread for keys"))?,
@@ -208,9 +210,14 @@ impl Session {
     /// Replaces the settings, with immediate effect; a change of encryption is for new connections only. The number of
     /// connections is limited to what the limit of open files allows.
     pub fn set_settings(&self, settings: &Settings) -> Reply<()> {
-        let reach = settings.reach();
-        let settings = settings.to_engine(settings.max_peers.clamp(1, self.max_peers));
-        self.ask(|answer| NetEvent::SetSettings { settings, reach, answer })
+        let mut settings = Box::new(settings.clone());
+        settings.max_peers = settings.max_peers.clamp(1, self.max_peers);
+        self.ask(|answer| NetEvent::SetSettings { settings, answer })
+    }
+
+    /// Returns the state of the proxy.
+    pub fn proxy(&self) -> Reply<ProxyStatus> {
+        self.ask(|answer| NetEvent::Proxy { answer })
     }
 
     /// Returns the number of connections that peers have opened since the start, and that got past the handshake. Above 0,
@@ -321,14 +328,22 @@ impl Drop for Session {
     }
 }
 
-fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Config, StartError> {
-    let mut random = [0; 12];
+/// Returns a new peer id: in anonymous mode, one that does not show the client.
+pub(crate) fn random_peer_id(is_anonymous: bool) -> Result<PeerId, StartError> {
+    let mut random = [0; 20];
     fill_random(&mut random)?;
-    let mut engine = ztor_engine::Config::new(PeerId::from_random(random), listen_port);
+    let [_, _, _, _, _, _, _, _, tail @ ..] = random;
+    Ok(if is_anonymous { PeerId::new(random) } else { PeerId::from_random(tail) })
+}
+
+fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Config, StartError> {
+    let peer_id = random_peer_id(config.settings.is_anonymous)?;
+    let listen_port = if config.settings.proxy.allows_incoming() { listen_port } else { 0 };
+    let mut engine = ztor_engine::Config::new(peer_id, listen_port);
+    engine.is_anonymous = config.settings.is_anonymous;
     engine.local_discovery = config.local_discovery;
-    engine.transports = config.transports;
     engine.external_ports.v4 = config.settings.reach().announced_port;
-    engine.set(config.settings.to_engine(config.settings.max_peers.max(1)));
+    engine.set(config.settings.to_engine(config.transports));
     Ok(engine)
 }
 

@@ -120,6 +120,11 @@ pub enum SessionEvent {
         /// State in plain words.
         message: String,
     },
+    /// The proxy cannot be reached, and nothing goes through it, or it answers again.
+    Proxy {
+        /// Reason of the failure; `None` if the proxy answers again.
+        problem: Option<String>,
+    },
     /// An event of a torrent. [`TorrentEvent::Finished`] is reported once everything wanted is durable on disk.
     #[cfg_attr(feature = "serde", serde(untagged))]
     Torrent(TorrentEvent),
@@ -136,7 +141,7 @@ impl SessionEvent {
             | Self::NotMoved { torrent, .. }
             | Self::NotSaved { torrent, .. }
             | Self::PeerNotFound { torrent, .. } => Some(*torrent),
-            Self::Interface { .. } | Self::PortMapping { .. } => None,
+            Self::Interface { .. } | Self::PortMapping { .. } | Self::Proxy { .. } => None,
             Self::Torrent(event) => Some(event.torrent()),
         }
     }

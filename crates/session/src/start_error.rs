@@ -1,7 +1,7 @@
 //! Errors at the start of a session.
 
 use crate::bind::Bind;
-use crate::http::FetchError;
+use crate::fetch_error::FetchError;
 use std::io;
 use thiserror::Error;
 

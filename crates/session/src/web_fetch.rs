@@ -4,6 +4,7 @@ use crate::control::Control;
 use crate::http::{Failure, Fetcher, Opened, Wanted};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
+use crate::proxy::Use;
 use bytes::Bytes;
 use reqwest::Response;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ pub(crate) fn spawn(control: &Control, meta: Arc<Metainfo>, fetch: WebFetch) -> 
     let task = Task {
         id: fetch.id,
         credit: credit.clone(),
-        fetcher: control.fetcher(),
+        fetcher: control.fetcher(Use::WebSeeds),
         inbox: control.inbox(),
         meta,
         source: fetch.source,
@@ -88,7 +89,20 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, parts: Vec<WebPart>) {
+    /// Runs to the end, or until the proxy changes.
+    async fn run(self, parts: Vec<WebPart>) {
+        let (id, inbox, fetcher) = (self.id, Arc::clone(&self.inbox), self.fetcher.clone());
+        tokio::select! {
+            () = self.run_to_the_end(parts) => {}
+            why = fetcher.ended() => {
+                let fault = WebFault::Network { message: why.into() };
+                let event = WebEvent::Failed { fault, file: None, retry_after: None };
+                inbox.push(NetEvent::Web { id, event });
+            }
+        }
+    }
+
+    async fn run_to_the_end(mut self, parts: Vec<WebPart>) {
         self.take_exact_names().await;
         for part in parts {
             if let Err(Failure { fault, retry_after }) = self.fetch_whole(part).await {
@@ -178,7 +192,7 @@ impl Task {
     async fn pass_on(&mut self, mut response: Response, mut skip: u64, len: u64) -> Result<(), Failure> {
         let mut left = len;
         while left > 0 {
-            let chunk = response.chunk().await.map_err(crate::http::plain)?;
+            let chunk = response.chunk().await.map_err(crate::fetch_error::plain)?;
             let Some(mut chunk) = chunk else {
                 return Err(WebFault::BadResponse { message: "it is too short".into() }.into());
             };

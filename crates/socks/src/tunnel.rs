@@ -91,6 +91,12 @@ impl Tunnel {
         Self { state, target, credentials: proxy.credentials().cloned(), input: Vec::new(), output }
     }
 
+    /// Returns true if the proxy has not sent anything yet.
+    pub fn is_unanswered(&self) -> bool {
+        let is_first = matches!(self.state, State::Method { .. } | State::Socks4 | State::Http);
+        is_first && self.input.is_empty()
+    }
+
     /// Takes the bytes to send.
     pub fn poll_transmit(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)

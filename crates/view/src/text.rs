@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use ztor_api::{Proxy, ProxyState};
 
 /// A foreign string (a name in a torrent, a tracker's message), escaped for a terminal. Control characters, which
 /// could move the cursor or retitle the window, and characters that reorder or hide text are printed as `\u{..}`.
@@ -36,6 +37,18 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect())
+}
+
+/// Returns the state of the proxy in words.
+pub fn proxy_text(proxy: &Proxy) -> String {
+    match (proxy.state, &proxy.problem, &proxy.no_datagrams) {
+        (ProxyState::Down, problem, _) => {
+            format!("down, nothing is sent: {}", cleaned(problem.as_deref().unwrap_or("no answer")))
+        }
+        (ProxyState::Up, _, None) => "up".to_owned(),
+        (ProxyState::Up, _, Some(why)) => format!("up, without µTP, DHT and UDP trackers: {}", cleaned(why)),
+        _ => "connecting".to_owned(),
+    }
 }
 
 /// Returns true for control characters, and those that reorder or hide text.

@@ -4,13 +4,17 @@
 //! and nothing leaks into or out of them. Every client sees addresses outside of 127/8, where some ignore peers. All
 //! processes of a case end with it, also when it fails, panics or is interrupted.
 
+mod behind;
+mod capture;
 mod cases;
 mod clients;
 mod device;
 mod env;
 mod filtering;
 mod finding;
+mod flaps;
 mod payload;
+mod proxy;
 mod transfer;
 mod ways;
 mod web_seeds;
@@ -26,11 +30,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::tools::{self, Tools, Wanted};
 use crate::{net, process};
+use behind::Behind;
 use cases::Case;
 use device::Device;
 use env::CaseEnv;
 use filtering::Filtering;
 use finding::Find;
+use flaps::Flaps;
 use payload::{Content, Payloads};
 use web_seeds::WebSeed;
 
@@ -58,7 +64,14 @@ pub struct Options {
     pub controls: bool,
     /// True if only the first case of each kind runs: of a pair of clients, format and ways, or of a way to find peers.
     pub quick: bool,
+    /// Number of times that proxy and interface of a client change, in the cases for that; `None` is 30 with `quick`, and 200
+    /// otherwise.
+    pub flaps: Option<usize>,
 }
+
+/// Defaults of [`Options::flaps`].
+const FEW_FLAPS: usize = 30;
+const FLAPS: usize = 200;
 
 /// Returns the names of the selected cases, in the order in which they start.
 pub fn case_names(options: &Options) -> Vec<String> {
@@ -118,9 +131,13 @@ fn selected(options: &Options) -> Vec<Job> {
     let devices = if options.controls { Vec::new() } else { device::all() };
     let web = if options.controls { Vec::new() } else { web_seeds::all() };
     let filters = if options.controls { Vec::new() } else { filtering::all() };
-    let special = devices.into_iter().map(Job::Device).chain(filters.into_iter().map(Job::Filter));
-    let special = special.chain(web.into_iter().map(Job::WebSeed));
-    let finds = special.chain(finds.into_iter().map(Job::Find));
+    let flaps = options.flaps.unwrap_or(if options.quick { FEW_FLAPS } else { FLAPS });
+    let (flaps, behinds) =
+        if options.controls { Default::default() } else { (flaps::all(flaps), behind::all()) };
+    let first = flaps.into_iter().map(Job::Flaps).chain(behinds.into_iter().map(Job::Behind));
+    let first = first.chain(devices.into_iter().map(Job::Device)).chain(filters.into_iter().map(Job::Filter));
+    let first = first.chain(web.into_iter().map(Job::WebSeed));
+    let finds = first.chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
     let mut kinds = BTreeSet::new();
@@ -140,6 +157,10 @@ enum Job {
     Filter(Filtering),
     /// Download from a web server.
     WebSeed(WebSeed),
+    /// Transfer through a proxy.
+    Behind(Behind),
+    /// Transfer through a proxy that comes and goes.
+    Flaps(Flaps),
 }
 
 impl Job {
@@ -150,6 +171,8 @@ impl Job {
             Self::Device(case) => case.name(),
             Self::Filter(case) => case.name(),
             Self::WebSeed(case) => case.name(),
+            Self::Behind(case) => case.name(),
+            Self::Flaps(case) => case.name(),
         }
     }
 
@@ -161,6 +184,8 @@ impl Job {
             Self::Device(_) => "device".to_owned(),
             Self::Filter(_) => "filter".to_owned(),
             Self::WebSeed(case) => case.name(),
+            Self::Behind(case) => case.kind(),
+            Self::Flaps(_) => "flaps".to_owned(),
         }
     }
 
@@ -171,6 +196,8 @@ impl Job {
             Self::Device(_) => vec!["ztor"],
             Self::Filter(case) => case.needs(),
             Self::WebSeed(_) => WebSeed::needs(),
+            Self::Behind(case) => case.needs(),
+            Self::Flaps(case) => case.needs(),
         }
     }
 }
@@ -228,6 +255,8 @@ impl Suite {
             Job::Device(case) => device::run(case, &env),
             Job::Filter(case) => filtering::run(case, &env),
             Job::WebSeed(case) => web_seeds::run(*case, &env),
+            Job::Behind(case) => behind::run(case, &env),
+            Job::Flaps(case) => flaps::run(case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

@@ -58,6 +58,9 @@ mod cli {
         /// Run only the first case of each kind.
         #[arg(long)]
         quick: bool,
+        /// Number of flaps of proxy and interface, in the cases for that: 30 with --quick, 200 otherwise.
+        #[arg(long, value_name = "N")]
+        flaps: Option<usize>,
         /// Only list the names of the cases.
         #[arg(long)]
         list: bool,
@@ -75,8 +78,8 @@ mod cli {
     }
 
     fn run_interop(args: InteropArgs) -> Result<bool> {
-        let InteropArgs { filter, ztor, jobs, allow_missing, controls, quick, list } = args;
-        let options = interop::Options { filter, ztor, jobs, allow_missing, controls, quick };
+        let InteropArgs { filter, ztor, jobs, allow_missing, controls, quick, flaps, list } = args;
+        let options = interop::Options { filter, ztor, jobs, allow_missing, controls, quick, flaps };
         if list {
             interop::case_names(&options).iter().for_each(|case| println!("{case}"));
             return Ok(true);

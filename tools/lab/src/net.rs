@@ -120,6 +120,39 @@ impl Net {
         self.within(Host::Tracker, || Ok(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?))
     }
 
+    /// Adds a link from the host of the bridge to another one, with an address at each end and no route beyond.
+    pub(crate) fn add_link(&self, host: Host, interface: &str, (router, own): (&str, &str)) -> Result<()> {
+        let (name, end) = (self.namespace(host), format!("to-{interface}"));
+        // Without IPv6 addresses it sends nothing by itself.
+        let plug = format!(
+            "link add name {end} type veth peer name {interface} netns {name}\n\
+             link set {end} addrgenmode none\n\
+             addr add {router}/30 dev {end}\n\
+             link set {end} up\n"
+        );
+        ip(&["-n", &self.namespace(Host::Tracker), "-batch", "-"], &plug)?;
+        let address = format!(
+            "link set {interface} addrgenmode none\n\
+             addr add {own}/30 dev {interface}\n\
+             link set {interface} up\n"
+        );
+        ip(&["-n", &name, "-batch", "-"], &address)?;
+        Ok(())
+    }
+
+    /// Removes a link.
+    pub(crate) fn remove_link(&self, host: Host, interface: &str) -> Result<()> {
+        ip(&["-n", &self.namespace(host), "link", "del", interface], "")?;
+        Ok(())
+    }
+
+    /// Sets the end of a link up or down.
+    pub(crate) fn set_link(&self, host: Host, interface: &str, is_up: bool) -> Result<()> {
+        let state = if is_up { "up" } else { "down" };
+        ip(&["-n", &self.namespace(host), "link", "set", interface, state], "")?;
+        Ok(())
+    }
+
     /// Returns the counters of an interface; zero if there is none of that name.
     pub(crate) fn counters(&self, host: Host, interface: &str) -> Result<Counters> {
         let table = self.within(host, || Ok(std::fs::read_to_string("/proc/thread-self/net/dev")?))?;

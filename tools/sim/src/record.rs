@@ -120,7 +120,7 @@ pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mu
         trace.record(now, Subject::Lookup, &[node]);
         trace.record_bytes(resolve.host.as_bytes());
     }
-    for (to, datagram) in &out.datagrams {
+    for (to, datagram) in out.tracker_datagrams.iter().chain(&out.datagrams) {
         trace.record(now, Subject::Transmit, &[node, number_of(*to)]);
         let says_an_error = |message: krpc::Message| matches!(message.body, krpc::Body::Error(_));
         if !krpc::decode(datagram).is_ok_and(says_an_error) {

@@ -152,7 +152,7 @@ impl SettingsPage {
             "goals" => Icon::Check,
             "limits" => Icon::Slow,
             "schedule" => Icon::Retry,
-            "network" => Icon::Network,
+            "network" | "privacy" => Icon::Network,
             "watch" => Icon::Search,
             "api" => Icon::Server,
             "log" => Icon::Log,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ztor_api::{Connectivity, History, Statistics};
 use ztor_client::tasks::Loaded;
 use ztor_view::format::{Rate, Size, Span};
+use ztor_view::text::proxy_text;
 
 const SPANS: [(u64, &str); 5] =
     [(300, "5 minutes"), (3600, "1 hour"), (86_400, "1 day"), (604_800, "1 week"), (2_592_000, "30 days")];
@@ -77,6 +78,11 @@ fn cards(ui: &mut Ui, statistics: &Statistics) {
     let read_only = if statistics.dht_read_only { ", read-only" } else { "" };
     let dht =
         statistics.dht_nodes.map_or_else(|| "Off".to_owned(), |nodes| format!("{nodes} nodes{read_only}"));
+    let port = match statistics.peer_port {
+        0 => "Not accepted".to_owned(),
+        port => port.to_string(),
+    };
+    let proxy = statistics.proxy.as_ref().map_or_else(|| "None".to_owned(), proxy_text);
     let free = statistics.free_bytes.map_or_else(|| "Unknown".to_owned(), |free| Size(free).to_string());
     let cards = [
         ("Download", Rate(statistics.down_per_s).to_string()),
@@ -88,8 +94,9 @@ fn cards(ui: &mut Ui, statistics: &Statistics) {
         ("Ratio", ratio),
         ("Torrents", format!("{}, {} active", statistics.torrents, statistics.active)),
         ("Peers", statistics.peers.to_string()),
-        (reach, statistics.peer_port.to_string()),
+        (reach, port),
         ("DHT", dht),
+        ("Proxy", proxy),
         ("Free space", free),
         ("Running for", Span(statistics.uptime_s).to_string()),
     ];

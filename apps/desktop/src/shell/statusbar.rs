@@ -4,9 +4,10 @@ use crate::connection::Place;
 use crate::context::Cx;
 use crate::look::{Icon, Palette, icon_label, switch_button};
 use eframe::egui::{Align, Color32, Label, Layout, RichText, Sense, Ui};
-use ztor_api::{Connectivity, LimitsChoice};
+use ztor_api::{Connectivity, LimitsChoice, ProxyState};
 use ztor_client::live::LiveState;
 use ztor_view::format::{Count, Rate, Size};
+use ztor_view::text::proxy_text;
 
 /// Space below which the free space is a warning.
 const LOW: u64 = 1 << 30;
@@ -55,6 +56,10 @@ pub(crate) fn show(ui: &mut Ui, cx: &mut Cx<'_>, place: &Place) {
                 _ => (Icon::Peers, palette.text_faint, "Connections with peers".to_owned()),
             };
             figure(ui, icon, color, &peers, palette.text_muted, &hint);
+            if let Some(proxy) = statistics.proxy.as_ref().filter(|proxy| proxy.state == ProxyState::Down) {
+                let hint = proxy_text(proxy);
+                figure(ui, Icon::Warning, palette.warn, "Proxy down", palette.text_muted, &hint);
+            }
             if let Some(nodes) = statistics.dht_nodes {
                 let text = format!("DHT: {}", Count(nodes, "node"));
                 figure(ui, Icon::Network, palette.text_faint, &text, palette.text_muted, "Nodes of the DHT");

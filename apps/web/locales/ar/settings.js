@@ -50,6 +50,7 @@ export default {
   'section.tags': 'الوسوم',
   'section.network': 'الشبكة',
   'section.filter': 'مرشح العناوين والحظر',
+  'section.privacy': 'الوكيل والخصوصية',
   'section.limits': 'حدود السرعة',
   'section.schedule': 'الجدول',
   'section.api': 'الوصول عبر الويب',

@@ -36,6 +36,7 @@ export default {
   'section.tags': 'Alle Tags',
   'section.network': 'Netzwerk',
   'section.filter': 'IP-Filter und Sperren',
+  'section.privacy': 'Proxy und Privatsphäre',
   'section.limits': 'Geschwindigkeitslimits',
   'section.schedule': 'Zeitplan',
   'section.api': 'Webzugang',

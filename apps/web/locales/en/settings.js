@@ -37,6 +37,7 @@ export default {
   'section.tags': 'Tags',
   'section.network': 'Network',
   'section.filter': 'IP filter and bans',
+  'section.privacy': 'Proxy and privacy',
   'section.limits': 'Speed limits',
   'section.schedule': 'Schedule',
   'section.api': 'Web access',

@@ -103,6 +103,15 @@ export default {
     n(count, f, { one: '# node', other: '# nodes' }),
   'connection.dht_off': 'Off',
   'connection.dht_read_only': 'read-only',
+  'connection.proxy': 'Proxy',
+  'connection.proxy_up': 'Connected',
+  'connection.proxy_connecting': 'Connecting',
+  'connection.proxy_down': 'Not reachable',
+  'connection.proxy_unknown': 'Unknown',
+  'connection.proxy_down_hint': (/** @type {{ why: string }} */ { why }) =>
+    `The proxy is not reachable, so nothing is sent: ${why}`,
+  'connection.proxy_no_datagrams': (/** @type {{ why: string }} */ { why }) =>
+    `Without µTP, DHT and UDP trackers: ${why}`,
   'connection.uptime': 'Running for',
   'connection.version': 'Version',
   'connection.show': 'Show the connection',

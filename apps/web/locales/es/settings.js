@@ -34,6 +34,7 @@ export default {
   'section.tags': 'Etiquetas',
   'section.network': 'Red',
   'section.filter': 'Filtro IP y bloqueos',
+  'section.privacy': 'Proxy y privacidad',
   'section.limits': 'Límites de velocidad',
   'section.schedule': 'Horario',
   'section.api': 'Acceso web',

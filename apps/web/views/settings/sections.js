@@ -15,8 +15,8 @@ export const GROUPS = [
     { key: 'goals', icon: 'goals' }, { key: 'watch', icon: 'watch' }, { key: 'categories', icon: 'category' },
     { key: 'tags', icon: 'tag' }] },
   { key: 'transfer', sections: [
-    { key: 'network', icon: 'globe' }, { key: 'filter', icon: 'filter' }, { key: 'limits', icon: 'limits' },
-    { key: 'schedule', icon: 'calendar' }] },
+    { key: 'network', icon: 'globe' }, { key: 'privacy', icon: 'lock' }, { key: 'filter', icon: 'filter' },
+    { key: 'limits', icon: 'limits' }, { key: 'schedule', icon: 'calendar' }] },
   { key: 'daemon', sections: [
     { key: 'api', icon: 'lock' }, { key: 'account', icon: 'user' }, { key: 'log', icon: 'log' },
     { key: 'export', icon: 'save' }, { key: 'about', icon: 'info' }] },

@@ -33,10 +33,11 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     let exclude = FilePatterns::parse(&args.exclude)
         .map_err(|error| CliError::usage(format!("cannot use --exclude: {error}")))?;
     let names = names(args)?;
-    let mut peers = runner::peers(&args.peer)?;
+    let mut peers = runner::peers_for(&args.net, &args.peer)?;
     let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
+    args.net.proxy.warning().into_iter().for_each(|warning| console.warn(warning));
     let state_dir = runner::state_dir(console);
     // Metadata of an earlier run need not be fetched again, and the swarm may no longer have it.
     if let Some(dir) = &state_dir {
@@ -45,7 +46,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             let known = magnet_cache::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
-                peers.extend(linked_peers(&link.magnet, console));
+                peers.extend(linked_peers(&link.magnet, args, console));
                 torrents.push(meta);
             }
             is_new
@@ -177,10 +178,16 @@ fn complete(
 }
 
 /// Returns the addresses of the peers in a link. Warns about names that cannot be resolved.
-fn linked_peers(magnet: &Magnet, console: &Console) -> Vec<SocketAddr> {
+fn linked_peers(magnet: &Magnet, args: &GetArgs, console: &Console) -> Vec<SocketAddr> {
     let mut addrs = Vec::new();
     for peer in &magnet.peers {
-        match peer.to_socket_addrs() {
+        // The names of peers are not for the resolver if there is a proxy.
+        let is_forbidden = peer.parse::<SocketAddr>().is_err() && args.net.proxy.is_for_peers();
+        let found = match is_forbidden {
+            true => Err(io::Error::other("with a proxy, names are not resolved")),
+            false => peer.to_socket_addrs(),
+        };
+        match found {
             Ok(found) => addrs.extend(found.take(8)),
             Err(error) => console.warn(&format!("cannot find the peer {peer} of the magnet link: {error}")),
         }
@@ -280,7 +287,7 @@ struct Wanted {
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
     let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
     for argument in &args.torrents {
-        match open::open(argument, &args.net.bind, stop) {
+        match open::open(argument, &args.net, stop) {
             Ok(Some(Opened::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
                 open::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
                 match meta.has_all_hashes() {

@@ -18,7 +18,8 @@ use crate::select::data_dir;
 use crate::stop::Stop;
 
 pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = runner::peers(&args.peer)?;
+    let peers = runner::peers_for(&args.net, &args.peer)?;
+    args.net.proxy.warning().into_iter().for_each(|warning| console.warn(warning));
     let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
     if torrents.is_empty()
         && let Some(error) = of_many(&lost, lost.len())

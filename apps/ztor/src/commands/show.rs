@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, AskError, MetadataError};
+use ztor_session::{AddMagnet, AskError, MetadataError, Use};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
 }
 
 fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    match open::open(argument, &args.net.bind, stop)? {
+    match open::open(argument, &args.net, stop)? {
         None => return Ok(Exit::Interrupted),
         Some(Opened::Torrent(meta)) => show_torrent(args, &meta, console),
         Some(Opened::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
@@ -61,8 +61,8 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 
 /// Shows the torrent of a magnet link, with metadata from peers.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = runner::peers(&args.peer)?;
-    let session = runner::start_session(&args.net, runner::config(&args.net, None))?;
+    let peers = runner::peers_for(&args.net, &args.peer)?;
+    let session = runner::start_session(&args.net, runner::config(&args.net, None)?)?;
     let add = AddMagnet::new(magnet.clone()).peers(peers);
     let torrent = session.add_magnet(add).wait().context("cannot fetch the metadata")?;
     if !console.is_json() {
@@ -122,11 +122,13 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
 
 /// Scrapes the trackers in parallel.
 fn scrape_all(args: &ShowArgs, meta: &Metainfo) -> Vec<SwarmJson> {
-    let (hash, bind) = (meta.info_hashes.swarm_id(), &args.net.bind);
+    let hash = meta.info_hashes.swarm_id();
+    // A wrong flag was reported before.
+    let Ok(route) = args.net.route(Use::Trackers) else { return Vec::new() };
     let urls: Vec<String> = meta.trackers.iter().flatten().take(MAX_SCRAPED).cloned().collect();
     let ask = |url: String| {
-        let bind = bind.clone();
-        std::thread::spawn(move || (ztor_session::scrape(&url, hash, &bind), url))
+        let route = route.clone();
+        std::thread::spawn(move || (ztor_session::scrape(&url, hash, &route), url))
     };
     let asked: Vec<_> = urls.into_iter().map(ask).collect();
     let answers = asked.into_iter().filter_map(|thread| thread.join().ok());

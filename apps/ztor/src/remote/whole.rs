@@ -26,7 +26,11 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
         Connectivity::Incoming => ", and peers can connect to it",
         _ => "",
     };
-    line("Peers", format!("{}, listening on {}{way}", statistics.peers, about.peer_addr));
+    let listening = match statistics.peer_port {
+        0 => "not listening".to_owned(),
+        _ => format!("listening on {}", about.peer_addr),
+    };
+    line("Peers", format!("{}, {listening}{way}", statistics.peers));
     if statistics.is_unreachable {
         line(
             "",
@@ -39,6 +43,9 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
     if let Some(nodes) = statistics.dht_nodes {
         let read_only = if statistics.dht_read_only { ", read-only" } else { "" };
         line("DHT", format!("{}{read_only}", Count(usize::try_from(nodes).unwrap_or(usize::MAX), "node")));
+    }
+    if let Some(proxy) = &statistics.proxy {
+        line("Proxy", format!("{}, {}", Escaped(&proxy.url), ztor_view::text::proxy_text(proxy)));
     }
     let down = (Rate(statistics.down_per_s), Size(statistics.session_downloaded_bytes));
     line(

@@ -5,14 +5,15 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use ztor_session::ip_filter::{ListError, MAX_LEN, Parsed, read};
-use ztor_session::{Bind, Config, FetchedList, IpFilter, Session, Validators, fetch_list, redact_url};
+use ztor_session::{Config, FetchedList, IpFilter, Route, Session, Use, Validators, fetch_list, redact_url};
 
 use crate::args::NetArgs;
 use crate::exit::{CliError, Exit};
 
 /// Starts a session, with the IP filter of the flags in force before there is any torrent.
 pub(crate) fn start(net: &NetArgs, config: Config) -> anyhow::Result<Session> {
-    let filter = net.ip_filter.as_ref().map(|source| load(source, &net.bind)).transpose()?;
+    let route = net.route(Use::Other)?;
+    let filter = net.ip_filter.as_ref().map(|source| load(source, &route)).transpose()?;
     let session = Session::start(config)?;
     if let Some(Parsed { table, report }) = filter {
         if report.bad > 0 {
@@ -26,13 +27,13 @@ pub(crate) fn start(net: &NetArgs, config: Config) -> anyhow::Result<Session> {
 }
 
 /// Reads a list from a file or a URL.
-fn load(source: &str, bind: &Bind) -> Result<Parsed, CliError> {
+fn load(source: &str, route: &Route) -> Result<Parsed, CliError> {
     let failed = |exit, error: &dyn std::fmt::Display| {
         CliError::new(exit, format!("cannot read the IP filter {}: {error}", redact_url(source)))
     };
     let is_url = source.starts_with("http://") || source.starts_with("https://");
     let content = if is_url {
-        match fetch_list(source, bind, MAX_LEN, &Validators::default()) {
+        match fetch_list(source, route, MAX_LEN, &Validators::default()) {
             Ok(FetchedList::New { body, .. }) => body,
             Ok(FetchedList::NotModified) => Vec::new(),
             Err(error) => return Err(failed(Exit::Network, &error)),

@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::exit::{CliError, Exit};
 
 /// Returns the settings of a session that connects to peers.
-pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
+pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Result<Config, CliError> {
     let defaults = Settings::default();
     let max_peers = net.max_peers.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let slots = net.upload_slots.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -28,10 +28,12 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         .announce_to_all(net.announce_to_all)
         .peer_exchange(!net.no_pex)
         .suggest_pieces(net.suggest_pieces)
-        .encryption(net.encryption.into());
+        .encryption(net.encryption.into())
+        .proxy(net.proxy.policy()?)
+        .is_anonymous(net.proxy.is_anonymous());
     let config = Config::default();
     let port = net.port.unwrap_or(config.port);
-    config
+    let config = config
         .bind(net.bind.clone())
         .port(port)
         .port_is_fixed(net.port.is_some())
@@ -40,7 +42,8 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         .local_discovery(!net.no_lsd && !net.bind.is_loopback())
         .transports(net.transport.into())
         .state_dir(state_dir)
-        .settings(settings)
+        .settings(settings);
+    Ok(config)
 }
 
 /// Returns the settings of the DHT; `None` turns it off. On loopback it is off unless a bootstrap node is given.
@@ -69,6 +72,19 @@ pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// Returns the addresses of all `--peer` flags. Resolves names, unless connections to peers go through a proxy.
+pub(crate) fn peers_for(net: &NetArgs, flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
+    let is_proxied = net.proxy.is_for_peers();
+    if let Some(flag) = flags.iter().find(|flag| is_proxied && flag.parse::<SocketAddr>().is_err()) {
+        let error = CliError::new(
+            Exit::Usage,
+            format!("cannot use --peer {flag}: with a proxy, names are not resolved"),
+        );
+        return Err(error.hint("give the address of the peer"));
+    }
+    peers(flags)
 }
 
 /// Returns the addresses of all `--peer` flags. Resolves names.

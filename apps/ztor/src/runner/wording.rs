@@ -15,6 +15,10 @@ pub(super) fn warning(event: &SessionEvent) -> Option<String> {
         SessionEvent::Interface { name, is_there: false } => {
             format!("the interface {name} is gone; waiting for it to return")
         }
+        SessionEvent::Proxy { problem: None } => "the proxy answers again".to_owned(),
+        SessionEvent::Proxy { problem: Some(problem) } => {
+            format!("the proxy cannot be reached, and nothing is sent: {problem}")
+        }
         SessionEvent::Torrent(TorrentEvent::Banned { author, reason, ends_in, .. }) => {
             format!("{author} is banned for {} h: {reason}", ends_in.as_secs() / 3600)
         }

@@ -69,6 +69,7 @@ fn figures(front: &Front, theme: Theme) -> Vec<Line<'static>> {
         _ if now.is_unreachable => {
             format!("nobody reaches port {}; forward it in the router", now.peer_port)
         }
+        _ if now.peer_port == 0 => "peers are not accepted".to_owned(),
         Connectivity::Incoming => format!("peers reach port {}", now.peer_port),
         Connectivity::Outgoing => format!("nobody has connected to port {} yet", now.peer_port),
         _ => "no connection".to_owned(),
@@ -93,6 +94,7 @@ fn figures(front: &Front, theme: Theme) -> Vec<Line<'static>> {
         ),
         ("Connections", format!("{}; {connectivity}", now.peers)),
         ("DHT", now.dht_nodes.map_or_else(|| "off".to_owned(), dht)),
+        ("Proxy", now.proxy.as_ref().map_or_else(|| "none".to_owned(), ztor_view::text::proxy_text)),
         ("Free space", now.free_bytes.map_or_else(|| "unknown".to_owned(), |free| Size(free).to_string())),
     ];
     let mut lines: Vec<Line<'_>> = fields

@@ -154,6 +154,9 @@ fn figures(front: &Front) -> String {
     } else if now.connectivity == Connectivity::None {
         parts.push("no connection".to_owned());
     }
+    if let Some(problem) = now.proxy.as_ref().and_then(|proxy| proxy.problem.as_ref()) {
+        parts.insert(0, format!("proxy down: {}", ztor_view::text::cleaned(problem)));
+    }
     if let Some(nodes) = now.dht_nodes {
         parts.push(format!("DHT {nodes}"));
     }

@@ -105,8 +105,8 @@ impl Daemon {
             }
             AddSource::Magnet(link) => magnet(link),
             AddSource::Url(url) => {
-                let (asked, bind) = (url.clone(), self.options().bind);
-                in_background(move || match fetch_url(&asked, &bind, MAX_TORRENT) {
+                let (asked, route) = (url.clone(), self.options().route);
+                in_background(move || match fetch_url(&asked, &route, MAX_TORRENT) {
                     Ok(bytes) => parse(&bytes),
                     Err(error) => Err(DaemonError::Fetch { url: redact_url(&asked), error }),
                 })

@@ -4,7 +4,7 @@ use crate::record::{FileOptions, Folder, Share};
 use crate::settings::{Resolved, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
-use ztor_session::{Allocation, ContentLayout, ShareFiles};
+use ztor_session::{Allocation, ContentLayout, ShareFiles, Use};
 
 /// Configuration of a daemon at its start.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub struct Options {
     pub is_sequential: bool,
     /// True to fetch the ends of files first.
     pub is_ends_first: bool,
-    /// Address or interface for fetching URLs.
-    pub bind: ztor_session::Bind,
+    /// Way of requests for URLs.
+    pub route: ztor_session::Route,
     /// Time between complete scans of the watched folders, at least a second.
     pub watch_rescan: Duration,
     /// Time for which a file in a watched folder must be unchanged before it is loaded.
@@ -64,7 +64,7 @@ impl From<&Settings> for Options {
             start_paused: settings.start_paused,
             is_sequential: settings.sequential,
             is_ends_first: settings.ends_first,
-            bind: settings.bind.clone(),
+            route: settings.proxy_policy().route(&settings.bind, Use::Other, settings.anonymous),
             watch_rescan: settings.watch_rescan,
             watch_settle: settings.watch_settle,
         }

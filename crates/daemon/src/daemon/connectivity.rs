@@ -1,10 +1,10 @@
-//! The way in which peers are connected, and the nodes of the DHT.
+//! The way in which peers are connected, the nodes of the DHT, and the state of the proxy.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use ztor_api::Connectivity;
-use ztor_session::Session;
+use ztor_session::{ProxyStatus, Session};
 
 /// Time for which an answer of the session is used.
 const FRESH: Duration = Duration::from_secs(5);
@@ -20,6 +20,7 @@ struct State {
     callers: u64,
     /// Number of good nodes, and true if ours answers no queries; `None` without a DHT.
     dht: Option<(u64, bool)>,
+    proxy: ProxyStatus,
     /// `None` before the first question.
     asked: Option<Instant>,
     /// Time since when there are connections without a call; `None` while there are none.
@@ -45,19 +46,29 @@ impl Reachability {
         (way, is_unreachable, state.dht)
     }
 
+    /// Returns the state of the proxy, as of the last answer.
+    pub(super) fn proxy(&self) -> ProxyStatus {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).proxy.clone()
+    }
+
+    /// Asks the session again with the next question, as its settings have changed.
+    pub(super) fn expire(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).asked = None;
+    }
+
     fn ask(&self, runtime: &Handle, session: &Session) {
-        let (callers, dht) = (session.callers(), session.dht_stats());
+        let (callers, dht, proxy) = (session.callers(), session.dht_stats(), session.proxy());
         let shared = Arc::clone(&self.0);
         runtime.spawn(async move {
             // A session that has ended does not answer, and nobody asks any more.
-            let (Ok(callers), Ok(dht)) = (callers.await, dht.await) else { return };
+            let (Ok(callers), Ok(dht), Ok(proxy)) = (callers.await, dht.await, proxy.await) else { return };
             let dht = dht.map(|dht| {
                 let families = [dht.families.v4, dht.families.v6];
                 let nodes = families.iter().flatten().map(|family| family.good as u64).sum();
                 (nodes, dht.is_read_only)
             });
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            (state.callers, state.dht) = (callers, dht);
+            (state.callers, state.dht, state.proxy) = (callers, dht, proxy);
         });
     }
 }

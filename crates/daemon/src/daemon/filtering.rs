@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use ztor_api::{FilterHits, IpFilter};
-use ztor_session::Validators;
+use ztor_session::{Use, Validators};
 
 use super::saving::fact;
 
@@ -210,7 +210,7 @@ fn wanted(settings: &Settings) -> Wanted {
     Wanted {
         source: settings.ip_filter.clone(),
         interval: settings.ip_filter_interval,
-        bind: settings.bind.clone(),
+        route: settings.proxy_policy().route(&settings.bind, Use::Other, settings.anonymous),
         scope: Scope {
             spares_local: settings.ip_filter_spare_local,
             covers_trackers: settings.ip_filter_trackers,
@@ -219,7 +219,7 @@ fn wanted(settings: &Settings) -> Wanted {
 }
 
 fn run(job: &Job) -> Result<Loaded, String> {
-    load(&job.source, &job.bind, &job.known).map_err(|error| format!("cannot read {}: {error}", job.source))
+    load(&job.source, &job.route, &job.known).map_err(|error| format!("cannot read {}: {error}", job.source))
 }
 
 /// Reads the list whenever it is due, until the daemon ends.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use ztor_api::{Setting, SettingValue};
+use ztor_session::Uses;
 
 /// A changed setting in the state database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,6 +135,8 @@ impl Daemon {
     fn apply_settings(&self) {
         let settings = self.settings_state().resolved.settings().clone();
         self.set_options(Options::from(&settings));
+        settings.warn_of_exposure();
+        self.0.reachability.expire();
         let mut core = self.core();
         core.manager_mut().set_settings(&self.0.session, settings.session_settings());
         core.manager_mut().set_config(settings.policy_config());
@@ -142,6 +145,18 @@ impl Daemon {
         self.set_filtering(&settings);
         self.settle_all();
         self.0.settings_news.send_replace(Arc::new(settings));
+    }
+
+    /// Returns the URL of the proxy without its password; `None` if nothing goes through one.
+    pub(super) fn proxy_url(&self) -> Option<String> {
+        let state = self.settings_state();
+        let settings = state.resolved.settings();
+        settings.proxy.as_ref().filter(|_| settings.proxy_for != Uses::NONE).map(ToString::to_string)
+    }
+
+    /// Returns true if peers may connect.
+    pub(super) fn accepts_peers(&self) -> bool {
+        self.settings_state().resolved.settings().proxy_policy().allows_incoming()
     }
 
     fn settings_state(&self) -> MutexGuard<'_, State> {

@@ -70,6 +70,7 @@ impl Daemon {
     ) -> Result<Started, DaemonStartError> {
         let DaemonConfig { state_dir, settings, port_is_fixed } = config;
         let chosen = settings.settings().clone();
+        chosen.warn_of_exposure();
         let store = Arc::new(store);
         if salvage.as_ref().is_some_and(|salvage| salvage.is_partial) {
             recover(&store, &Options::from(&chosen).download_dir)?;

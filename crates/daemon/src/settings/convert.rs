@@ -1,7 +1,7 @@
 //! Settings for the session and the policy.
 
 use ztor_policy::{Goal, Goals, Limits, QueueConfig, SlowRule};
-use ztor_session::{Config, DhtOptions, RateLimits};
+use ztor_session::{Config, DhtOptions, ProxyPolicy, RateLimits, Use};
 
 use super::table::Settings;
 
@@ -21,6 +21,23 @@ impl Settings {
             .peer_exchange(self.peer_exchange)
             .suggest_pieces(self.suggest_pieces)
             .encryption(self.encryption)
+            .proxy(self.proxy_policy())
+            .is_anonymous(self.anonymous)
+    }
+
+    /// Logs a warning if others see an address although the settings ask for anonymity.
+    pub(crate) fn warn_of_exposure(&self) {
+        if self.anonymous && self.proxy_policy().proxy_for(Use::Peers).is_none() {
+            tracing::warn!(
+                "anonymous without a proxy for peers: others still see the address of the connection"
+            );
+        }
+    }
+
+    /// Returns the proxy, and what goes through it.
+    pub fn proxy_policy(&self) -> ProxyPolicy {
+        let policy = self.proxy.clone().map_or_else(ProxyPolicy::default, ProxyPolicy::new);
+        policy.uses(self.proxy_for).incoming(self.proxy_incoming)
     }
 
     /// Returns the configuration of a session, without a state folder. With `port_is_fixed`, a port in use is an error.

@@ -140,7 +140,7 @@ impl File<'_> {
             Ok(value) => self.pins[index] = Some(Pin { value, source }),
             Err(refusal) => {
                 let text = if value.get_ref().is_table() { None } else { self.text.get(value.span()) };
-                let value = text.map_or_else(|| "a table".to_owned(), shown);
+                let value = text.map_or_else(|| "a table".to_owned(), |text| declaration.kind.quoted(text));
                 self.add(offset, || refusal.into_problem(key, value));
             }
         }

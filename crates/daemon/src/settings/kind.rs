@@ -1,8 +1,10 @@
 //! Kinds of settings: validation of values, and their canonical forms.
 
 use ztor_api::{SettingKind, SettingValue};
+use ztor_session::Proxy;
 
 use super::error::{Problem, quoted, shown};
+use super::secret::{is_masked, masked};
 use super::shape::{MAX_TEXT, Shape};
 use crate::units::{duration_text, parse_duration, parse_limit, size_text};
 
@@ -51,6 +53,8 @@ pub enum Kind {
         /// True if there may be none.
         is_optional: bool,
     },
+    /// URL of a proxy, or none. It may have a password, which front ends do not get.
+    Proxy,
     /// A text.
     Text {
         /// True if there may be none.
@@ -122,7 +126,8 @@ impl Kind {
         if !matches!(self, Self::List { .. }) && text.len() > MAX_TEXT {
             return Err(refusal(format!("expected at most {MAX_TEXT} bytes")));
         }
-        let is_empty_none = matches!(self, Self::Path { .. } | Self::Text { .. }) && text.is_empty();
+        let is_empty_none =
+            matches!(self, Self::Path { .. } | Self::Text { .. } | Self::Proxy) && text.is_empty();
         if self.is_optional() && (text == self.none_word() || text == "none" || is_empty_none) {
             return Ok(V::None);
         }
@@ -141,6 +146,15 @@ impl Kind {
             }
             Self::Path { .. } => {
                 return if is_path(text) { Ok(V::Text(text.to_owned())) } else { Err(refused()) };
+            }
+            Self::Proxy => {
+                return match text.parse::<Proxy>() {
+                    Ok(_) if is_masked(text) => {
+                        Err(refusal("its password is masked; give the password itself".into()))
+                    }
+                    Ok(proxy) => Ok(V::Text(proxy.secret_url())),
+                    Err(error) => Err(refusal(error.to_string())),
+                };
             }
             Self::Text { shape, .. } => {
                 return (shape.canonical)(text).map(V::Text).ok_or_else(refused);
@@ -183,6 +197,21 @@ impl Kind {
         }
     }
 
+    /// Returns true if a value may have a secret in it.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Proxy)
+    }
+
+    /// Returns a value as front ends get it: without a secret.
+    pub(super) fn shown(&self, value: &SettingValue) -> SettingValue {
+        if self.is_secret() { masked(value) } else { value.clone() }
+    }
+
+    /// Returns a text that was given as a value, for a message.
+    pub(super) fn quoted(&self, text: &str) -> String {
+        if self.is_secret() { "the given URL".to_owned() } else { shown(text) }
+    }
+
     /// Returns a description of the values, which follows `expected`.
     pub(super) fn values(&self) -> String {
         let values = match self {
@@ -200,6 +229,11 @@ impl Kind {
             }
             Self::Path { .. } => {
                 "an absolute path, or one below the home folder such as \"~/Downloads\"".to_owned()
+            }
+            Self::Proxy => {
+                "a URL such as \"socks5://user:password@host:1080\", with socks5, socks5h, socks4a \
+                            or http"
+                    .to_owned()
             }
             Self::Text { shape, .. } => shape.values.to_owned(),
             Self::List { shape, .. } => format!("a list of texts, each {}", shape.values),
@@ -228,7 +262,7 @@ impl Kind {
             | Self::Time { is_optional, .. }
             | Self::Path { is_optional }
             | Self::Text { is_optional, .. } => *is_optional,
-            Self::Ratio => true,
+            Self::Ratio | Self::Proxy => true,
             Self::Bool | Self::Choice(_) | Self::List { .. } => false,
         }
     }
@@ -253,6 +287,7 @@ impl Kind {
                 SettingKind::Choice { choices: words.iter().map(|word| (*word).to_owned()).collect() }
             }
             Self::Path { is_optional } => SettingKind::Path { is_optional },
+            Self::Proxy => SettingKind::Text { is_optional: true },
             Self::Text { is_optional, .. } => SettingKind::Text { is_optional },
             Self::List { .. } => SettingKind::List,
         }

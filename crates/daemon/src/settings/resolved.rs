@@ -9,6 +9,7 @@ use super::error::{Errors, Place, Problem, SettingError, shown};
 use super::kind::{Kind, Refusal, value_shown};
 use super::nearest::nearest;
 use super::pin::Pin;
+use super::secret::unmasked;
 use super::table::{Declaration, Settings, TABLE, index_of};
 
 /// A change by a front end, as it is stored.
@@ -122,7 +123,7 @@ impl Resolved {
             kind: declaration.kind.to_api(),
             help: declaration.help.to_owned(),
             default: declaration.default_value(),
-            value: value.value.clone(),
+            value: declaration.kind.shown(&value.value),
             source: value.source.clone(),
             needs_restart: declaration.needs_restart,
             is_pending: declaration.needs_restart && changed.contains(&declaration.key),
@@ -130,7 +131,7 @@ impl Resolved {
         TABLE.iter().zip(&self.values).map(describe).collect()
     }
 
-    /// Returns the values in effect as a configuration file.
+    /// Returns the values in effect as a configuration file, without secrets.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         let mut section = "";
@@ -139,7 +140,8 @@ impl Resolved {
                 out.push_str(&format!("[{}]\n", declaration.section));
                 section = declaration.section;
             }
-            out.push_str(&format!("{} = {}\n", declaration.key, declaration.kind.toml(&value.value)));
+            let value = declaration.kind.shown(&value.value);
+            out.push_str(&format!("{} = {}\n", declaration.key, declaration.kind.toml(&value)));
         }
         out
     }
@@ -183,7 +185,7 @@ impl Resolved {
                     layers.stored.remove(key);
                     rows.remove(key);
                 }
-                Edit::Set(value) => match layers.row(index, value) {
+                Edit::Set(value) => match layers.row(index, &self.unmasked(index, value)) {
                     Ok(row) => {
                         layers.stored.insert(key.clone(), row.clone());
                         rows.insert(key.clone(), row);
@@ -207,6 +209,17 @@ impl Resolved {
     }
 }
 
+impl Resolved {
+    /// Returns a value that a front end has sent, with the secret that it did not get.
+    fn unmasked(&self, index: usize, value: &SettingValue) -> SettingValue {
+        let is_secret = TABLE[index].kind.is_secret();
+        is_secret
+            .then(|| unmasked(value, &self.values[index].value))
+            .flatten()
+            .unwrap_or_else(|| value.clone())
+    }
+}
+
 impl Layers {
     /// Checks that a stored change can be used.
     fn usable(&self, row: &Stored) -> Result<(), Problem> {
@@ -222,7 +235,11 @@ impl Layers {
             false => Ok(value),
             true => Err(homeless()),
         });
-        let value = checked.map_err(|refusal| refusal.into_problem(declaration.key, value_shown(value)))?;
+        let value = checked.map_err(|refusal| {
+            let shown =
+                if declaration.kind.is_secret() { declaration.kind.quoted("") } else { value_shown(value) };
+            refusal.into_problem(declaration.key, shown)
+        })?;
         Ok(Stored {
             key: declaration.key.to_owned(),
             value: declaration.kind.text(&value),

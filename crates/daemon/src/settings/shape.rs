@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use ztor_session::{Bind, ContentLayout, FileNames};
+use ztor_session::{Bind, ContentLayout, FileNames, Use};
 
 use super::schedule_text::{entry_text, parse_entry};
 
@@ -41,6 +41,8 @@ pub(super) const USERNAME: Shape = Shape {
 };
 pub(super) const BASE_PATH: Shape =
     Shape { values: "a path such as \"/ztor\", or \"\" for the root", canonical: base_path };
+pub(super) const USE: Shape =
+    Shape { values: "peers, trackers, web_seeds or other", canonical: use_of_network };
 pub(super) const LOG_LEVEL: Shape = Shape {
     values: "off, error, warn, info, debug or trace, or a list such as \"info,ztor_session=debug\"",
     canonical: log_level,
@@ -140,6 +142,22 @@ fn base_path(text: &str) -> Option<String> {
     (is_path && path.len() <= 256).then(|| path.to_owned())
 }
 
+/// Parses an element of `proxy_for`.
+pub(super) fn parse_use(text: &str) -> Option<Use> {
+    match text {
+        "peers" => Some(Use::Peers),
+        "trackers" => Some(Use::Trackers),
+        "web_seeds" => Some(Use::WebSeeds),
+        "other" => Some(Use::Other),
+        _ => None,
+    }
+}
+
+fn use_of_network(text: &str) -> Option<String> {
+    let word = text.to_ascii_lowercase().replace('-', "_");
+    parse_use(&word).map(|_| word)
+}
+
 fn log_level(text: &str) -> Option<String> {
     let is_level = |level: &str| matches!(level, "off" | "error" | "warn" | "info" | "debug" | "trace");
     let is_target = |target: &str| {
@@ -176,6 +194,7 @@ mod tests {
         check(LISTEN, &[("127.0.0.1:0", "127.0.0.1:0")], &["localhost:9480", "9480", "127.0.0.1"]);
         check(NETWORK, &[("10.1.2.3/8", "10.0.0.0/8"), ("::1", "::1/128")], &["", "10.0.0.0/33", "x"]);
         check(HOST, &[("NAS", "nas")], &["", "a..b", "a/b", "nas:80", "a,b"]);
+        check(USE, &[("Web-Seeds", "web_seeds"), ("peers", "peers")], &["", "all", "seeds"]);
         check(USERNAME, &[("ztor", "ztor")], &["", "a:b", " a", "a\n"]);
         check(BASE_PATH, &[("", ""), ("/", ""), ("/a/b/", "/a/b")], &["a", "//", "/../x", "/a b", "/a//"]);
         let levels = [("INFO", "info"), ("warn,ztor=debug", "warn,ztor=debug")];

@@ -172,7 +172,13 @@ fn set(pin: &mut Option<Pin>, index: usize, text: &str, source: SettingSource, e
         Ok(value) => *pin = Some(Pin { value, source }),
         Err(refusal) => errors.add(|| SettingError {
             place: Place::of(&source),
-            problem: refusal.into_problem(declaration.key, quoted(text)),
+            problem: refusal.into_problem(
+                declaration.key,
+                match declaration.kind.is_secret() {
+                    true => declaration.kind.quoted(text),
+                    false => quoted(text),
+                },
+            ),
         }),
     }
 }

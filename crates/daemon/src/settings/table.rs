@@ -8,14 +8,14 @@ use ipnet::IpNet;
 use ztor_api::SettingValue;
 use ztor_policy::{GoalAction, Ratio, Schedule};
 use ztor_session::dht::ReadOnly;
-use ztor_session::{Allocation, Bind, ContentLayout, Encryption, ShareFiles, Transports};
+use ztor_session::{Allocation, Bind, ContentLayout, Encryption, Proxy, ShareFiles, Transports, Uses};
 
 use super::choices::{
     ALLOCATIONS, ENCRYPTIONS, GOAL_ACTIONS, LAYOUTS, LOG_FORMATS, LogFormat, READ_ONLY, SHARES, TRANSPORTS,
 };
 use super::kind::Kind;
 use super::shape::{
-    BASE_PATH, BIND, HOST, HOST_PORT, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape,
+    BASE_PATH, BIND, HOST, HOST_PORT, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape, USE,
     USERNAME,
 };
 use super::typed::Typed;
@@ -202,6 +202,20 @@ settings! {
         ip_filter_trackers: bool = "false", Kind::Bool;
         /// Addresses of this machine and its network are exempt from the list. Public lists may contain them.
         ip_filter_spare_local: bool = "false", Kind::Bool;
+    }
+    privacy {
+        /// Proxy for all traffic named in proxy_for. It resolves the names of hosts, and nothing goes around it: while it
+        /// does not answer, nothing is sent. Only SOCKS5 proxies with a relay carry µTP, the DHT and UDP trackers.
+        proxy: Option<Proxy> = "none", Kind::Proxy;
+        /// Traffic that goes through the proxy: of peers and the DHT, of trackers, of web seeds, and other requests.
+        proxy_for: Uses = "peers, trackers, web_seeds, other", list(USE);
+        /// Incoming connections of peers in spite of a proxy for peers, where another way forwards the port. Answers to
+        /// them go around the proxy.
+        proxy_incoming: bool = "false", Kind::Bool;
+        /// Nothing that describes this client is sent: no name, version, port or local address, and no search in the
+        /// local network. Private trackers may refuse that. Without a proxy, others still see the address of the
+        /// connection.
+        anonymous: bool = "false", Kind::Bool;
     }
     limits {
         /// Limit of the download rate, over all torrents.

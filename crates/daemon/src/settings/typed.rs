@@ -7,10 +7,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use ztor_api::SettingValue;
 use ztor_policy::{Ratio, Schedule};
-use ztor_session::Bind;
+use ztor_session::{Bind, Proxy, Uses};
 
 use super::schedule_text::parse_entry;
-use super::shape::{is_url, parse_bind, parse_network};
+use super::shape::{is_url, parse_bind, parse_network, parse_use};
 use crate::filter::FilterSource;
 
 /// Type of a field.
@@ -106,6 +106,19 @@ impl Typed for FilterSource {
 impl Typed for Bind {
     fn typed(value: &SettingValue, _: Option<&Path>) -> Option<Self> {
         parse_bind(text(value)?)
+    }
+}
+
+impl Typed for Proxy {
+    fn typed(value: &SettingValue, _: Option<&Path>) -> Option<Self> {
+        text(value)?.parse().ok()
+    }
+}
+
+impl Typed for Uses {
+    fn typed(value: &SettingValue, _: Option<&Path>) -> Option<Self> {
+        let SettingValue::List(items) = value else { return None };
+        items.iter().try_fold(Self::NONE, |uses, item| Some(uses.with(parse_use(item)?)))
     }
 }
 

@@ -84,7 +84,7 @@ impl Dht {
     }
 
     fn send_answer(&mut self, share: Share, to: SocketAddr, transaction: Vec<u8>, body: Body) {
-        let version = Some(self.config.version.to_vec());
+        let version = self.config.version.map(|version| version.to_vec());
         let mut message = Message { transaction, body, external: Some(to), read_only: false, version };
         let mut datagram = message.encode();
         // Only a response with an item of full length and nodes of both families is too long, so nodes are dropped.

@@ -105,6 +105,11 @@ impl DhtDriver {
         self.node.reached(now);
     }
 
+    /// Sends the version of the client to other nodes, or none.
+    pub(crate) fn set_anonymous(&mut self, is_anonymous: bool) {
+        self.node.set_version(ztor_dht::Config::default().version.filter(|_| !is_anonymous));
+    }
+
     /// Returns the state that the next run starts with.
     pub(crate) fn save(&self) -> Saved {
         self.node.save()

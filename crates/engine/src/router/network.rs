@@ -16,9 +16,7 @@ impl Router<'_> {
         match change {
             NetworkChange::Slept(slept) => {
                 if slept >= LOST_AFTER {
-                    for key in self.peers.keys() {
-                        self.close_because(key, CloseCause::Local, "the machine has slept");
-                    }
+                    self.close_all("the machine has slept");
                 }
                 if slept >= FORGOTTEN_AFTER {
                     self.cx.network.plan_announce(self.cx.now);
@@ -31,6 +29,13 @@ impl Router<'_> {
             }
             // The router has only a view of the settings; the engine has changed them.
             NetworkChange::Ports { .. } => self.cx.network.plan_announce(self.cx.now),
+        }
+    }
+
+    /// Closes all connections, which does not count against their peers.
+    pub(crate) fn close_all(&mut self, reason: &str) {
+        for key in self.peers.keys() {
+            self.close_because(key, CloseCause::Local, reason);
         }
     }
 

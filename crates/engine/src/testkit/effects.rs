@@ -67,6 +67,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         https,
         web,
         resolves,
+        tracker_datagrams,
         datagrams,
         local_announces,
         events,
@@ -85,7 +86,8 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     web.drain(..).for_each(|effect| effects.web(effect));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
     local_announces.drain(..).for_each(|announce| effects.local_announce(announce));
-    datagrams.drain(..).for_each(|(to, datagram)| effects.datagram(to, datagram));
+    let datagrams = tracker_datagrams.drain(..).chain(datagrams.drain(..));
+    datagrams.for_each(|(to, datagram)| effects.datagram(to, datagram));
     connects.drain(..).for_each(|connect| effects.connect(connect));
     closes.drain(..).for_each(|close| effects.close(close));
     events.drain(..).for_each(|event| effects.torrent_event(event));

@@ -142,7 +142,7 @@ impl Stubs {
         self.failures += out.events.iter().filter(failed).count();
         out.https.drain(..).for_each(|get| self.on_http(get));
         out.resolves.drain(..).for_each(|resolve| self.on_resolve(resolve));
-        for (to, datagram) in out.datagrams.drain(..) {
+        for (to, datagram) in out.tracker_datagrams.drain(..) {
             self.on_datagram(to, &datagram);
         }
         out.clear();

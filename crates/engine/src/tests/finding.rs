@@ -347,7 +347,7 @@ fn udp_tracker_without_a_port_is_asked_at_port_80() {
     let ips = vec!["192.0.2.1".parse().unwrap()];
     engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
     engine.settle(now, &mut out);
-    assert_eq!(out.datagrams[0].0, "192.0.2.1:80".parse().unwrap());
+    assert_eq!(out.tracker_datagrams[0].0, "192.0.2.1:80".parse().unwrap());
 }
 
 /// The name of a tracker is not looked up for every torrent.
@@ -368,8 +368,9 @@ fn udp_tracker_with_both_families_is_announced_to_over_both() {
     let ips: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
     engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
     engine.settle(now, &mut out);
-    let told: std::collections::BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
-    assert_eq!(told.len(), 2, "{:?}", out.datagrams);
+    let told: std::collections::BTreeSet<bool> =
+        out.tracker_datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
+    assert_eq!(told.len(), 2, "{:?}", out.tracker_datagrams);
     engine.add_magnet(now, &magnet(2)).unwrap();
     engine.settle(now, &mut out);
     assert!(out.resolves.is_empty(), "the name is known");
@@ -378,7 +379,7 @@ fn udp_tracker_with_both_families_is_announced_to_over_both() {
     while out.events.is_empty() && later < Instant::from_micros(600_000_000) {
         later += Duration::from_millis(500);
         engine.settle(later, &mut out);
-        out.datagrams.clear();
+        out.tracker_datagrams.clear();
     }
     assert!(
         matches!(&out.events[..], [TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. }, ..]),

@@ -80,8 +80,8 @@ fn udp_tracker_name_that_resolves_to_loopback_is_not_asked() {
         let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
         rig.handle(Event::Resolved { id: asked.id, result: Ok(ips) });
         rig.settle();
-        assert_eq!(!rig.out.datagrams.is_empty(), is_asked, "{host}");
-        let at_home = rig.out.datagrams.iter().filter(|(to, _)| to.ip().is_loopback()).count();
+        assert_eq!(!rig.out.tracker_datagrams.is_empty(), is_asked, "{host}");
+        let at_home = rig.out.tracker_datagrams.iter().filter(|(to, _)| to.ip().is_loopback()).count();
         assert_eq!(at_home > 0, host == "localhost");
         let failed = |event: &TorrentEvent| {
             matches!(event, TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. })
@@ -199,7 +199,7 @@ fn dead_udp_tracker_is_asked_less_and_less() {
             rig.now = rig.now.max(next);
             rig.settle();
             rig.answer_lookups([192, 0, 2, 1].into());
-            datagrams += rig.out.datagrams.drain(..).count();
+            datagrams += rig.out.tracker_datagrams.drain(..).count();
         }
         sent.push(datagrams);
     }

@@ -229,7 +229,8 @@ impl Trackers {
         let mut parts = Vec::with_capacity(4);
         for (is_v2, info_hash) in std::iter::once((false, request.info_hash)).chain(v2.map(|v2| (true, v2))) {
             for to in addresses.each(target.origin.port) {
-                let port = cx.config.port_toward(to.ip());
+                // Many trackers refuse port 0. Peers cannot reach us at the other one either.
+                let port = cx.config.port_toward(to.ip()).max(1);
                 let request = AnnounceRequest { info_hash, port, ..request.clone() };
                 let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
                 parts.push((is_v2, request, url, to));
@@ -269,6 +270,11 @@ impl Trackers {
         }
     }
 
+    /// Announces under another key from now on, as our peer id has changed.
+    pub(crate) fn renew_key(&mut self, rng: &mut Rng) {
+        self.key = rng.u32(..);
+    }
+
     /// Lets unresponsive hosts be asked again, as the network is back or has changed.
     pub(crate) fn start_over(&mut self, now: Instant) {
         self.hosts.start_over(now);
@@ -292,7 +298,7 @@ impl Trackers {
     /// Moves the datagrams that wait to be sent to the outbox.
     pub(crate) fn poll_transmit(&mut self, out: &mut Outbox) {
         while let Some(datagram) = self.udp.poll_transmit() {
-            out.datagrams.push(datagram);
+            out.tracker_datagrams.push(datagram);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::cipher::StreamCipher;
 use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
+use crate::aliases::is_alias;
 use crate::disk::Occasion;
 use crate::message::{NetEvent, NewTorrent};
 use crate::snapshot::SessionEvent;
@@ -116,6 +117,8 @@ impl Driver {
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.web.drain(..).for_each(|effect| self.on_web_effect(effect));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
+        let datagrams = &self.datagrams;
+        out.tracker_datagrams.drain(..).for_each(|(to, datagram)| datagrams.send_to_tracker(to, &datagram));
         out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
         out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
         out.events.drain(..).for_each(|event| self.on_torrent_event(event));
@@ -136,7 +139,7 @@ impl Driver {
     fn connect(&mut self, connect: Connect) {
         let peer = connect.peer;
         if let Err(reason) = self.call(connect) {
-            self.close(peer, reason);
+            self.close_by_proxy(peer, reason);
         }
     }
 
@@ -144,6 +147,9 @@ impl Driver {
         let Connect { peer, addr, transport, offer } = connect;
         let cipher = StreamCipher::calling(offer)?;
         match transport {
+            // It stands for a name that only a proxy resolves, and is no peer's.
+            _ if is_alias(addr.ip()) => Err(CloseReason::NoRoute),
+            Transport::Tcp if self.calls_through_proxy() => self.call_through_proxy(peer, addr, cipher),
             Transport::Tcp => {
                 let stream = sockets::connect(self.device.bind(), addr).map_err(CloseReason::Socket)?;
                 let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);

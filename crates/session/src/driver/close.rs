@@ -4,6 +4,7 @@ use super::sockets;
 use std::io;
 use thiserror::Error;
 use ztor_engine::{CloseCause, DiskFault};
+use ztor_socks::TunnelError;
 use ztor_utp::{Closed, ConnectError};
 use ztor_wire::mse::MseError;
 
@@ -26,6 +27,20 @@ pub(super) enum CloseReason {
     NoRoute,
     #[error("the network interface of the connection is gone")]
     InterfaceGone,
+    #[error("the proxy does not answer")]
+    ProxyDown,
+    /// A failure of the proxy.
+    #[error("the proxy fails: {0}")]
+    Proxy(String),
+    /// The proxy cannot make the connection.
+    #[error(transparent)]
+    Tunnel(TunnelError),
+    #[error("the proxy closed the connection before it was made")]
+    ProxyClosed,
+    #[error("the settings of the proxy have changed")]
+    OtherProxy,
+    #[error("the proxy relays no datagrams any more")]
+    RelayGone,
     #[error("too many unread answers to the peer's requests")]
     Flooded,
     #[error("a plain handshake where encryption is required")]
@@ -65,10 +80,16 @@ impl CloseReason {
             | Self::Flooded
             | Self::NotEncrypted
             | Self::TooEarly
+            | Self::Tunnel(_)
+            | Self::ProxyClosed
             | Self::Handshake(_) => CloseCause::Remote,
             Self::Call(_)
             | Self::NoRoute
             | Self::InterfaceGone
+            | Self::ProxyDown
+            | Self::Proxy(_)
+            | Self::OtherProxy
+            | Self::RelayGone
             | Self::HandshakesFull
             | Self::NoRandomness(_)
             | Self::Exhausted(_)

@@ -2,7 +2,7 @@
 
 use super::publishing::Publishing;
 use crate::snapshot::{Publisher, SessionEvent};
-use ztor_base::Instant;
+use ztor_base::{Instant, PeerId};
 use ztor_engine::{
     Command, CommonPieces, DiskEvent, DiskFault, Engine, Event, Outbox, ResumeData, Statistics, TorrentEvent,
     TorrentId,
@@ -74,6 +74,10 @@ impl Context {
 
     pub(super) fn unshare_pieces(&mut self, torrent: TorrentId) {
         self.engine.unshare_pieces(self.now, torrent, &mut self.out);
+    }
+
+    pub(super) fn set_identity(&mut self, peer_id: PeerId, is_anonymous: bool) {
+        self.engine.set_identity(self.now, peer_id, is_anonymous, &mut self.out);
     }
 
     /// Records that pieces of two torrents are the same file on disk.

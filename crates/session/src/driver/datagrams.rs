@@ -1,18 +1,18 @@
-//! The UDP sockets: the one that µTP, the DHT and UDP trackers share, and those of local discovery.
+//! The UDP sockets: the one that µTP, the DHT and UDP trackers share, that of the proxy's relay, and those of local
+//! discovery.
 
 use super::context::Context;
 use super::local::LocalSockets;
+use super::outlet::{Outlet, Proxied, UdpSockets};
+use super::relay::Relay;
 use super::sockets;
-use super::tokens::{FORMER_UDP, UDP};
-use super::udp::UdpIo;
-use super::utp::{Utp, Ways};
-use mio::net::UdpSocket;
-use mio::{Interest, Registry};
+use super::utp::Utp;
+use mio::Registry;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use ztor_base::Instant;
 use ztor_base::addr::canonical;
-use ztor_base::{Duration, Instant};
 use ztor_engine::{Event, PeerKey};
 use ztor_utp::Endpoint;
 use ztor_wire::LocalAnnounce;
@@ -25,68 +25,20 @@ const DATAGRAM_COST: usize = 256;
 const MAX_LOCAL_DATAGRAM: usize = 2048;
 /// Number of datagrams of local discovery that are read per turn and socket.
 const LOCAL_DATAGRAMS_PER_TURN: usize = 256;
-
 /// Number of reads of the socket of an earlier port per turn.
 const FORMER_READS_PER_TURN: usize = 64;
-/// Interval of the checks if the socket of an earlier port is still needed.
-const FORMER_CHECK: Duration = Duration::from_secs(5);
-
-/// The UDP sockets.
-pub(super) struct UdpSockets {
-    udp: UdpIo,
-    /// Address of `udp`.
-    own: SocketAddr,
-    /// `None` if local discovery is off.
-    local: Option<LocalSockets>,
-    /// Socket of an earlier port; `None` if no connection needs it.
-    former: Option<Former>,
-}
-
-/// The shared socket of an earlier port. Peers that are connected over µTP know this machine by that port.
-struct Former {
-    udp: UdpIo,
-    own: SocketAddr,
-    /// Addresses of these peers, until something arrives from them at the new port.
-    peers: BTreeSet<SocketAddr>,
-    check_at: Instant,
-}
-
-impl Ways for UdpSockets {
-    fn toward(&self, to: SocketAddr) -> (&UdpIo, SocketAddr) {
-        match &self.former {
-            Some(former) if former.peers.contains(&to) => (&former.udp, former.own),
-            _ => (&self.udp, self.own),
-        }
-    }
-
-    fn max_segments(&self, len: usize) -> usize {
-        self.udp.max_segments(len)
-    }
-}
-
-impl UdpSockets {
-    /// Registers the sockets.
-    pub(super) fn open(
-        registry: &Registry,
-        udp: UdpSocket,
-        own: SocketAddr,
-        local: Option<LocalSockets>,
-    ) -> io::Result<Self> {
-        let mut sockets = Self { udp: UdpIo::new(udp)?, own, local, former: None };
-        registry.register(sockets.udp.socket_mut(), UDP, Interest::READABLE | Interest::WRITABLE)?;
-        if let Some(local) = &mut sockets.local {
-            local.register(registry)?;
-        }
-        Ok(sockets)
-    }
-}
 
 /// The UDP sockets and the µTP connections.
 pub(super) struct Datagrams {
     sockets: UdpSockets,
+    /// `None` without a proxy, and while it relays no datagrams.
+    relay: Option<Relay>,
+    proxied: Proxied,
     utp: Utp,
     /// True if datagrams may be left in the shared socket.
     has_datagrams: bool,
+    /// True if datagrams may be left in the socket of the relay.
+    has_relayed: bool,
     /// True if datagrams may be left in the sockets of local discovery.
     has_local: bool,
     /// True if datagrams may be left in the socket of an earlier port.
@@ -94,8 +46,14 @@ pub(super) struct Datagrams {
 }
 
 impl Datagrams {
-    pub(super) fn new(sockets: UdpSockets, utp: Utp) -> Self {
-        Self { sockets, utp, has_datagrams: false, has_local: false, has_former: false }
+    pub(super) fn new(sockets: UdpSockets, utp: Utp, proxied: Proxied) -> Self {
+        let (has_datagrams, has_relayed, has_local, has_former) = (false, false, false, false);
+        Self { sockets, relay: None, proxied, utp, has_datagrams, has_relayed, has_local, has_former }
+    }
+
+    /// Closes the sockets that are not the proxy's.
+    pub(super) fn close_direct(&mut self) {
+        self.sockets.close();
     }
 
     /// Replaces the sockets.
@@ -104,43 +62,26 @@ impl Datagrams {
         self.has_datagrams = true;
     }
 
-    /// Replaces the shared socket by one of another port. The old one stays for the connections that were made over it;
-    /// sockets of local discovery stay.
+    /// Replaces the shared socket by one of another port. The old one stays for the connections that were made over it.
     ///
     /// # Errors
     /// The system refuses. The old socket is still in use.
-    pub(super) fn move_to(
-        &mut self,
-        now: Instant,
-        registry: &Registry,
-        mut new: UdpSockets,
-    ) -> io::Result<()> {
-        let peers: BTreeSet<SocketAddr> = self.utp.endpoint_mut().peer_addrs().collect();
-        if !peers.is_empty() {
-            let old = self.sockets.udp.socket_mut();
-            registry.reregister(old, FORMER_UDP, Interest::READABLE | Interest::WRITABLE)?;
-        }
-        new.local = self.sockets.local.take();
-        let old = std::mem::replace(&mut self.sockets, new);
-        if !peers.is_empty() {
-            let check_at = now + FORMER_CHECK;
-            self.sockets.former = Some(Former { udp: old.udp, own: old.own, peers, check_at });
-        }
+    pub(super) fn move_to(&mut self, now: Instant, registry: &Registry, new: UdpSockets) -> io::Result<()> {
+        // Connections over the relay do not know the port.
+        let peers: BTreeSet<SocketAddr> = match self.proxied.peers {
+            true => BTreeSet::new(),
+            false => self.utp.endpoint_mut().peer_addrs().collect(),
+        };
+        self.sockets.move_to(now, registry, new, peers)?;
         self.has_datagrams = true;
         Ok(())
     }
 
     /// Closes the socket of an earlier port when its last connection is over.
     pub(super) fn close_former_if_unused(&mut self, now: Instant) {
-        let Some(former) = self.sockets.former.as_mut().filter(|former| former.check_at <= now) else {
-            return;
-        };
-        former.check_at = now + FORMER_CHECK;
-        let connected: BTreeSet<SocketAddr> = self.utp.endpoint_mut().peer_addrs().collect();
-        former.peers.retain(|peer| connected.contains(peer));
-        if former.peers.is_empty() {
-            tracing::debug!(addr = %former.own, "closing the socket of the earlier port");
-            self.sockets.former = None;
+        if self.poll_former().is_some_and(|check_at| check_at <= now) {
+            let connected = self.utp.endpoint_mut().peer_addrs().collect();
+            self.sockets.close_former_if_unused(now, &connected);
         }
     }
 
@@ -149,14 +90,20 @@ impl Datagrams {
         self.sockets.former.as_ref().map(|former| former.check_at)
     }
 
+    /// Sets the traffic that goes through the proxy.
+    pub(super) fn set_proxied(&mut self, proxied: Proxied) {
+        self.proxied = proxied;
+    }
+
+    /// Replaces the relay.
+    pub(super) fn set_relay(&mut self, relay: Option<Relay>) {
+        self.has_relayed = relay.is_some();
+        self.relay = relay;
+    }
+
     /// Returns the port of the shared socket.
     pub(super) fn port(&self) -> u16 {
         self.sockets.own.port()
-    }
-
-    /// Returns true if local discovery is on.
-    pub(super) fn finds_local(&self) -> bool {
-        self.sockets.local.is_some()
     }
 
     /// Returns the µTP connections.
@@ -178,6 +125,11 @@ impl Datagrams {
         self.has_datagrams = true;
     }
 
+    /// Records an event of the socket of the relay.
+    pub(super) fn set_relayed(&mut self) {
+        self.has_relayed = true;
+    }
+
     /// Records an event of the socket of an earlier port.
     pub(super) fn set_former_readable(&mut self) {
         self.has_former = true;
@@ -190,25 +142,39 @@ impl Datagrams {
 
     /// Returns true if datagrams may be left to read.
     pub(super) fn has_more(&self) -> bool {
-        self.has_datagrams || self.has_local || self.has_former
+        self.has_datagrams || self.has_relayed || self.has_local || self.has_former
     }
 
-    /// Reads datagrams of the shared socket, a bounded number of bytes per turn, so that a flood does not delay the
-    /// rest. Those of µTP go to its endpoint, all others to the engine. Returns false if there was nothing to look for.
+    /// Reads datagrams and passes them to µTP or the engine. Returns false if there was nothing to look for.
     pub(super) fn read(&mut self, cx: &mut Context) -> bool {
-        if !self.has_datagrams && !self.has_former {
-            return false;
+        let was_due = self.has_datagrams || self.has_relayed || self.has_former;
+        if self.has_former {
+            self.read_former(cx.now());
         }
+        if self.has_datagrams {
+            self.read_direct(cx);
+        }
+        if self.has_relayed {
+            self.read_relayed(cx);
+        }
+        was_due
+    }
+
+    fn read_direct(&mut self, cx: &mut Context) {
         let now = cx.now();
-        self.read_former(now);
+        let proxied = self.proxied;
+        let Some(udp) = &mut self.sockets.udp else {
+            self.has_datagrams = false;
+            return;
+        };
         let mut total = 0;
         while total < BYTES_PER_TURN {
             let (utp, former) = (&mut self.utp, &mut self.sockets.former);
-            let got = self.sockets.udp.receive(|from, data| {
+            let got = udp.receive(|from, data| {
                 // Every datagram costs something, even an empty one.
                 total += data.len().max(DATAGRAM_COST);
-                // No such sender exists, and the socket would take a failed answer for a lack of batches.
-                if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
+                // What is for the proxy does not arrive around it.
+                if !is_possible(from) || proxied.has(data) {
                     return;
                 }
                 if !utp.handle(now, from, data) {
@@ -232,13 +198,12 @@ impl Datagrams {
                 }
             }
         }
-        true
     }
 
     /// Reads what connected peers send to an earlier port, a bounded number of times per turn. All others learn the new
     /// port from trackers.
     fn read_former(&mut self, now: Instant) {
-        let Some(former) = &mut self.sockets.former else { return };
+        let Some(former) = &mut self.sockets.former else { return self.has_former = false };
         let (utp, peers) = (&mut self.utp, &former.peers);
         for _ in 0..FORMER_READS_PER_TURN {
             let got = former.udp.receive(|from, data| {
@@ -253,6 +218,36 @@ impl Datagrams {
             }
         }
         self.has_former = true;
+    }
+
+    fn read_relayed(&mut self, cx: &mut Context) {
+        let now = cx.now();
+        let proxied = self.proxied;
+        let Some(relay) = &mut self.relay else {
+            self.has_relayed = false;
+            return;
+        };
+        let mut total = 0;
+        while total < BYTES_PER_TURN {
+            let utp = &mut self.utp;
+            let got = relay.receive(|from, data| {
+                if is_possible(from) && proxied.has(data) && !utp.handle(now, from, data) {
+                    cx.handle(Event::Datagram { from, data });
+                }
+            });
+            match got {
+                Ok(len) => total += len.max(DATAGRAM_COST),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.has_relayed = false;
+                    break;
+                }
+                // The relay did not take an earlier datagram.
+                Err(error) => {
+                    tracing::trace!(%error, "cannot receive a datagram of the proxy");
+                    total += BYTES_PER_TURN / 16;
+                }
+            }
+        }
     }
 
     /// Reads announces of local discovery.
@@ -274,12 +269,25 @@ impl Datagrams {
         }
     }
 
-    /// Sends a datagram of the engine. One that cannot be sent is lost, and its transaction is retried.
+    /// Sends a datagram to a node of the DHT. One that cannot be sent is lost, and its transaction is retried.
     pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
-        let Some(to) = sockets::sendable(self.sockets.own, to) else { return };
-        if let Err(error) = self.sockets.udp.send_one(to, datagram) {
+        self.send_over(self.outlet(self.proxied.peers), to, datagram);
+    }
+
+    /// Sends a datagram to a tracker.
+    pub(super) fn send_to_tracker(&self, to: SocketAddr, datagram: &[u8]) {
+        self.send_over(self.outlet(self.proxied.trackers), to, datagram);
+    }
+
+    fn send_over(&self, outlet: Outlet<'_>, to: SocketAddr, datagram: &[u8]) {
+        let sent = outlet.send(to, datagram, datagram.len());
+        if let Some(Err(error)) = sent {
             tracing::debug!(%error, "cannot send a datagram");
         }
+    }
+
+    fn outlet(&self, is_proxied: bool) -> Outlet<'_> {
+        Outlet::of(is_proxied, self.relay.as_ref(), &self.sockets)
     }
 
     /// Sends an announce of local discovery.
@@ -291,11 +299,19 @@ impl Datagrams {
 
     /// Sends the datagrams of µTP. Returns the peers with connection attempts that fail for local reasons.
     pub(super) fn transmit(&mut self, cx: &Context) -> Vec<PeerKey> {
-        self.utp.transmit(cx.now(), &self.sockets)
+        let outlet = Outlet::of(self.proxied.peers, self.relay.as_ref(), &self.sockets);
+        self.utp.transmit(cx.now(), &outlet)
     }
 
-    /// Removes the addresses that the shared socket cannot send to.
+    /// Removes the addresses of trackers that cannot be sent to. All can be, through a proxy.
     pub(super) fn retain_sendable(&self, ips: &mut Vec<IpAddr>) {
-        ips.retain(|ip| sockets::sendable(self.sockets.own, (*ip, 1).into()).is_some());
+        if !self.proxied.trackers {
+            ips.retain(|ip| sockets::sendable(self.sockets.own, (*ip, 1).into()).is_some());
+        }
     }
+}
+
+/// Returns false for senders that cannot exist. The socket would take a failed answer to them for a lack of batches.
+fn is_possible(from: SocketAddr) -> bool {
+    from.port() != 0 && !from.ip().is_unspecified() && !from.ip().is_multicast()
 }

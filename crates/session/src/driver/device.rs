@@ -55,6 +55,11 @@ impl Device {
         Some(change)
     }
 
+    /// Plans to replace the sockets, as other ones are needed.
+    pub(super) fn listen_at(&mut self, at: Instant) {
+        self.listen_again_at = Some(at);
+    }
+
     /// Returns true once, when the sockets must be replaced.
     pub(super) fn starts_listening(&mut self, now: Instant) -> bool {
         self.listen_again_at.take_if(|at| *at <= now).is_some()

@@ -96,13 +96,12 @@ impl Driver {
                 answer(to, Ok(()));
             }
             NetEvent::FilterHits { answer: to } => answer(to, Ok(self.cx.engine().filter_hits())),
-            NetEvent::SetSettings { settings, reach, answer: to } => {
-                self.handshakes.set_encryption(settings.encryption);
-                let now = self.cx.now();
-                self.cx.engine_mut().set_settings(now, settings);
-                self.reach.set(&mut self.cx, &reach);
+            NetEvent::SetSettings { settings, answer: to } => {
+                self.set_settings(*settings);
                 answer(to, Ok(()));
             }
+            NetEvent::Proxy { answer: to } => answer(to, Ok(self.egress.status())),
+            NetEvent::ProxyResolved { attempt, result } => self.on_proxy_resolved(attempt, result),
             NetEvent::SetPort { port, answer: to } => answer(to, self.set_port(port)),
             NetEvent::Mapped(status) => self.on_mapped(&status),
             NetEvent::MappingEnded => self.reach.set_ended(),
@@ -131,9 +130,10 @@ impl Driver {
         let name = change.device;
         if change.has_lost {
             tracing::info!(name, "the interface is gone, or an address of it");
-            for key in self.conns.keys() {
+            for key in self.conns.keys().into_iter().chain(self.egress.tunnels.keys()) {
                 self.close(key, CloseReason::InterfaceGone);
             }
+            self.restart_link();
         }
         if let Some(is_there) = change.is_there {
             self.cx.emit(SessionEvent::Interface { name, is_there });
@@ -144,13 +144,15 @@ impl Driver {
 
     /// Handles a change of our addresses.
     fn on_moved(&mut self, moved: &Moved) {
-        for key in self.conns.of_addresses(&moved.lost) {
+        let tunnels = self.egress.tunnels.of_addresses(&moved.lost);
+        for key in self.conns.of_addresses(&moved.lost).into_iter().chain(tunnels) {
             self.close(key, CloseReason::InterfaceGone);
         }
         self.reach.look();
         if moved.is_elsewhere {
             tracing::info!("announcing again from another address");
             self.control.forget_names();
+            self.restart_link();
             self.cx.handle(Event::Network(NetworkChange::Moved));
         }
     }
@@ -160,11 +162,15 @@ impl Driver {
         tracing::info!(seconds = slept.as_secs(), "the machine has slept");
         self.control.forget_names();
         self.reach.look();
+        self.restart_link();
         self.cx.handle(Event::Network(NetworkChange::Slept(slept)));
     }
 
     /// Handles an event of a TCP connection.
     pub(super) fn on_ready(&mut self, key: PeerKey, ready: &Ready) {
+        if self.egress.tunnels.contains(key) {
+            return self.on_tunnel_ready(key, ready);
+        }
         match self.conns.finish_connect(key, ready) {
             Ok(Progress::Connecting) => return,
             Ok(Progress::Connected) => self.connected(key),
@@ -175,7 +181,7 @@ impl Driver {
     }
 
     /// Handles an outgoing connection that was made.
-    fn connected(&mut self, key: PeerKey) {
+    pub(super) fn connected(&mut self, key: PeerKey) {
         self.cx.handle(Event::Connected { peer: key });
         if self.conns.is_undecided(key) {
             self.advance_handshake(key);
@@ -312,6 +318,8 @@ impl Driver {
 
     /// Drops a connection with its socket.
     pub(super) fn drop_conn(&mut self, key: PeerKey) {
+        // The socket is closed as it is dropped.
+        let _ = self.egress.tunnels.remove(self.poll.registry(), key);
         if let Some(conn) = self.conns.remove(self.poll.registry(), key) {
             self.datagrams.utp_mut().close(self.cx.now(), conn);
         }

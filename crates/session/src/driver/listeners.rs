@@ -28,9 +28,13 @@ impl Listeners {
         Ok(Self { tcp: Self::register(registry, tcp)?, accept_again_at: None, left: 0 })
     }
 
-    /// Replaces the listener. Without TCP, the new one is dropped.
+    /// Stops listening.
+    pub(super) fn close(&mut self) {
+        (self.tcp, self.accept_again_at) = (None, None);
+    }
+
+    /// Replaces the listener.
     pub(super) fn replace(&mut self, registry: &Registry, tcp: Option<TcpListener>) -> io::Result<()> {
-        let tcp = tcp.filter(|_| self.tcp.is_some());
         self.tcp = Self::register(registry, tcp)?;
         Ok(())
     }

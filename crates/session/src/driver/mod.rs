@@ -8,6 +8,7 @@
 //! - `context`: the time of the turn, the engine, its outbox, and what is published (`publishing`);
 //! - `listeners`, `datagrams` (with `udp`, `utp`, `local`), `device`: the sockets that are open all the time;
 //! - `conns`, a table of `conn`: the connections with their `cipher`, `queue`, `encrypt_stage` and the read `pool`;
+//! - `egress`: the proxy, with its `link`, its `relay` of datagrams, and the `tunnels` that it is making;
 //! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
 //! - `requests`: requests to single torrents, and callers that wait for one;
 //! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`; `drives`: folders
@@ -25,19 +26,23 @@ mod datagrams;
 mod device;
 mod dht_file;
 mod drives;
+mod egress;
 mod encrypt_stage;
 mod ending;
 mod entry;
 mod fill;
 mod handshakes;
 mod input;
+mod link;
 mod listeners;
 mod local;
 mod moves;
+mod outlet;
 mod pool;
 mod publishing;
 mod queue;
 mod reach;
+mod relay;
 mod requests;
 mod retry;
 mod saver;
@@ -46,6 +51,7 @@ mod suspects;
 mod times_saver;
 mod tokens;
 mod torrents;
+mod tunnels;
 mod udp;
 mod utp;
 mod web;
@@ -60,17 +66,19 @@ use crate::times::TimesFile;
 use conns::Conns;
 use context::Context;
 use crossbeam_channel::Sender;
-use datagrams::{Datagrams, UdpSockets};
+use datagrams::Datagrams;
 pub(crate) use device::Device;
 use dht_file::DhtFile;
 use drives::Drives;
+pub(crate) use egress::Egress;
 use ending::Ending;
 pub(crate) use handshakes::Handshakes;
 use listeners::Listeners;
 use local::LocalSockets;
 use mio::{Events, Poll, Token};
 pub(crate) use moves::Target;
-pub(crate) use reach::{Reach, ReachSettings};
+use outlet::UdpSockets;
+pub(crate) use reach::Reach;
 use requests::Waiters;
 use saver::Saver;
 use sockets::Listening;
@@ -79,7 +87,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use times_saver::TimesSaver;
 pub(crate) use tokens::WAKER;
-use tokens::{FORMER_UDP, LISTENER, LOCAL_V4, LOCAL_V6, UDP};
+use tokens::{FORMER_UDP, LISTENER, LOCAL_V4, LOCAL_V6, PROXY, RELAY, UDP};
 use torrents::Torrents;
 pub(crate) use utp::Utp;
 use web::WebFetches;
@@ -97,6 +105,9 @@ pub(crate) struct Driver {
     datagrams: Datagrams,
     conns: Conns,
     handshakes: Handshakes,
+    egress: Egress,
+    /// True if the configuration has local discovery.
+    finds_local: bool,
     torrents: Torrents,
     waiters: Waiters,
     saver: Saver,
@@ -119,6 +130,7 @@ pub(crate) struct Parts {
     pub(crate) listening: Listening,
     pub(crate) utp: Utp,
     pub(crate) handshakes: Handshakes,
+    pub(crate) egress: Egress,
     pub(crate) device: Device,
     /// File for the nodes of the DHT; `None` without DHT or state folder.
     pub(crate) dht_path: Option<PathBuf>,
@@ -137,20 +149,24 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(mut parts: Parts) -> io::Result<Self> {
         let registry = parts.poll.registry();
-        let local = parts.finds_local.then(|| LocalSockets::open(parts.device.bind().clone()));
+        let finds_local = parts.finds_local && parts.egress.allows_local();
+        let local = finds_local.then(|| LocalSockets::open(parts.device.bind().clone()));
         let listeners = Listeners::open(registry, parts.listening.tcp.take())?;
-        let udp = UdpSockets::open(registry, parts.listening.take_udp()?, parts.listening.addr, local)?;
+        let udp = UdpSockets::open(registry, parts.listening.udp.take(), parts.listening.addr, local)?;
         let now = parts.clock.now();
-        Ok(Self {
+        let proxied = parts.egress.proxied();
+        let mut driver = Self {
             poll: parts.poll,
             clock: parts.clock,
             sleep: SleepWatch::start(),
             cx: Context::new(now, parts.engine, parts.publisher),
             device: parts.device,
             listeners,
-            datagrams: Datagrams::new(udp, parts.utp),
+            datagrams: Datagrams::new(udp, parts.utp, proxied),
             conns: Conns::default(),
             handshakes: parts.handshakes,
+            egress: parts.egress,
+            finds_local: parts.finds_local,
             torrents: Torrents::new(),
             waiters: Waiters::default(),
             saver: Saver::new(now),
@@ -163,7 +179,10 @@ impl Driver {
             disks: parts.disks,
             control: parts.control,
             web: WebFetches::default(),
-        })
+        };
+        driver.apply_settings();
+        driver.join_dht();
+        Ok(driver)
     }
 
     /// Runs until a shutdown is requested, and then until the goodbyes are said and everything is saved.
@@ -189,6 +208,8 @@ impl Driver {
                     LISTENER => self.accept(),
                     UDP => self.datagrams.set_readable(),
                     FORMER_UDP => self.datagrams.set_former_readable(),
+                    RELAY => self.datagrams.set_relayed(),
+                    PROXY => self.on_link_ready(event),
                     LOCAL_V4 | LOCAL_V6 => self.datagrams.set_local_readable(),
                     Token(number) => self.on_ready(PeerKey::from_u64(number as u64), event),
                 }
@@ -240,6 +261,7 @@ impl Driver {
             self.datagrams.poll_former(),
             self.cx.engine().poll_timeout(),
             self.datagrams.utp().poll_timeout(),
+            self.egress.poll_timeout(),
         ];
         let next = times.into_iter().flatten().min()?;
         // Rounded up, or the poll would return just before the time.
@@ -249,6 +271,7 @@ impl Driver {
     fn housekeeping(&mut self) {
         self.listen_again();
         self.datagrams.close_former_if_unused(self.cx.now());
+        self.advance_link();
         self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disks);
         if self.ending.is_running() {
             self.torrents.retry_due(&mut self.cx);
@@ -259,8 +282,8 @@ impl Driver {
         self.cx.publish_if_due();
     }
 
-    /// Replaces the sockets if the interface that they are bound to was replaced.
-    fn listen_again(&mut self) {
+    /// Replaces the sockets if the interface that they are bound to was replaced, or other ones are needed.
+    pub(super) fn listen_again(&mut self) {
         let now = self.cx.now();
         if !self.device.starts_listening(now) {
             return;
@@ -268,7 +291,7 @@ impl Driver {
         match self.replace_sockets() {
             Ok(()) => self.device.set_listening(),
             Err(error) => {
-                tracing::warn!(%error, "cannot listen on the restored interface for now; retrying");
+                tracing::warn!(%error, "cannot listen for now; retrying");
                 self.device.listen_later(now);
             }
         }
@@ -276,12 +299,16 @@ impl Driver {
 
     fn replace_sockets(&mut self) -> io::Result<()> {
         let (bind, registry) = (self.device.bind(), self.poll.registry());
-        let mut new = sockets::listen(bind, self.datagrams.port(), true)?;
-        let local = self.datagrams.finds_local().then(|| LocalSockets::open(bind.clone()));
-        let udp = UdpSockets::open(registry, new.take_udp()?, new.addr, local)?;
-        // The old ones leave the registry when they are closed.
+        // They leave the registry when they are closed.
+        self.listeners.close();
+        self.datagrams.close_direct();
+        let mut new = sockets::listen(bind, self.datagrams.port(), true, self.egress.wants())?;
+        let finds_local = self.finds_local && self.egress.allows_local();
+        let local = finds_local.then(|| LocalSockets::open(bind.clone()));
+        let udp = UdpSockets::open(registry, new.udp.take(), new.addr, local)?;
         self.listeners.replace(registry, new.tcp)?;
         self.datagrams.replace(udp);
+        self.reach.set_addr(&mut self.cx, new.addr);
         Ok(())
     }
 
@@ -298,7 +325,8 @@ impl Driver {
     fn end(mut self) {
         self.inbox.close();
         self.cx.turn(self.clock.now());
-        self.conns.keys().into_iter().for_each(|key| self.drop_conn(key));
+        let keys = self.conns.keys().into_iter().chain(self.egress.tunnels.keys());
+        keys.for_each(|key| self.drop_conn(key));
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());

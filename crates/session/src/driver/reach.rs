@@ -2,10 +2,11 @@
 
 use super::Driver;
 use super::context::Context;
-use super::datagrams::UdpSockets;
+use super::outlet::UdpSockets;
 use super::sockets;
-use crate::mapping::{Mapping, PortMappingOptions, Shared};
+use crate::mapping::{Mapping, Shared};
 use crate::port_error::PortError;
+use crate::reach_settings::ReachSettings;
 use crate::snapshot::SessionEvent;
 use std::io;
 use std::net::SocketAddr;
@@ -13,14 +14,6 @@ use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{Event, ExternalPorts, NetworkChange};
 use ztor_portmap::{Family, SideState, Status};
-
-/// Settings of the ports.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct ReachSettings {
-    /// Port that others reach us at over IPv4, as the user knows; `None` if it is mapped, or not forwarded.
-    pub(crate) announced_port: Option<u16>,
-    pub(crate) mapping: PortMappingOptions,
-}
 
 /// The ports, and the task that maps them.
 pub(crate) struct Reach {
@@ -70,15 +63,29 @@ impl Reach {
         self.mapping.poll_timeout()
     }
 
+    /// Changes the address that is listened on.
+    pub(super) fn set_addr(&mut self, cx: &mut Context, addr: SocketAddr) {
+        if addr != self.shared.addr() {
+            self.shared.set_addr(addr);
+            self.update_mapping();
+            self.tell(cx);
+        }
+    }
+
     fn update_mapping(&mut self) {
-        let ReachSettings { announced_port, mapping } = &self.settings;
+        let ReachSettings { announced_port, mapping, .. } = &self.settings;
         self.mapping.set(mapping, self.shared.addr().port(), *announced_port);
     }
 
     /// Tells the engine the ports.
     fn tell(&self, cx: &mut Context) {
-        let external = ExternalPorts { v4: self.settings.announced_port.or(self.mapped.v4), ..self.mapped };
-        let listen = self.shared.addr().port();
+        let (listen, external) = match self.settings.is_reachable {
+            true => {
+                let v4 = self.settings.announced_port.or(self.mapped.v4);
+                (self.shared.addr().port(), ExternalPorts { v4, ..self.mapped })
+            }
+            false => (0, ExternalPorts::default()),
+        };
         cx.handle(Event::Network(NetworkChange::Ports { listen, external }));
     }
 }
@@ -92,16 +99,14 @@ impl Driver {
         }
         let addr = self.listen_on(port).map_err(|error| PortError::of(port, error))?;
         tracing::info!(%addr, "listening on another port");
-        self.reach.shared.set_addr(addr);
-        self.reach.update_mapping();
-        self.reach.tell(&mut self.cx);
+        self.reach.set_addr(&mut self.cx, addr);
         Ok(addr)
     }
 
     fn listen_on(&mut self, port: u16) -> io::Result<SocketAddr> {
         let (now, registry) = (self.cx.now(), self.poll.registry());
-        let mut new = sockets::listen(self.device.bind(), port, port != 0)?;
-        let udp = UdpSockets::open(registry, new.take_udp()?, new.addr, None)?;
+        let mut new = sockets::listen(self.device.bind(), port, port != 0, self.egress.wants())?;
+        let udp = UdpSockets::open(registry, new.udp.take(), new.addr, None)?;
         self.datagrams.move_to(now, registry, udp)?;
         self.listeners.replace(registry, new.tcp)?;
         Ok(new.addr)

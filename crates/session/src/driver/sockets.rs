@@ -1,11 +1,13 @@
 //! Sockets that listen, and sockets that connect.
 
 use crate::bind::Bind;
+use crate::config::Settings;
+use crate::proxy::Use;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use ztor_engine::CloseCause;
+use ztor_engine::{CloseCause, Transports};
 
 /// Number of attempts with a port that the system picks.
 const PICKS: usize = 32;
@@ -15,24 +17,38 @@ const BACKLOG: i32 = 512;
 
 /// The permanent sockets, TCP and UDP on the same port.
 pub(crate) struct Listening {
-    /// `None` if TCP is not used.
+    /// `None` if nothing listens.
     pub(crate) tcp: Option<TcpListener>,
-    udp: Option<UdpSocket>,
+    /// `None` if all datagrams are for a proxy.
+    pub(crate) udp: Option<UdpSocket>,
+    /// Address of the sockets, or the one that they would have.
     pub(crate) addr: SocketAddr,
 }
 
-impl Listening {
-    /// Takes the UDP socket.
-    ///
-    /// # Errors
-    /// `NotConnected` if it was taken before.
-    pub(crate) fn take_udp(&mut self) -> io::Result<UdpSocket> {
-        self.udp.take().ok_or_else(|| io::ErrorKind::NotConnected.into())
+/// The permanent sockets that are needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wants {
+    tcp: bool,
+    udp: bool,
+}
+
+impl Wants {
+    /// Returns the sockets for the traffic that does not go through a proxy.
+    pub(crate) fn of(settings: &Settings, transports: Transports) -> Self {
+        let is_direct = |of| settings.proxy.proxy_for(of).is_none();
+        Self {
+            tcp: transports.tcp() && settings.proxy.allows_incoming(),
+            udp: is_direct(Use::Peers) || is_direct(Use::Trackers),
+        }
     }
 }
 
 /// Listens on `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
-pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listening> {
+pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool, wants: Wants) -> io::Result<Listening> {
+    if wants == (Wants { tcp: false, udp: false }) {
+        let addr = SocketAddr::new(bind.ip().unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
+        return Ok(Listening { tcp: None, udp: None, addr });
+    }
     let ips = match bind.ip() {
         Some(ip) => vec![ip],
         None => vec![IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)],
@@ -45,7 +61,7 @@ pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listenin
     let mut failure = None;
     for port in ports {
         for ip in &ips {
-            match listen_at(bind, SocketAddr::new(*ip, port)) {
+            match listen_at(bind, SocketAddr::new(*ip, port), wants) {
                 Ok(listening) => return Ok(listening),
                 Err(error) => failure = Some(keep_telling(failure, error)),
             }
@@ -62,18 +78,21 @@ fn keep_telling(before: Option<io::Error>, error: io::Error) -> io::Error {
     }
 }
 
-fn listen_at(bind: &Bind, addr: SocketAddr) -> io::Result<Listening> {
+fn listen_at(bind: &Bind, addr: SocketAddr, wants: Wants) -> io::Result<Listening> {
     let tcp = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     prepare(bind, &tcp, addr)?;
     tcp.set_reuse_address(true)?;
     tcp.bind(&addr.into())?;
-    tcp.listen(BACKLOG)?;
+    if wants.tcp {
+        tcp.listen(BACKLOG)?;
+    }
     let tcp: std::net::TcpListener = tcp.into();
     let addr = tcp.local_addr()?;
     let udp = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     prepare(bind, &udp, addr)?;
     udp.bind(&addr.into())?;
-    Ok(Listening { tcp: Some(TcpListener::from_std(tcp)), udp: Some(UdpSocket::from_std(udp.into())), addr })
+    let (tcp, udp) = (TcpListener::from_std(tcp), UdpSocket::from_std(udp.into()));
+    Ok(Listening { tcp: Some(tcp).filter(|_| wants.tcp), udp: Some(udp).filter(|_| wants.udp), addr })
 }
 
 fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {

@@ -9,3 +9,6 @@ pub(super) const UDP: Token = Token(usize::MAX - 2);
 pub(super) const FORMER_UDP: Token = Token(usize::MAX - 5);
 pub(super) const LOCAL_V4: Token = Token(usize::MAX - 3);
 pub(super) const LOCAL_V6: Token = Token(usize::MAX - 4);
+/// The connection of the link to the proxy, and the socket for its relay.
+pub(super) const PROXY: Token = Token(usize::MAX - 6);
+pub(super) const RELAY: Token = Token(usize::MAX - 7);

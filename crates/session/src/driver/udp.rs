@@ -45,11 +45,6 @@ impl UdpIo {
         &mut self.socket
     }
 
-    /// Sends one datagram.
-    pub(super) fn send_one(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
-        self.socket.send_to(datagram, to)
-    }
-
     /// Returns the number of datagrams of up to `len` bytes, of one length and to one destination, per system call.
     pub(crate) fn max_segments(&self, len: usize) -> usize {
         self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)

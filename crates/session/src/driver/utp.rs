@@ -1,8 +1,8 @@
 //! The µTP connections of the UDP socket: the endpoint, and the peers that they belong to.
 
 use super::close::CallError;
+use super::outlet::Outlet;
 use super::sockets;
-use super::udp::UdpIo;
 use bytes::BytesMut;
 use slotmap::SecondaryMap;
 use std::collections::BTreeSet;
@@ -17,6 +17,8 @@ pub(crate) struct Utp {
     endpoint: Endpoint,
     /// False to refuse incoming connections at once, after which peers try TCP, and to make none.
     is_on: bool,
+    /// Value of `is_on` as configured, wherever datagrams can be sent.
+    may_be_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
     /// Destinations of connection attempts.
     calls: SecondaryMap<ConnKey, SocketAddr>,
@@ -52,11 +54,22 @@ impl Utp {
             max_datagram_bytes: config.max_datagram_bytes,
             endpoint: Endpoint::new(now, config, seed),
             is_on,
+            may_be_on: is_on,
             peers: SecondaryMap::new(),
             calls: SecondaryMap::new(),
             buffer: Vec::new(),
             unsent: None,
         }
+    }
+
+    /// Turns µTP off while there is no way for datagrams, or on again. Existing connections are the caller's to close.
+    pub(super) fn set_reachable(&mut self, is_reachable: bool) {
+        self.is_on = self.may_be_on && is_reachable;
+    }
+
+    /// Returns the peers with connections.
+    pub(super) fn peers(&self) -> Vec<PeerKey> {
+        self.peers.values().copied().collect()
     }
 
     /// Returns the endpoint, for the bytes of connections.
@@ -140,8 +153,8 @@ impl Utp {
 
     /// Sends datagrams until the socket is full. Returns the peers with connection attempts that fail for local
     /// reasons.
-    pub(super) fn transmit(&mut self, now: Instant, ways: &impl Ways) -> Vec<PeerKey> {
-        let unreachable = self.send_datagrams(now, ways);
+    pub(super) fn transmit(&mut self, now: Instant, outlet: &Outlet<'_>) -> Vec<PeerKey> {
+        let unreachable = self.send_datagrams(now, outlet);
         if unreachable.is_empty() {
             return Vec::new();
         }
@@ -150,9 +163,9 @@ impl Utp {
     }
 
     /// Sends datagrams until the socket is full. Returns the addresses that cannot be reached for local reasons.
-    fn send_datagrams(&mut self, now: Instant, ways: &impl Ways) -> BTreeSet<SocketAddr> {
+    fn send_datagrams(&mut self, now: Instant, outlet: &Outlet<'_>) -> BTreeSet<SocketAddr> {
         let mut unreachable = BTreeSet::new();
-        let max_segments = ways.max_segments(self.max_datagram_bytes);
+        let max_segments = outlet.max_segments(self.max_datagram_bytes);
         loop {
             if self.unsent.is_none() {
                 self.buffer.clear();
@@ -162,8 +175,7 @@ impl Utp {
                 self.unsent = Some((next.to, next.segment_len));
             }
             let Some((to, segment_len)) = self.unsent else { return unreachable };
-            let (udp, own) = ways.toward(to);
-            let sent = sockets::sendable(own, to).map(|to| udp.send(to, &self.buffer, segment_len));
+            let sent = outlet.send(to, &self.buffer, segment_len);
             match sent {
                 Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => return unreachable,
                 Some(Err(error)) if error.kind() == ErrorKind::Interrupted => continue,
@@ -184,15 +196,6 @@ impl Utp {
             self.unsent = None;
         }
     }
-}
-
-/// The sockets that datagrams leave through.
-pub(super) trait Ways {
-    /// Returns the socket for a peer, and its address.
-    fn toward(&self, to: SocketAddr) -> (&UdpIo, SocketAddr);
-
-    /// Returns the number of datagrams of up to `len` bytes per system call.
-    fn max_segments(&self, len: usize) -> usize;
 }
 
 /// Reads from a connection and appends to `room`, with the results of a read from a socket.

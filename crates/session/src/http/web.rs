@@ -1,8 +1,10 @@
 //! Requests to web seeds (BEP 17, 19), whose responses are read as they arrive.
 
-use super::{FAMILIES, FetchError, Fetcher, MAX_REDIRECTS, OutOfReach, Reach, literal_ip, parse, plain};
+use super::{Fetcher, MAX_REDIRECTS, literal_ip, names_this_machine, parse};
+use crate::fetch_error::{FetchError, plain};
+use crate::route::{OutOfReach, Reach};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use ztor_engine::{WebFault, WebOrigin};
@@ -108,45 +110,51 @@ impl Fetcher {
         let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
             let reach = widest.max(reach_of(&url, origin));
-            if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
+            // Addresses in the URL itself are not resolved, and names not here if there is a proxy.
+            let is_out_of_reach = match literal_ip(&url) {
+                Some(ip) => !reach.takes(ip),
+                None => self.clients.has_proxy() && reach > Reach::All && names_this_machine(&url),
+            };
+            if is_out_of_reach {
                 return Err(refused(widest, reach));
             }
-            let response = match self.send_for(reach, &url, range).await {
+            let client = self.clients.client(reach, None).await?;
+            let response = match send(&client, &url, range).await {
                 Ok(response) => response,
-                Err(error) if is_out_of_reach(&error) => return Err(refused(widest, reach)),
+                Err(error) if says_out_of_reach(&error) => return Err(refused(widest, reach)),
                 Err(error) => return Err(plain(error).into()),
             };
+            // Through a proxy, it is the address of the proxy.
+            let from = response.remote_addr().map(|addr| addr.ip()).filter(|_| !self.clients.has_proxy());
             let target = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             let target = target.filter(|_| response.status().is_redirection());
             let Some(target) = target.and_then(|to| url.join(to).ok()) else { return Ok(response) };
-            widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
+            widest = widest.max(Reach::by_redirect_from(from));
             url = parse(target.as_str())?;
         }
         Err(WebFault::Network { message: "too many redirects".into() }.into())
     }
-
-    async fn send_for(&self, reach: Reach, url: &Url, range: Option<&str>) -> reqwest::Result<Response> {
-        let any = FAMILIES.iter().position(Option::is_none).unwrap_or(0);
-        let client = &self.clients[reach as usize][any];
-        let request = || {
-            let request = client.get(url.clone()).timeout(LONGEST_RESPONSE);
-            // Offsets count bytes of the file, not of a compressed form.
-            let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            match range {
-                Some(range) => request.header(RANGE, range),
-                None => request,
-            }
-        };
-        match request().send().await {
-            // The server has closed a kept connection.
-            Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                request().send().await
-            }
-            sent => sent,
-        }
-    }
 }
 
+/// Sends a GET for data.
+async fn send(client: &Client, url: &Url, range: Option<&str>) -> reqwest::Result<Response> {
+    let request = || {
+        let request = client.get(url.clone()).timeout(LONGEST_RESPONSE);
+        // Offsets count bytes of the file, not of a compressed form.
+        let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        match range {
+            Some(range) => request.header(RANGE, range),
+            None => request,
+        }
+    };
+    match request().send().await {
+        // The server has closed a kept connection.
+        Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+            request().send().await
+        }
+        sent => sent,
+    }
+}
 /// Returns the servers that a URL of this origin may lead to.
 fn reach_of(url: &Url, origin: WebOrigin) -> Reach {
     match origin {
@@ -168,7 +176,7 @@ fn refused(redirected: Reach, reach: Reach) -> Failure {
     WebFault::Refused { message: format!("{message}; add the web seed yourself to use it") }.into()
 }
 
-fn is_out_of_reach(error: &reqwest::Error) -> bool {
+fn says_out_of_reach(error: &reqwest::Error) -> bool {
     let first: &dyn std::error::Error = error;
     std::iter::successors(Some(first), |error| error.source()).any(|error| error.is::<OutOfReach>())
 }

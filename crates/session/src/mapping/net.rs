@@ -1,7 +1,7 @@
 //! The network of one job: sockets that keep to the binding of the session.
 
 use crate::bind::Bind;
-use crate::http;
+use crate::route;
 use socket2::{Domain, Protocol as Transport, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -102,7 +102,7 @@ impl Net {
 
     /// Creates a client for HTTP requests from the address of this machine.
     pub(super) fn http(&self, place: &Place) -> Result<reqwest::Client, Failure> {
-        http::gateway_client(&self.bind, place.local).map_err(|error| Failure::Local(error.to_string()))
+        route::gateway_client(&self.bind, place.local).map_err(|error| Failure::Local(error.to_string()))
     }
 }
 

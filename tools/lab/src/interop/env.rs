@@ -44,10 +44,16 @@ impl CaseEnv<'_> {
 
     /// Has ztor make a v1 torrent of the content, without a tracker.
     pub(super) fn make_torrent(&self, content: &Path) -> Result<PathBuf> {
+        self.make_tracked(content, &[])
+    }
+
+    /// Has ztor make a v1 torrent of the content, with these trackers in tiers of their own.
+    pub(super) fn make_tracked(&self, content: &Path, trackers: &[&str]) -> Result<PathBuf> {
         let torrent = self.torrent();
         let create = Invocation::new(self.tools.program("ztor")?);
         let create =
             create.args(["create", "--piece-length", "32KiB", "--output"]).arg(&torrent).arg(content);
+        let create = trackers.iter().fold(create, |create, url| create.args(["--tracker", url]));
         create.output(None, self.dir).context("making the torrent")?;
         Ok(torrent)
     }

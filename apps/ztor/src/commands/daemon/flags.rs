@@ -57,6 +57,7 @@ fn argument(setting: &'static Declaration) -> Arg {
 fn text_name(key: &str) -> &'static str {
     match key {
         "bind" => "ADDR|INTERFACE",
+        "proxy" => "URL",
         "username" => "NAME",
         "log_level" => "LEVEL",
         _ => "TEXT",

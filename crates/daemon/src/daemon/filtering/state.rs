@@ -4,7 +4,7 @@ use crate::filter::{FilterSource, Known};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_session::ip_filter::{Parsed, Report, Table};
-use ztor_session::{Bind, IpFilter};
+use ztor_session::{IpFilter, Route};
 
 /// Time to the next attempt after a failure, unless the interval is shorter.
 const RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -16,7 +16,7 @@ pub(super) struct Wanted {
     pub(super) source: Option<FilterSource>,
     /// Time between two attempts.
     pub(super) interval: Duration,
-    pub(super) bind: Bind,
+    pub(super) route: Route,
     pub(super) scope: Scope,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Scope {
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) source: FilterSource,
-    pub(super) bind: Bind,
+    pub(super) route: Route,
     pub(super) known: Known,
 }
 
@@ -100,7 +100,7 @@ impl State {
     pub(super) fn take_job(&mut self) -> Option<Job> {
         let wanted = self.wanted.as_ref()?;
         let job =
-            Job { source: wanted.source.clone()?, bind: wanted.bind.clone(), known: self.known.clone() };
+            Job { source: wanted.source.clone()?, route: wanted.route.clone(), known: self.known.clone() };
         (self.due, self.is_loading) = (None, true);
         Some(job)
     }
@@ -211,7 +211,7 @@ mod tests {
 
     fn wanted(source: Option<&str>) -> Wanted {
         let source = source.map(|url| FilterSource::Url(url.to_owned()));
-        Wanted { source, interval: 2 * HOUR, bind: Bind::All, scope: Scope::default() }
+        Wanted { source, interval: 2 * HOUR, route: Route::default(), scope: Scope::default() }
     }
 
     fn list(text: &str) -> Parsed {

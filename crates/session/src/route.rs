@@ -1,0 +1,312 @@
+//! Ways of HTTP requests, and the clients for them.
+
+use crate::bind::Bind;
+use crate::fetch_error::FetchError;
+use crate::names::Names;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, redirect};
+use rustls::{ClientConfig, RootCertStore};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use thiserror::Error;
+use ztor_base::addr::is_local;
+use ztor_engine::{IpFamily, IpFilter};
+use ztor_socks::Proxy;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit of a request.
+pub(crate) const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum number of idle connections kept per server, and their lifetime.
+const MAX_IDLE: usize = 8;
+const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
+const AGENT: &str = concat!("ztor/", env!("CARGO_PKG_VERSION"));
+/// Name of the client in anonymous mode. Some servers refuse requests without one, and others those of browsers.
+const COMMON_AGENT: &str = "curl/8.5.0";
+const FAMILIES: [Option<IpFamily>; 3] = [None, Some(IpFamily::V4), Some(IpFamily::V6)];
+
+/// Way of HTTP requests: the address or interface that they leave from, a proxy, and the name of the client.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Route {
+    bind: Bind,
+    proxy: Option<Proxy>,
+    is_anonymous: bool,
+}
+
+impl Route {
+    /// Creates a route from this address or interface, without a proxy.
+    pub fn new(bind: Bind) -> Self {
+        Self { bind, proxy: None, is_anonymous: false }
+    }
+
+    /// Sends all requests through a proxy, which resolves the names in them.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sends the name of a common program in place of ours.
+    #[must_use]
+    pub fn anonymous(mut self, is_anonymous: bool) -> Self {
+        self.is_anonymous = is_anonymous;
+        self
+    }
+
+    pub(crate) fn bind(&self) -> &Bind {
+        &self.bind
+    }
+
+    pub(crate) fn has_proxy(&self) -> bool {
+        self.proxy.is_some()
+    }
+}
+
+impl From<Bind> for Route {
+    fn from(bind: Bind) -> Self {
+        Self::new(bind)
+    }
+}
+
+/// Clients of a route.
+pub(crate) enum Clients {
+    /// Clients by reach and address family.
+    Direct(Box<[[Client; 3]; 3]>),
+    Proxied(Box<Proxied>),
+    /// The clients cannot be built, for this reason.
+    Broken(String),
+}
+
+impl Clients {
+    /// Builds the clients.
+    ///
+    /// # Errors
+    /// The library refuses.
+    pub(crate) fn new(
+        route: &Route,
+        names: &Names,
+        tls: &ClientConfig,
+        filter: &TrackerFilter,
+    ) -> Result<Self, FetchError> {
+        if let Some(proxy) = &route.proxy {
+            let (proxy, route, tls, names) = (proxy.clone(), route.clone(), tls.clone(), names.clone());
+            return Ok(Self::Proxied(Box::new(Proxied {
+                proxy,
+                route,
+                tls,
+                names,
+                built: Mutex::new(None),
+            })));
+        }
+        let build = |reach, family| {
+            let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
+            let client = client(route, tls.clone()).dns_resolver(Arc::new(resolver));
+            client.build().map_err(|e| FetchError::Setup(e.to_string()))
+        };
+        let of_reach = |reach| {
+            let [any, v4, v6] = FAMILIES.map(|family| build(reach, family));
+            Ok::<_, FetchError>([any?, v4?, v6?])
+        };
+        let all = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
+        Ok(Self::Direct(Box::new(all)))
+    }
+
+    pub(crate) fn has_proxy(&self) -> bool {
+        matches!(self, Self::Proxied(_))
+    }
+
+    /// Returns the client for addresses within reach and of a family. A proxy decides on the family.
+    pub(crate) async fn client(&self, reach: Reach, family: Option<IpFamily>) -> Result<Client, FetchError> {
+        match self {
+            Self::Broken(why) => Err(FetchError::Setup(why.clone())),
+            Self::Proxied(proxied) => proxied.client().await,
+            Self::Direct(clients) => {
+                let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
+                Ok(clients[reach as usize][family].clone())
+            }
+        }
+    }
+}
+
+/// Client of a proxy. It is built for an address, so that the name of the proxy is resolved like all others.
+pub(crate) struct Proxied {
+    proxy: Proxy,
+    route: Route,
+    tls: ClientConfig,
+    names: Names,
+    /// The last client, and the address of the proxy that it is for; `None` before the first request.
+    built: Mutex<Option<(IpAddr, Client)>>,
+}
+
+impl Proxied {
+    async fn client(&self) -> Result<Client, FetchError> {
+        let found = self.names.look_up(self.proxy.host()).await.map_err(FetchError::Proxy)?;
+        let usable = |ip: &&IpAddr| {
+            self.route.bind.ip().is_none_or(|own| own.is_unspecified() || own.is_ipv4() == ip.is_ipv4())
+        };
+        let ip = found.iter().find(usable).copied();
+        let ip = ip.ok_or_else(|| FetchError::Proxy("its name has no usable address".into()))?;
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = built.as_ref().filter(|(of, _)| *of == ip) {
+            return Ok(client.clone());
+        }
+        // The error would contain the URL, and so the password.
+        let proxy = reqwest::Proxy::all(remote_dns_url(&self.proxy, ip));
+        let proxy = proxy.map_err(|_| FetchError::Setup("the URL of the proxy cannot be used".into()))?;
+        let client = client(&self.route, self.tls.clone()).proxy(proxy).build();
+        let client = client.map_err(|error| FetchError::Setup(error.without_url().to_string()))?;
+        *built = Some((ip, client.clone()));
+        Ok(client)
+    }
+}
+
+/// Returns the URL of a proxy in the library's terms, where another scheme makes the proxy resolve names.
+fn remote_dns_url(proxy: &Proxy, ip: IpAddr) -> String {
+    let url = proxy.secret_url_at(ip);
+    match url.strip_prefix("socks5://") {
+        Some(rest) => format!("socks5h://{rest}"),
+        None => url,
+    }
+}
+
+/// Returns the settings of TLS.
+pub(crate) fn tls() -> Result<ClientConfig, FetchError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    // A machine without certificates of its own still reaches public servers.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    tls_with(roots)
+}
+
+fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
+    let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| setup(&e))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn client(route: &Route, tls: ClientConfig) -> ClientBuilder {
+    let bind = &route.bind;
+    let builder = match bind.device() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(name) => Client::builder().interface(name),
+        _ => Client::builder(),
+    };
+    builder
+        .tls_backend_preconfigured(tls)
+        .user_agent(if route.is_anonymous { COMMON_AGENT } else { AGENT })
+        // Variables of the environment must not decide where announces go.
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(WHOLE_TIMEOUT)
+        .local_address(bind.ip())
+        // Thousands of torrents may have the same tracker, and a new connection costs it more than the answer.
+        .pool_max_idle_per_host(MAX_IDLE)
+        .pool_idle_timeout(MAX_IDLE_TIME)
+        // The URL before a redirect may contain a passkey.
+        .referer(false)
+        .redirect(redirect::Policy::none())
+}
+
+/// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
+pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
+    // Gateways have no certificates, and nobody is trusted here.
+    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?)
+        .local_address(local)
+        .no_gzip()
+        // Simple gateways restart often, compare headers literally, and serve one request per connection.
+        .http1_only()
+        .http1_title_case_headers()
+        .pool_max_idle_per_host(0);
+    builder.build().map_err(|e| FetchError::Setup(e.to_string()))
+}
+
+/// Addresses that a request may go to. Each variant allows fewer than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Reach {
+    All,
+    /// All but those of this machine.
+    OffMachine,
+    /// None of this machine or of the local network.
+    Public,
+}
+
+impl Reach {
+    pub(crate) fn takes(self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        match self {
+            Self::All => true,
+            Self::OffMachine => !ip.is_loopback() && !ip.is_unspecified(),
+            Self::Public => !is_local(ip),
+        }
+    }
+
+    /// Returns the addresses that a server at `from` may redirect to. Behind a proxy, `from` is unknown.
+    pub(crate) fn by_redirect_from(from: Option<IpAddr>) -> Self {
+        match from.map(|ip| ip.to_canonical()) {
+            Some(ip) if ip.is_loopback() => Self::All,
+            Some(ip) if is_local(ip) => Self::OffMachine,
+            _ => Self::Public,
+        }
+    }
+
+    pub(crate) fn refusal(self) -> &'static str {
+        match self {
+            Self::All => "its name has no usable address",
+            Self::OffMachine => "only announces and scrapes may go to this machine",
+            Self::Public => "a public server may not redirect to the local network",
+        }
+    }
+}
+
+/// All addresses of a name are out of reach.
+#[derive(Debug, Error)]
+#[error("{}", .0.refusal())]
+pub(crate) struct OutOfReach(Reach);
+
+/// Filter of the addresses of trackers, which clones share.
+#[derive(Clone, Default)]
+pub(crate) struct TrackerFilter(Arc<RwLock<IpFilter>>);
+
+impl TrackerFilter {
+    pub(crate) fn takes(&self, ip: IpAddr) -> bool {
+        !self.0.read().unwrap_or_else(PoisonError::into_inner).has(ip)
+    }
+
+    pub(crate) fn set(&self, filter: IpFilter) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = filter;
+    }
+}
+
+/// Resolver that leaves out addresses that are filtered, out of reach or of another family. A name does not show where it
+/// leads.
+struct Within {
+    reach: Reach,
+    family: Option<IpFamily>,
+    names: Names,
+    filter: TrackerFilter,
+}
+
+impl Resolve for Within {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (reach, family, names) = (self.reach, self.family, self.names.clone());
+        let filter = self.filter.clone();
+        Box::pin(async move {
+            let found = names.look_up(name.as_str()).await?;
+            let is_of_family = |ip: &IpAddr| family.is_none_or(|family| IpFamily::of(*ip) == family);
+            let reachable: Vec<IpAddr> =
+                found.iter().copied().filter(|ip| reach.takes(*ip) && is_of_family(ip)).collect();
+            let taken = reachable.iter().filter(|ip| filter.takes(**ip));
+            let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
+            if taken.is_empty() {
+                return Err(if reachable.is_empty() { OutOfReach(reach).into() } else { FILTERED.into() });
+            }
+            Ok(Box::new(taken.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Text of the error for a tracker all of whose addresses are filtered.
+pub(crate) const FILTERED: &str = "all addresses of the host are in the IP filter";
