@@ -90,6 +90,8 @@ export type Action = {
   /** True to hide pieces. */
   on: boolean;
 } | {
+  kind: 'check_update';
+} | {
   /** Files with their priorities. */
   files: FileChoice[];
   kind: 'set_file_priorities';
@@ -419,6 +421,8 @@ export type Detail = {
   is_sequential: boolean;
   /** True if pieces are hidden from peers while the daemon is the only seed (super-seeding, BEP 16). */
   is_super_seeding: boolean;
+  /** True if a new version was added, which is followed in its place. */
+  is_updated: boolean;
   /** Number of known addresses of peers. */
   known_peers: number;
   /** Size of the wanted pieces that are missing, in bytes. */
@@ -439,6 +443,7 @@ export type Detail = {
   /** Part of the wanted data that is present, from 0 to 1; 1 only if no wanted piece is missing. During a check, the
    * part that was checked. */
   progress: number;
+  publisher: Publisher | null;
   /** Position in the download queue, from 1; `null` if it is not in the queue. */
   queue_position: number | null;
   /** Sent bytes divided by received bytes, or by the wanted size if hardly anything was received; `null` without
@@ -450,6 +455,8 @@ export type Detail = {
   seeding_s: number;
   /** Number of those with all data. */
   seeds: number;
+  /** Signatures of the torrent file (BEP 35). */
+  signatures: Signature[];
   /** Size of the wanted pieces in bytes; 0 while the metadata is unknown. */
   size_bytes: number;
   /** State. */
@@ -468,6 +475,8 @@ export type Detail = {
   tracker_error: string | null;
   /** Rate of outgoing piece data. */
   up_per_s: number;
+  /** Address of the feed of new versions (BEP 39), without secrets; `null` if the torrent names none. */
+  update_url: string | null;
   /** Bytes sent in all sessions. */
   uploaded_bytes: number;
   /** Bytes received in vain in this session. */
@@ -901,6 +910,13 @@ export type Proxy = {
 };
 /** Reachability of the proxy. */
 export type ProxyState = 'connecting' | 'up' | 'down' | 'unknown';
+/** A publisher of torrents in the DHT (BEP 46). */
+export type Publisher = {
+  /** Magnet link of the publisher. */
+  link: string;
+  /** Number of this version. */
+  version: number;
+};
 /** Answer to a request that creates or changes something. */
 export type Put = {
   /** True if it was created. */
@@ -1007,6 +1023,24 @@ export type SettingSource = {
 };
 /** Value of a setting; `null` is none, no limit, or never. */
 export type SettingValue = null | boolean | number | string | string[];
+/** A signature of a torrent file. It shows who has the key of the certificate; whether to trust the certificate is
+ * for the user to decide. */
+export type Signature = {
+  /** Common name in the certificate; `null` if there is none. */
+  common_name: string | null;
+  /** SHA-256 of the certificate in hexadecimal; `null` without one. */
+  fingerprint: string | null;
+  /** True if the certificate is part of the signature. */
+  is_embedded: boolean;
+  /** True if the certificate is that of the originator, whose signature new versions need (BEP 39). */
+  is_originator: boolean;
+  /** Name of the signer, as the torrent claims. */
+  name: string;
+  /** Result of the check. */
+  state: SignatureState;
+};
+/** Result of the check of a signature. */
+export type SignatureState = 'valid' | 'invalid' | 'no_certificate' | 'bad_certificate' | 'unsupported';
 /** Field to sort by, after `-` to begin with the largest value. */
 export type Sort = 'id' | '-id' | 'name' | '-name' | 'state' | '-state' | 'progress' | '-progress' | 'size' | '-size' | 'down' | '-down' | 'up' | '-up' | 'downloaded' | '-downloaded' | 'uploaded' | '-uploaded' | 'ratio' | '-ratio' | 'eta' | '-eta' | 'peers' | '-peers' | 'seeds' | '-seeds' | 'queue' | '-queue' | 'category' | '-category' | 'added' | '-added' | 'finished' | '-finished' | 'tracker' | '-tracker' | 'dir' | '-dir';
 /** State of a torrent, as a user sees it. */

@@ -428,6 +428,30 @@ pub(crate) enum DhtCommand {
         #[command(flatten)]
         net: DhtArgs,
     },
+    /// Create a key for items and torrents that can be replaced, in a file that only its owner can read
+    Key {
+        /// File for the seed of the Ed25519 key, 64 hex digits. It must not exist
+        file: PathBuf,
+        /// Salt in the printed link
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        salt: String,
+    },
+    /// Announce the current torrent of a publisher (BEP 46), and print the link that always leads to it
+    Publish {
+        /// Torrent file, info-hash or magnet link; v1 or hybrid
+        torrent: OsString,
+        /// File with the seed of the publisher's key; `ztor dht key` makes one
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Salt, to publish several torrents under one key
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        salt: String,
+        /// Number of the version [default: one more than that of the version before]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        seq: Option<i64>,
+        #[command(flatten)]
+        net: DhtArgs,
+    },
     /// Store a text as an item (BEP 44), and print its target
     Put {
         /// Text to store, up to about 1000 bytes

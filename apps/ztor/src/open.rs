@@ -9,12 +9,15 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::Context;
-use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{FetchError, Route, Use, fetch_url};
+use ztor_metainfo::{InfoHashes, Magnet, Metainfo, Publisher};
+use ztor_session::{DHT_ROUTERS, FetchError, Route, Use, fetch_url, look_up_publishers};
 
 use crate::args::NetArgs;
 use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
+
+/// Time limit of a lookup in the DHT.
+const DHT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One TORRENT argument, before anything is read.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +60,57 @@ pub(crate) fn open(argument: &OsStr, net: &NetArgs, stop: &Stop) -> anyhow::Resu
     match Source::parse(argument) {
         Source::File(path) => file(path).map(Some),
         Source::Url(url) => from_url(url, net.route(Use::Other)?, stop),
-        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Opened::Magnet(magnet))),
+        Source::Magnet(link) => match (link.parse::<Magnet>(), link.parse::<Publisher>()) {
+            (Err(_), Ok(publisher)) => of_publisher(publisher, net, stop),
+            _ => magnet(&link).map(|magnet| Some(Opened::Magnet(magnet))),
+        },
+    }
+}
+
+/// Looks up the current torrent of a publisher in the DHT (BEP 46); `None` if the user stopped it.
+fn of_publisher(publisher: Publisher, net: &NetArgs, stop: &Stop) -> anyhow::Result<Option<Opened>> {
+    if net.no_dht {
+        let message = "cannot look up the torrent of a publisher: the DHT is off";
+        return Err(CliError::usage(message).hint("leave out --no-dht").into());
+    }
+    if net.proxy.is_for_peers() {
+        let message =
+            "cannot look up the torrent of a publisher: the lookup in the DHT does not go through a proxy";
+        return Err(CliError::usage(message).into());
+    }
+    let nodes = dht_nodes(&net.dht_bootstrap);
+    let (bind, shown) = (net.bind.clone(), publisher.to_string());
+    let looked_up = in_thread(stop, move || look_up_publishers(&[publisher], &bind, &nodes, DHT_PATIENCE));
+    let Some(found) = looked_up else { return Ok(None) };
+    let found = found.with_context(|| format!("cannot look up {shown}"))?;
+    match found.into_iter().flatten().next() {
+        Some(published) => Ok(Some(Opened::Magnet(Magnet::new(InfoHashes::V1(published.info_hash))))),
+        None => {
+            let message = format!("cannot look up {shown}: no DHT node knows a torrent of this publisher");
+            Err(CliError::new(Exit::Network, message).into())
+        }
+    }
+}
+
+/// Returns the nodes through which the DHT is entered.
+pub(crate) fn dht_nodes(chosen: &[String]) -> Vec<String> {
+    let usual = || DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
+    if chosen.is_empty() { usual() } else { chosen.to_vec() }
+}
+
+/// Runs slow work in a thread of its own, so that Ctrl-C does not wait for it; `None` if the user stopped it.
+pub(crate) fn in_thread<T: Send + 'static>(
+    stop: &Stop,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, reply) = channel();
+    std::thread::spawn(move || answer.send(work()));
+    loop {
+        match reply.recv_timeout(Duration::from_millis(50)) {
+            Ok(done) => return Some(done),
+            Err(RecvTimeoutError::Timeout) if !stop.is_set() => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+        }
     }
 }
 

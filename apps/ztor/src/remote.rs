@@ -50,6 +50,7 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Goal(args) => act::goal(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::Sequential(args) => act::sequential(&args, &connect(&args.torrents.daemon)?),
         RemoteCommand::SuperSeed(args) => act::super_seed(&args, &connect(&args.torrents.daemon)?),
+        RemoteCommand::Update(args) => act::update(&args, &connect(&args.daemon)?),
         RemoteCommand::Queue(args) => act::queue(&args, &connect(&args.daemon)?),
         RemoteCommand::Category(args) => labels::category(&args, &connect(&args.daemon)?),
         RemoteCommand::Tag(args) => labels::tag(&args, &connect(&args.daemon)?),

@@ -109,6 +109,9 @@ pub enum Action {
         /// True to hide pieces.
         on: bool,
     },
+    /// Looks for new versions now: in the feed that a torrent names (BEP 39), or in the DHT (BEP 46). A new version is added
+    /// as a torrent of its own.
+    CheckUpdate,
     /// Sets the priorities of files. Others keep theirs.
     SetFilePriorities {
         /// Files with their priorities.

@@ -33,6 +33,64 @@ pub struct Detail {
     pub wasted_bytes: u64,
     /// Number of known addresses of peers.
     pub known_peers: u32,
+    /// Signatures of the torrent file (BEP 35).
+    #[serde(default)]
+    pub signatures: Vec<Signature>,
+    /// Address of the feed of new versions (BEP 39), without secrets; `null` if the torrent names none.
+    #[serde(default)]
+    pub update_url: Option<String>,
+    /// Publisher that is followed for new versions (BEP 46); `null` if there is none.
+    #[serde(default)]
+    pub publisher: Option<Publisher>,
+    /// True if a new version was added, which is followed in its place.
+    #[serde(default)]
+    pub is_updated: bool,
+}
+
+/// A signature of a torrent file. It shows who has the key of the certificate; whether to trust the certificate is for the
+/// user to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Signature {
+    /// Name of the signer, as the torrent claims.
+    pub name: String,
+    /// Common name in the certificate; `null` if there is none.
+    pub common_name: Option<String>,
+    /// SHA-256 of the certificate in hexadecimal; `null` without one.
+    pub fingerprint: Option<String>,
+    /// True if the certificate is part of the signature.
+    pub is_embedded: bool,
+    /// True if the certificate is that of the originator, whose signature new versions need (BEP 39).
+    pub is_originator: bool,
+    /// Result of the check.
+    pub state: SignatureState,
+}
+
+/// Result of the check of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureState {
+    /// The owner of the certificate has signed the torrent.
+    Valid,
+    /// The signature does not match the torrent and the certificate.
+    Invalid,
+    /// There is no certificate to check it with.
+    NoCertificate,
+    /// The certificate cannot be read.
+    BadCertificate,
+    /// The key of the certificate is of an unsupported kind.
+    Unsupported,
+}
+
+/// A publisher of torrents in the DHT (BEP 46).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Publisher {
+    /// Magnet link of the publisher.
+    pub link: String,
+    /// Number of this version.
+    pub version: i64,
 }
 
 /// A file of a torrent. Pads are left out.

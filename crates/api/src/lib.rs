@@ -39,7 +39,8 @@ pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
 pub use alternative::{LimitsChange, LimitsChoice};
 pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, NewCreation};
 pub use detail::{
-    Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Tracker, WebSeed,
+    Detail, DownloadLink, DownloadLinkRequest, File, FileChoice, FilePriority, Peer, Pieces, Publisher,
+    Signature, SignatureState, Tracker, WebSeed,
 };
 pub use filter::{Ban, BanKind, BanRequest, FilterHits, IpFilter};
 pub use goals::{Goal, GoalAction, Goals};

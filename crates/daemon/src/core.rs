@@ -96,6 +96,11 @@ impl Core {
         self.entries.keys().copied()
     }
 
+    /// Returns all torrents.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (TorrentKey, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (*key, entry.as_ref()))
+    }
+
     pub(crate) fn entry(&self, key: TorrentKey) -> Option<&Entry> {
         self.entries.get(&key).map(AsRef::as_ref)
     }

@@ -33,6 +33,7 @@ mod synthetic;
 mod testing;
 mod trackers;
 mod turn;
+mod updates;
 mod watching;
 mod web_seeds;
 

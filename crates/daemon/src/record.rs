@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_api::{FilePriority, Limits};
+use ztor_api::{FilePriority, Limits, Signature, SignatureState};
 use ztor_session::{
-    AddTorrent, Allocation, ContentLayout, FileNames, InfoHashes, Metainfo, NameError, Priority, ShareFiles,
-    WebSource,
+    AddTorrent, Allocation, Certificate, ContentLayout, FileNames, InfoHashes, Metainfo, NameError, Priority,
+    ShareFiles, WebSource,
 };
 
 /// A torrent, as the state database keeps it.
@@ -42,6 +42,25 @@ pub(crate) struct Record {
     pub(crate) files: FileOptions,
     /// Set while the torrent is being removed with its data.
     pub(crate) is_deleting: bool,
+    /// Signatures of the torrent file, as they were checked when the metadata arrived.
+    pub(crate) signatures: Vec<Signature>,
+    /// Feed of new versions (BEP 39); `None` if the torrent names none.
+    pub(crate) update_url: Option<String>,
+    /// Publisher that is followed (BEP 46); `None` if there is none.
+    pub(crate) publication: Option<Publication>,
+    /// Set once a new version was added, which is followed in its place.
+    pub(crate) is_updated: bool,
+    /// Time of the last look for a new version; 0 before the first.
+    pub(crate) update_checked_unix_s: u64,
+}
+
+/// A publisher that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Publication {
+    /// Magnet link of the publisher.
+    pub(crate) link: String,
+    /// Sequence number of this version.
+    pub(crate) seq: i64,
 }
 
 /// Figures of a torrent's metadata.
@@ -119,6 +138,11 @@ impl Default for Record {
             is_renamed: false,
             files: FileOptions::default(),
             is_deleting: false,
+            signatures: Vec::new(),
+            update_url: None,
+            publication: None,
+            is_updated: false,
+            update_checked_unix_s: 0,
         }
     }
 }
@@ -132,6 +156,7 @@ impl Record {
     /// Records what the metadata says.
     pub(crate) fn set_meta(&mut self, meta: &Metainfo) {
         self.name = meta.name.clone();
+        self.set_signatures(meta);
         let files = meta.layout.files().iter().filter(|file| !file.pad);
         let (count, total_bytes) = files.fold((0, 0), |(count, sum), file| (count + 1, sum + file.length));
         self.size = Some(Size {
@@ -140,6 +165,37 @@ impl Record {
             files: count,
             is_private: meta.private,
         });
+    }
+
+    /// Returns true if new versions are looked for.
+    pub(crate) fn may_be_updated(&self) -> bool {
+        !self.is_updated && (self.publication.is_some() || self.update_url.is_some())
+    }
+
+    /// Records who has signed the torrent, and its feed. Does nothing if the info dictionary is not in memory.
+    fn set_signatures(&mut self, meta: &Metainfo) {
+        let Some(bulk) = meta.bulk_in_memory() else { return };
+        let feed = meta.feed(&bulk);
+        self.update_url = meta.update_url(&bulk);
+        let signature = |signature: ztor_session::TorrentSignature| {
+            let signer = signature.signer(&feed);
+            let certificate = signer.as_deref().and_then(Certificate::from_der);
+            Signature {
+                name: signature.name.clone(),
+                common_name: certificate.and_then(|certificate| certificate.common_name),
+                fingerprint: signer.as_deref().map(Certificate::fingerprint),
+                is_embedded: signature.certificate.is_some(),
+                is_originator: signer.is_some() && signer == feed.originator,
+                state: match signature.check(&bulk, &feed) {
+                    ztor_session::SignatureState::Valid => SignatureState::Valid,
+                    ztor_session::SignatureState::Invalid => SignatureState::Invalid,
+                    ztor_session::SignatureState::NoCertificate => SignatureState::NoCertificate,
+                    ztor_session::SignatureState::BadCertificate => SignatureState::BadCertificate,
+                    ztor_session::SignatureState::Unsupported => SignatureState::Unsupported,
+                },
+            }
+        };
+        self.signatures = meta.signatures().into_iter().map(signature).collect();
     }
 
     /// Returns the request that adds the torrent to a session, paused.

@@ -1,6 +1,7 @@
 //! X.509 certificates, as far as signed torrents need them (BEP 35): the subject and the public key.
 
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use sha2::Digest;
 
 /// Maximum accepted length of a certificate in bytes.
 pub const MAX_CERTIFICATE_LEN: usize = 16 * 1024;
@@ -121,6 +122,11 @@ impl Certificate {
         // The first byte is the number of unused bits.
         let key = public.take(BIT_STRING)?.strip_prefix(&[0])?;
         Some(Self { common_name, kind, key: key.to_vec() })
+    }
+
+    /// Returns the SHA-256 of a certificate in DER, in hexadecimal.
+    pub fn fingerprint(der: &[u8]) -> String {
+        data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(der))
     }
 
     /// Checks a signature of `message`: over SHA-256 or SHA-1 with an RSA key (PKCS #1 v1.5), over the hash that belongs to

@@ -37,7 +37,7 @@ pub use info_hash::InfoHashes;
 pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
 pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
 pub use metainfo::Metainfo;
-pub use publisher::{MAX_SALT_LEN, Publisher, PublisherError};
+pub use publisher::{MAX_SALT_LEN, Publisher, PublisherError, announced_hash, announced_value};
 pub use signed::{Feed, MAX_SIGNATURES, SignatureState, TorrentSignature};
 pub use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use percent_encoding::percent_decode_str;
 
-use crate::MAX_MAGNET_LEN;
 use crate::magnet::{base_key, query_of, shown};
+use crate::{InfoHashV1, MAX_MAGNET_LEN};
 
 /// Maximum length of a salt in bytes (BEP 44).
 pub const MAX_SALT_LEN: usize = 64;
@@ -88,6 +88,18 @@ impl FromStr for Publisher {
     }
 }
 
+/// Returns the value that the DHT stores for a torrent: a dictionary with its info-hash.
+pub fn announced_value(info_hash: InfoHashV1) -> Vec<u8> {
+    [&b"d2:ih20:"[..], info_hash.as_ref(), b"e"].concat()
+}
+
+/// Returns the info-hash in a value of the DHT; `None` if it is no value of a torrent. Hashes of v2 torrents are not defined.
+pub fn announced_hash(value: &[u8]) -> Option<InfoHashV1> {
+    let document = ztor_bencode::decode(value).ok()?;
+    let hash: [u8; 20] = document.root().get(b"ih")?.as_bytes()?.try_into().ok()?;
+    Some(InfoHashV1::new(hash))
+}
+
 /// Returns the digits of a key.
 fn btpk(source: &str) -> Option<&str> {
     let (head, digits) = source.split_at_checked("urn:btpk:".len())?;
@@ -125,6 +137,15 @@ mod tests {
                 (KEY.to_owned(), 0),
                 "{link}"
             );
+        }
+    }
+
+    #[test]
+    fn value_of_a_torrent_is_read_as_it_was_written() {
+        let hash = InfoHashV1::new([7; 20]);
+        assert_eq!(announced_hash(&announced_value(hash)), Some(hash));
+        for bad in [&b"d2:ih19:aaaaaaaaaaaaaaaaaaae"[..], b"de", b"5:hello", b"d2:ihi1ee", b"x"] {
+            assert_eq!(announced_hash(bad), None);
         }
     }
 

@@ -27,6 +27,13 @@ pub enum FetchError {
     Proxy(String),
 }
 
+impl FetchError {
+    /// Returns true if the server has nothing at the address.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status(204 | 404 | 410))
+    }
+}
+
 /// Converts an error to the text of its innermost cause, as the outer ones repeat the URL.
 pub(crate) fn plain(error: reqwest::Error) -> FetchError {
     let error = error.without_url();

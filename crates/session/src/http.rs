@@ -275,6 +275,17 @@ fn fetch(url: &str, route: &Route, max_len: usize, is_users: bool) -> Result<Vec
     if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
 }
 
+/// Fetches the torrent file of a feed of new versions (BEP 39), of at most `max_len` bytes. The feed hears the info-hash of the
+/// old version, in hexadecimal. No request goes to this machine.
+///
+/// # Errors
+/// As for [`fetch_url`].
+pub fn fetch_feed(url: &str, info_hash: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
+    let mut url = Url::parse(url).map_err(|error| FetchError::BadUrl(error.to_string()))?;
+    url.query_pairs_mut().append_pair("info_hash", info_hash);
+    fetch_named_url(url.as_str(), route, max_len)
+}
+
 /// A list on a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FetchedList {

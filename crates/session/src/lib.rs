@@ -57,6 +57,7 @@ mod patterns;
 mod port_error;
 mod presence;
 mod proxy;
+mod publishers;
 mod reach_settings;
 mod reply;
 mod resume_store;
@@ -89,12 +90,13 @@ pub use events::{Events, EventsError};
 pub use fetch_error::FetchError;
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
-pub use http::{FetchedList, Validators, fetch_list, fetch_url};
+pub use http::{FetchedList, Validators, fetch_feed, fetch_list, fetch_url};
 pub use mapping::PortMappingOptions;
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};
 pub use port_error::PortError;
 pub use proxy::{NoRelay, ProxyPolicy, ProxyState, ProxyStatus, RelayState, Use, Uses};
+pub use publishers::{MAX_PUBLISHERS, PublishError, Published, look_up_publishers, publish};
 pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};
 pub use route::Route;
@@ -116,7 +118,10 @@ pub use ztor_engine::{
     WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource,
 };
 pub use ztor_filter as ip_filter;
-pub use ztor_metainfo::{Bulk, BulkError, BulkSource, InfoHashes, MAX_TRACKERS, Magnet, Metainfo};
+pub use ztor_metainfo::{
+    Bulk, BulkError, BulkSource, Certificate, Feed, InfoHashes, MAX_TRACKERS, Magnet, Metainfo, Publisher,
+    SignatureState, TorrentSignature,
+};
 pub use ztor_portmap as portmap;
 pub use ztor_socks::{BadProxy, Proxy, ProxyKind};
 pub use ztor_storage::resume::ResumeError;

@@ -54,6 +54,8 @@ const NAMES: &[(&str, &str)] = &[
     ("start_paused", "Do not start new torrents"),
     ("sequential", "Download in order"),
     ("ends_first", "Download ends of files first"),
+    ("check_updates", "Look for new versions"),
+    ("update_interval", "Time between looks for new versions"),
     ("listen", "Addresses of the web UI"),
     ("username", "Default user name"),
     ("password_file", "Password file"),

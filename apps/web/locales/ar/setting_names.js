@@ -56,6 +56,8 @@ export default {
   'setting.start_paused': 'عدم بدء التورنت الجديد',
   'setting.sequential': 'التنزيل بالترتيب',
   'setting.ends_first': 'تنزيل أطراف الملفات أولًا',
+  'setting.check_updates': 'البحث عن إصدارات جديدة',
+  'setting.update_interval': 'المدة بين عمليات البحث عن إصدارات جديدة',
   'setting.listen': 'عناوين واجهة الويب',
   'setting.username': 'اسم المستخدم الافتراضي',
   'setting.password_file': 'ملف كلمة المرور',

@@ -56,6 +56,8 @@ export default {
   'setting.start_paused': 'Neue Torrents nicht starten',
   'setting.sequential': 'Der Reihe nach herunterladen',
   'setting.ends_first': 'Dateianfang und -ende zuerst',
+  'setting.check_updates': 'Nach neuen Versionen suchen',
+  'setting.update_interval': 'Zeit zwischen Suchen nach neuen Versionen',
   'setting.listen': 'Adressen der Weboberfläche',
   'setting.username': 'Vorgegebener Benutzername',
   'setting.password_file': 'Passwortdatei',

@@ -53,6 +53,8 @@ export default {
   'setting.start_paused': 'Do not start new torrents',
   'setting.sequential': 'Download in order',
   'setting.ends_first': 'Download ends of files first',
+  'setting.check_updates': 'Look for new versions',
+  'setting.update_interval': 'Time between looks for new versions',
   'setting.listen': 'Addresses of the web UI',
   'setting.username': 'Default user name',
   'setting.password_file': 'Password file',

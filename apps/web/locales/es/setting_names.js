@@ -56,6 +56,8 @@ export default {
   'setting.start_paused': 'No iniciar los torrents nuevos',
   'setting.sequential': 'Descargar en orden',
   'setting.ends_first': 'Empezar por los extremos de los archivos',
+  'setting.check_updates': 'Buscar versiones nuevas',
+  'setting.update_interval': 'Tiempo entre búsquedas de versiones nuevas',
   'setting.listen': 'Direcciones de la interfaz web',
   'setting.username': 'Usuario predeterminado',
   'setting.password_file': 'Archivo de contraseña',

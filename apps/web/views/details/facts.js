@@ -1,7 +1,7 @@
 /** Facts about a torrent in a definition list. */
 
 /** @import { Context } from './context.js' */
-/** @import { Detail, Torrent } from '../../types.js' */
+/** @import { Detail, SignatureState, Torrent } from '../../types.js' */
 /** @import { Format } from '../../format.js' */
 /** @import { Key } from '../../i18n.js' */
 
@@ -69,6 +69,14 @@ export function factsView(context) {
   return html`<div class="d-fact-groups">${transfer}${times}${content}${originView(context, row, more)}</div>`;
 }
 
+/** Texts of the states of signatures. @type {Readonly<Record<SignatureState, 'details.signature_valid'
+ *    | 'details.signature_invalid' | 'details.signature_unchecked'>>} */
+const STATES = {
+  valid: 'details.signature_valid', invalid: 'details.signature_invalid',
+  no_certificate: 'details.signature_unchecked', bad_certificate: 'details.signature_unchecked',
+  unsupported: 'details.signature_unchecked',
+};
+
 /** @param {Context} context @param {(text: (row: Torrent, f: Format) => string) => { readonly value: string }} row
  *  @param {(text: (detail: Detail, f: Format) => string) => { readonly value: string }} more */
 function originView(context, row, more) {
@@ -77,6 +85,11 @@ function originView(context, row, more) {
     context, row((t) => t.hash_v2 ?? ''), () => torrent.peek()?.hash_v2 ?? '', 'action.copy_hash') });
   const comment = () => factView(context, { key: 'details.comment', isWide: true,
     value: html`<span class="d-comment">${more((d) => cleanLines(app.clean, d.comment ?? ''))}</span>` });
+  const signatures = () => factView(context, { key: 'details.signed_by', isWide: true,
+    value: html`<span class="d-comment">${more((d) => (d.signatures ?? []).map((s) => app.t('details.signature', {
+      name: app.clean(s.common_name ?? s.name), state: app.t(STATES[s.state]) })).join('\n'))}</span>` });
+  const updates = () => factView(context, { key: 'details.updates', isWide: true, isCode: true,
+    value: more((d) => app.clean(d.publisher?.link ?? d.update_url ?? '')) });
   return html`<section class="d-facts"><h3>${() => app.t('details.origin')}</h3><dl>
     ${factView(context, { key: 'details.hash', isWide: true, isCode: true, value: copyable(context, row((t) => t.hash),
       () => torrent.peek()?.hash ?? '', 'action.copy_hash') })}
@@ -85,6 +98,8 @@ function originView(context, row, more) {
       more((d) => d.magnet), () => detail.peek()?.magnet ?? '', 'action.copy_magnet') })}
     ${factView(context, { key: 'details.created_by', value: more((d) => app.clean(d.created_by ?? '—')) })}
     ${factView(context, { key: 'details.created', value: more((d, f) => f.dateTime(d.created_unix_s)) })}
+    ${when(() => (detail.value?.signatures ?? []).length > 0, signatures)}
+    ${when(() => Boolean(detail.value?.publisher ?? detail.value?.update_url), updates)}
     ${when(() => Boolean(detail.value?.comment), comment)}
   </dl></section>`;
 }

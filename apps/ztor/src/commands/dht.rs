@@ -1,29 +1,28 @@
 //! `ztor dht`: queries the DHT.
 
+use std::ffi::OsStr;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use ztor_base::SwarmId;
 
 use anyhow::Context;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
-use ztor_metainfo::Magnet;
+use ztor_metainfo::{InfoHashV1, Magnet, Publisher};
+use ztor_session::DhtClient;
 use ztor_session::dht::{Event, Family, Item, LookupId, NodeId, QueryId, Summary};
-use ztor_session::{DHT_ROUTERS, DhtClient};
 
 use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
 use crate::exit::{CliError, Exit};
+use crate::open;
 use crate::stop::Stop;
 use ztor_view::format::Count;
 use ztor_view::text::Escaped;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let start = |net: &DhtArgs| {
-        let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
-        let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
-        DhtQuery::start(net, bootstrap, console, stop)
-    };
+    let start = |net: &DhtArgs| DhtQuery::start(net, &open::dht_nodes(&net.dht_bootstrap), console, stop);
     match command {
         // A node whose address is known is queried directly, without joining the DHT.
         DhtCommand::Ping { node, net } => DhtQuery::start(net, &net.dht_bootstrap, console, stop)?.ping(node),
@@ -44,6 +43,11 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
             };
             let item = item.map_err(|error| CliError::usage(format!("cannot store the item: {error}")))?;
             start(net)?.put(item)
+        }
+        DhtCommand::Key { file, salt } => make_key(file, salt, console),
+        DhtCommand::Publish { torrent, key, salt, seq, net } => {
+            let hash = published_hash(torrent)?;
+            announce(hash, (key, salt, *seq), net, console, stop)
         }
         DhtCommand::Stats { net } => start(net)?.stats(),
     }
@@ -259,6 +263,81 @@ impl<'a> DhtQuery<'a> {
     }
 }
 
+/// Creates a key in a file that only its owner can read, and prints the link of its publisher.
+fn make_key(file: &Path, salt: &str, console: &Console) -> anyhow::Result<Exit> {
+    use std::io::Write;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(std::io::Error::other).context("cannot get random bytes")?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(file).with_context(|| format!("cannot create {}", file.display()))?;
+    writeln!(out, "{}", HEXLOWER.encode(&seed))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    let link = publisher_of(&seed, salt)?.to_string();
+    if console.is_json() {
+        console.json(&json!({"event": "key", "file": file.display().to_string(), "link": link}));
+    } else {
+        console.line(&link);
+    }
+    Ok(Exit::Ok)
+}
+
+fn publisher_of(seed: &[u8; 32], salt: &str) -> Result<Publisher, CliError> {
+    let wrong = |error: String| CliError::usage(format!("cannot use the key: {error}"));
+    let item = Item::sign(seed, salt.as_bytes().to_vec(), 0, b"de".to_vec());
+    match item.map_err(|error| wrong(error.to_string()))? {
+        Item::Mutable { key, salt, .. } => Ok(Publisher { key, salt }),
+        Item::Immutable { .. } => Err(wrong("it signs nothing".into())),
+    }
+}
+
+/// Returns the v1 info-hash to publish.
+fn published_hash(torrent: &OsStr) -> anyhow::Result<InfoHashV1> {
+    let hashes = match open::Source::parse(torrent) {
+        open::Source::File(path) => open::torrent_file(path)?.info_hashes,
+        open::Source::Magnet(link) => open::magnet(&link)?.info_hashes,
+        open::Source::Url(_) => {
+            return Err(CliError::usage("cannot publish a URL: give a torrent file or an info-hash").into());
+        }
+    };
+    hashes.v1().ok_or_else(|| {
+        CliError::usage("cannot publish a v2 torrent: publishers name v1 info-hashes only (BEP 46)")
+            .hint("make a hybrid torrent with `ztor create --format hybrid`")
+            .into()
+    })
+}
+
+fn announce(
+    hash: InfoHashV1,
+    (key, salt, seq): (&Path, &str, Option<i64>),
+    net: &DhtArgs,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let seed = key_seed(key)?;
+    let (bind, nodes, salt) =
+        (net.bind.clone(), open::dht_nodes(&net.dht_bootstrap), salt.as_bytes().to_vec());
+    // Two lookups, one after the other.
+    let patience = net.give_up * 2;
+    let published = open::in_thread(stop, move || {
+        ztor_session::publish(&seed, &salt, (hash, seq), (&bind, &nodes), patience)
+    });
+    let Some(published) = published else { return Ok(Exit::Interrupted) };
+    let (publisher, seq, nodes) = published.context("cannot publish the torrent")?;
+    if console.is_json() {
+        console.json(
+            &json!({"event": "published", "link": publisher.to_string(), "info_hash": hash.to_string(),
+                             "seq": seq, "nodes": nodes}),
+        );
+    } else {
+        console.line(&publisher.to_string());
+        console.warn(&format!("version {seq}, stored by {}", Count(nodes as u64, "node")));
+    }
+    Ok(Exit::Ok)
+}
+
 fn is_of(event: &Event, query: QueryId) -> bool {
     matches!(event, Event::Pong { query: of, .. } | Event::Failed { query: of, .. } if *of == query)
 }
@@ -285,13 +364,13 @@ fn hash(text: &str) -> Result<[u8; 20], CliError> {
     })
 }
 
-fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+fn key_seed(file: &Path) -> anyhow::Result<[u8; 32]> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         CliError::usage(format!("cannot use {shown} as a key: expected 64 hex digits"))
-            .hint("`openssl rand -hex 32 > FILE` creates a key")
+            .hint("`ztor dht key FILE` creates a key")
             .into()
     })
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, AskError, MetadataError, Use};
+use ztor_session::{
+    AddMagnet, AskError, Bulk, Certificate, Feed, MetadataError, SignatureState, TorrentSignature, Use,
+};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
@@ -175,8 +177,20 @@ struct TorrentJson<'a> {
     created_by: Option<&'a str>,
     creation_date: Option<i64>,
     source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<SignatureJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_url: Option<String>,
     magnet: String,
     files: Vec<FileJson>,
+}
+
+#[derive(Serialize)]
+struct SignatureJson {
+    name: String,
+    state: &'static str,
+    fingerprint: Option<String>,
+    embedded: bool,
 }
 
 #[derive(Serialize)]
@@ -234,9 +248,33 @@ fn torrent_json(meta: &Metainfo) -> TorrentJson<'_> {
         created_by: meta.created_by.as_deref(),
         creation_date: meta.creation_date,
         source: meta.source.as_deref(),
+        signatures: signatures_json(meta),
+        update_url: meta
+            .bulk()
+            .ok()
+            .and_then(|bulk| meta.update_url(&bulk))
+            .map(|url| ztor_session::redact_url(&url)),
         magnet: Magnet::from(meta).to_string(),
         files: numbered(meta).map(file).collect(),
     }
+}
+
+fn signatures_json(meta: &Metainfo) -> Vec<SignatureJson> {
+    let Ok(bulk) = meta.bulk() else { return Vec::new() };
+    let feed = meta.feed(&bulk);
+    let signature = |signature: TorrentSignature| SignatureJson {
+        state: match signature.check(&bulk, &feed) {
+            SignatureState::Valid => "valid",
+            SignatureState::Invalid => "invalid",
+            SignatureState::NoCertificate => "no_certificate",
+            SignatureState::BadCertificate => "bad_certificate",
+            SignatureState::Unsupported => "unsupported",
+        },
+        fingerprint: signature.signer(&feed).as_deref().map(Certificate::fingerprint),
+        embedded: signature.certificate.is_some(),
+        name: signature.name,
+    };
+    meta.signatures().into_iter().map(signature).collect()
 }
 
 fn magnet_json(magnet: &Magnet) -> MagnetJson<'_> {
@@ -282,6 +320,12 @@ fn torrent_text(meta: &Metainfo) -> String {
     text.optional("Created by", meta.created_by.as_deref());
     text.optional("Source", meta.source.as_deref());
     text.optional("Comment", meta.comment.as_deref());
+    if let Ok(bulk) = meta.bulk() {
+        let feed = meta.feed(&bulk);
+        text.list("Signed by", meta.signatures().iter().map(|signature| signer(signature, &bulk, &feed)));
+        text.optional("Updates", meta.update_url(&bulk).as_deref().map(ztor_session::redact_url).as_deref());
+        text.optional("Originator", feed.originator.as_deref().map(certificate).as_deref());
+    }
     let tiers =
         meta.trackers.iter().enumerate().map(|(n, tier)| format!("tier {}: {}", n + 1, tier.join(", ")));
     text.list("Trackers", tiers);
@@ -294,6 +338,31 @@ fn torrent_text(meta: &Metainfo) -> String {
     }
     text.0.truncate(text.0.trim_end().len());
     text.0
+}
+
+/// Returns who has signed a torrent, and whether the signature is right.
+fn signer(signature: &TorrentSignature, bulk: &Bulk, feed: &Feed) -> String {
+    let state = match signature.check(bulk, feed) {
+        SignatureState::Valid => "valid",
+        SignatureState::Invalid => "NOT VALID: it does not match the torrent",
+        SignatureState::NoCertificate => "not checked: there is no certificate",
+        SignatureState::BadCertificate => "not checked: the certificate cannot be read",
+        SignatureState::Unsupported => "not checked: the kind of key is not supported",
+    };
+    let signer = signature.signer(feed);
+    let by = signer.as_deref().map(certificate).map(|of| format!(", certificate of {of}"));
+    let embedded = match (&signature.certificate, &signer) {
+        (Some(_), _) => ", embedded",
+        (None, Some(_)) => ", of the originator",
+        (None, None) => "",
+    };
+    format!("{}: {state}{}{embedded}", signature.name, by.unwrap_or_default())
+}
+
+/// Returns the common name and the fingerprint of a certificate.
+fn certificate(der: &[u8]) -> String {
+    let name = Certificate::from_der(der).and_then(|certificate| certificate.common_name);
+    format!("{} (SHA-256 {})", name.as_deref().unwrap_or("nobody"), Certificate::fingerprint(der))
 }
 
 fn magnet_text(magnet: &Magnet) -> String {

@@ -165,6 +165,10 @@ pub(super) fn super_seed(args: &SuperSeedArgs, connection: &Connection) -> anyho
     connection.act(&args.torrents.torrents, Action::SetSuperSeeding { on: !args.off })
 }
 
+pub(super) fn update(args: &TorrentArgs, connection: &Connection) -> anyhow::Result<Exit> {
+    connection.act(&args.torrents, Action::CheckUpdate)
+}
+
 pub(super) fn queue(args: &QueueArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let to = match args.to {
         QueueTarget::Top => QueueMove::Top,

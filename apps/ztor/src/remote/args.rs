@@ -61,6 +61,9 @@ pub(crate) enum RemoteCommand {
     /// Hide pieces of torrents from peers while the daemon is the only seed, so that the first copy costs little upload
     #[command(after_help = SELECTION)]
     SuperSeed(SuperSeedArgs),
+    /// Look for new versions of torrents now, in the feeds that they name or by their publishers in the DHT
+    #[command(after_help = SELECTION)]
+    Update(TorrentArgs),
     /// Move torrents in the download queue
     #[command(after_help = SELECTION)]
     Queue(QueueArgs),

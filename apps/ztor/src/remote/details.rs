@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use ztor_api::{Action, Detail, FileChoice, FilePriority, ListQuery, TrackerChange, WebSeedChange};
+use ztor_api::{
+    Action, Detail, FileChoice, FilePriority, ListQuery, Signature, SignatureState, TrackerChange,
+    WebSeedChange,
+};
 
 use super::args::{FilesArgs, OneArgs, TorrentArgs, TrackersArgs, WebSeedsArgs};
 use super::connection::Connection;
@@ -83,8 +86,31 @@ fn fields(detail: &Detail) -> Vec<(&'static str, String)> {
     fields.push(("Active", format!("{}, seeding {}", Span(torrent.active_s), Span(torrent.seeding_s))));
     fields.extend(torrent.tracker_error.clone().map(|error| ("Tracker", error)));
     fields.extend(detail.comment.clone().map(|comment| ("Comment", comment)));
+    for signature in &detail.signatures {
+        fields.push(("Signed by", signed_by(signature)));
+    }
+    fields.extend(detail.update_url.clone().map(|url| ("Updates", url)));
+    if let Some(publisher) = &detail.publisher {
+        fields.push(("Publisher", format!("{}, version {}", publisher.link, publisher.version)));
+    }
+    if detail.is_updated {
+        fields.push(("Replaced", "a new version was added".to_owned()));
+    }
     fields.push(("Magnet", detail.magnet.clone()));
     fields
+}
+
+fn signed_by(signature: &Signature) -> String {
+    let state = match signature.state {
+        SignatureState::Valid => "valid",
+        SignatureState::Invalid => "NOT VALID",
+        SignatureState::NoCertificate => "not checked: no certificate",
+        SignatureState::BadCertificate => "not checked: bad certificate",
+        SignatureState::Unsupported => "not checked: unsupported key",
+    };
+    let name = signature.common_name.as_ref().map(|name| format!(", certificate of {name}"));
+    let print = signature.fingerprint.as_ref().map(|print| format!(" (SHA-256 {print})"));
+    format!("{}: {state}{}{}", signature.name, name.unwrap_or_default(), print.unwrap_or_default())
 }
 
 fn date(unix_s: u64) -> String {

@@ -105,6 +105,9 @@ impl Daemon {
                 self.send_each(keys, |torrent| torrent.set_super_seeding(*on));
                 self.change_records(keys, |record| record.is_super_seeding = *on).await
             }
+            Action::CheckUpdate => {
+                self.spawn_each(keys, |daemon, key| async move { daemon.check_update(key).await }).await
+            }
             Action::SetFilePriorities { files } => {
                 self.await_each(keys, |key| self.set_file_priorities(key, files)).await
             }

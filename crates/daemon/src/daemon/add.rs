@@ -11,7 +11,7 @@ use crate::core::Load;
 use crate::error::DaemonError;
 use crate::goals::goals_of;
 use crate::manager::NewTorrent;
-use crate::record::{FileOptions, Record};
+use crate::record::{FileOptions, Publication, Record};
 use crate::store::Table;
 use data_encoding::BASE64;
 use std::collections::BTreeSet;
@@ -21,7 +21,8 @@ use std::sync::Arc;
 use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange, WebSeedChange};
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{
-    AddMagnet, Magnet, MetadataError, Metainfo, RateLimits, TorrentHandle, WebSource, fetch_url, redact_url,
+    AddMagnet, InfoHashes, Magnet, MetadataError, Metainfo, Publisher, RateLimits, TorrentHandle, WebSource,
+    fetch_url, redact_url,
 };
 
 /// Maximum number of torrents in one request.
@@ -80,13 +81,37 @@ impl Daemon {
         let parsed = Parsed::of(&request.options)?;
         let mut result = AddResult::default();
         for source in &request.sources {
-            let added = match self.open(source).await {
-                Ok(content) => self.add_parsed(content, &parsed).await,
+            let added = match self.open_followed(source).await {
+                Ok((content, publication)) => {
+                    let added = self.add_parsed(content, &parsed).await;
+                    if let (Ok(Added::Added { id, .. }), Some(publication)) = (&added, publication) {
+                        let follow = |record: &mut Record| record.publication = Some(publication.clone());
+                        self.change_records(&[TorrentKey::new(*id)], follow).await?;
+                    }
+                    added
+                }
                 Err(error) => Err(error),
             };
             result.results.push(added.unwrap_or_else(|error| Added::Failed { problem: error.into() }));
         }
         Ok(result)
+    }
+
+    /// Opens a source. Of a link to a publisher, also returns what to follow (BEP 46).
+    async fn open_followed(
+        &self,
+        source: &AddSource,
+    ) -> Result<(NewContent, Option<Publication>), DaemonError> {
+        let AddSource::Magnet(link) = source else { return Ok((self.open(source).await?, None)) };
+        let Ok(publisher) = link.parse::<Publisher>() else { return Ok((magnet(link)?, None)) };
+        let link = publisher.to_string();
+        let Some(published) = self.look_up_publisher(&link).await? else {
+            let message = "cannot use the magnet link: no DHT node knows a torrent of its publisher";
+            return Err(DaemonError::BadTorrent(message.into()));
+        };
+        let content = Magnet::new(InfoHashes::V1(published.info_hash));
+        let publication = Publication { link, seq: published.seq };
+        Ok((NewContent::Magnet(Box::new(content)), Some(publication)))
     }
 
     /// Parses a source, and fetches it if it is a URL.
@@ -134,6 +159,18 @@ impl Daemon {
         parsed: &Parsed<'_>,
     ) -> Result<Added, DaemonError> {
         let choices = Choices { files: FileOptions::default(), ..self.choices(parsed)? };
+        self.add_chosen(content, choices).await
+    }
+
+    /// Adds a new version of a torrent, with this treatment of its files.
+    pub(super) async fn add_version_of(
+        &self,
+        content: NewContent,
+        options: &AddOptions,
+        files: FileOptions,
+    ) -> Result<Added, DaemonError> {
+        let parsed = Parsed::of(options)?;
+        let choices = Choices { files, ..self.choices(&parsed)? };
         self.add_chosen(content, choices).await
     }
 

@@ -5,7 +5,7 @@ use crate::core::View;
 use crate::error::DaemonError;
 use crate::goals::to_api;
 use data_encoding::BASE64;
-use ztor_api::{Detail, Peer, Pieces};
+use ztor_api::{Detail, Peer, Pieces, Publisher};
 use ztor_policy::{Goals, TorrentKey};
 use ztor_session::{Direction, Magnet, MetadataError, PeerSource, Protection, Transport};
 
@@ -130,6 +130,10 @@ fn of_view(view: &View<'_>, goals: Option<Goals>) -> Detail {
         files: record.size.map(|size| size.files),
         wasted_bytes: view.status().map_or(0, |status| status.wasted_bytes),
         known_peers: view.status().map_or(0, |status| status.known_peers),
+        signatures: record.signatures.clone(),
+        update_url: record.update_url.as_deref().map(ztor_session::redact_url),
+        publisher: record.publication.as_ref().map(|of| Publisher { link: of.link.clone(), version: of.seq }),
+        is_updated: record.is_updated,
         torrent: view.to_row(),
     }
 }

@@ -117,6 +117,7 @@ impl Daemon {
         daemon.load_all();
         daemon.start_turns().map_err(DaemonStartError::Thread)?;
         daemon.start_watching().map_err(DaemonStartError::Thread)?;
+        daemon.start_updates();
         Ok(Started { daemon, salvage })
     }
 }

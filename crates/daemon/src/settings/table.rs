@@ -267,6 +267,11 @@ settings! {
         sequential: bool = "false", Kind::Bool;
         /// First and last pieces of each file of new torrents are downloaded before the others, for previews.
         ends_first: bool = "false", Kind::Bool;
+        /// New versions of torrents are looked for, in the feeds that they name and in the DHT for those of a publisher,
+        /// and added. They use the files of the old version where these are the same.
+        check_updates: bool = "false", Kind::Bool;
+        /// Time between two looks for a new version of a torrent.
+        update_interval: Duration = "6h", time(600, 30 * DAY_S);
     }
     api {
         /// Addresses of the API and the web UI. With an empty list, only the local socket is served.

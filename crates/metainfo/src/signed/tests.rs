@@ -44,7 +44,8 @@ fn states(meta: &Metainfo) -> Vec<SignatureState> {
 
 #[test]
 fn signatures_of_openssl_with_several_keys_are_valid() {
-    let cases: [(&[u8], Option<&[u8]>, &[u8], &str); 4] = [
+    type Case = (&'static [u8], Option<&'static [u8]>, &'static [u8], &'static str);
+    let cases: [Case; 4] = [
         (RSA, None, include_bytes!("testdata/rsa_sha1.sig"), "com.example"),
         (RSA, Some(EXTRA), include_bytes!("testdata/rsa_extra.sig"), "com.example"),
         (EC, None, include_bytes!("testdata/ec.sig"), "ec.example"),

@@ -13,6 +13,7 @@
 
 mod api;
 mod bencode;
+mod certificate;
 mod choker;
 mod dht;
 mod engine;
@@ -42,6 +43,7 @@ mod world;
 
 pub use api::api;
 pub use bencode::bencode;
+pub use certificate::certificate;
 pub use choker::choker;
 pub use dht::dht;
 pub use engine::engine;
@@ -74,6 +76,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("api", api),
     ("bencode", bencode),
+    ("certificate", certificate),
     ("choker", choker),
     ("dht", dht),
     ("dht_saved", dht_saved),

@@ -22,6 +22,7 @@ pub fn metainfo(data: &[u8]) {
         assert!(meta.is_renamable() || renamed == meta, "no name differs");
     }
     check_bounds(&meta);
+    crate::certificate::signatures(&meta);
     check_layout(&meta.layout);
     check_hashes(&meta);
 
