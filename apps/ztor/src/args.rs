@@ -146,6 +146,9 @@ pub(crate) struct NetArgs {
     /// Exchange nothing with the addresses in this list, a file or http(s) URL: DAT, P2P, P2B or CIDR; plain, gzip or zip
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) ip_filter: Option<String>,
+    /// Ask the DNS on which ports the host of a tracker runs trackers (BEP 34)
+    #[arg(long)]
+    pub(crate) tracker_dns: bool,
     /// Do not look for peers in the DHT [default on a loopback address, unless --dht-bootstrap is given]
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -96,6 +96,14 @@ pub enum Event<'a> {
         /// Addresses, or the cause of the failure in plain words.
         result: Result<Vec<IpAddr>, String>,
     },
+    /// Another port than that of the URL, on which a tracker is by the DNS (BEP 34). It precedes the
+    /// [`Resolved`](Self::Resolved) of the same id.
+    TrackerPort {
+        /// Id of the request.
+        id: RequestId,
+        /// The port.
+        port: u16,
+    },
     /// A UDP datagram, except those of µTP.
     Datagram {
         /// Address of the sender, as reported by the socket.

@@ -7,6 +7,7 @@ use crate::web::WebEffect;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
+use ztor_tracker::dns::Protocol;
 use ztor_wire::{Block, LocalAnnounce, Message};
 
 /// Effects of one turn, one list per kind.
@@ -190,6 +191,10 @@ pub struct Resolve {
     pub id: RequestId,
     /// Host name, or an address as text.
     pub host: String,
+    /// Protocol of the tracker.
+    pub protocol: Protocol,
+    /// Port of the tracker, by its URL.
+    pub port: u16,
 }
 
 impl Outbox {

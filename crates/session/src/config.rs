@@ -20,6 +20,7 @@ setters!(Config {
     dht: Option<DhtOptions>,
     local_discovery: bool,
     transports: Transports,
+    tracker_dns: bool,
     state_dir: Option<PathBuf>,
     resume_store: Option<Arc<dyn ResumeStore>>,
     disk_workers: usize,
@@ -70,6 +71,9 @@ pub struct Config {
     pub local_discovery: bool,
     /// Transports of incoming and outgoing connections. Both by default.
     pub transports: Transports,
+    /// True to ask the DNS on which ports the host of a tracker runs trackers (BEP 34). This is one more query for each host,
+    /// to the name servers of the system. False by default.
+    pub tracker_dns: bool,
     /// Folder for resume data and the nodes of the DHT; `None` keeps neither. [`default_state_dir`] by default.
     pub state_dir: Option<PathBuf>,
     /// Store for resume data; `None`, the default, uses files in [`state_dir`](field@Self::state_dir).
@@ -137,6 +141,7 @@ impl Default for Config {
             dht: None,
             local_discovery: false,
             transports: Transports::Both,
+            tracker_dns: false,
             state_dir: default_state_dir(),
             resume_store: None,
             disk_workers: 0,

@@ -11,11 +11,13 @@ use crate::names::{Addrs, Names};
 use crate::proxy::{ProxyPolicy, Use};
 use crate::route::FILTERED;
 use crate::start_error::SetupError;
+use crate::tracker_dns;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use ztor_engine::{Command, DhtRole, Event, HttpGet, IpFilter, Resolve, TorrentId};
+use ztor_tracker::dns::{PortChoice, Protocol};
 
 /// Maximum number of DHT nodes of one torrent that are resolved.
 const MAX_TORRENT_NODES: usize = 16;
@@ -31,6 +33,8 @@ pub(crate) struct Control {
     /// Read again before every lookup.
     policy: Arc<RwLock<ProxyPolicy>>,
     bind: Bind,
+    /// True to look up the ports of trackers (BEP 34).
+    asks_for_ports: bool,
     inbox: Arc<Inbox<NetEvent>>,
 }
 
@@ -39,6 +43,7 @@ impl Control {
         bind: &Bind,
         policy: &ProxyPolicy,
         is_anonymous: bool,
+        asks_for_ports: bool,
         inbox: &Arc<Inbox<NetEvent>>,
     ) -> Result<Self, SetupError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,7 +56,7 @@ impl Control {
         let http = Http::new(bind, &names, policy, is_anonymous)?;
         let policy = Arc::new(RwLock::new(policy.clone()));
         let (bind, inbox, aliases) = (bind.clone(), Arc::clone(inbox), Aliases::default());
-        Ok(Self { runtime, http, names, aliases, policy, bind, inbox })
+        Ok(Self { runtime, http, names, aliases, policy, bind, asks_for_ports, inbox })
     }
 
     /// Replaces the proxy. Requests under way end.
@@ -144,7 +149,11 @@ impl Control {
             return self.inbox.push(NetEvent::Resolved { id: request.id, result });
         }
         let (names, bind, inbox) = (self.names.clone(), self.bind.clone(), Arc::clone(&self.inbox));
+        let asks_for_ports = self.asks_for_ports && request.host.parse::<IpAddr>().is_err();
         self.runtime.spawn(async move {
+            if asks_for_ports && let Err(denied) = ask_for_port(&request, &bind, &inbox).await {
+                return inbox.push(NetEvent::Resolved { id: request.id, result: Err(denied) });
+            }
             // Requests over a family without a route would only time out.
             let reachable = |addrs: Addrs| {
                 let has_both = addrs.iter().any(IpAddr::is_ipv4) && addrs.iter().any(IpAddr::is_ipv6);
@@ -244,6 +253,30 @@ impl Control {
 
 fn is_proxied(policy: &RwLock<ProxyPolicy>, of: Use) -> bool {
     policy.read().unwrap_or_else(PoisonError::into_inner).proxy_for(of).is_some()
+}
+
+/// Asks for the port of a tracker in the DNS (BEP 34), and reports another one. The error is that there is no such tracker.
+async fn ask_for_port(request: &Resolve, bind: &Bind, inbox: &Inbox<NetEvent>) -> Result<(), String> {
+    let (host, bind) = (request.host.clone(), bind.clone());
+    let asked = tokio::task::spawn_blocking(move || tracker_dns::look_up(&host, &bind)).await;
+    let Ok(Some(ports)) = asked else { return Ok(()) };
+    let named = |protocol, port| match protocol {
+        Protocol::Udp => format!("udp://{}:{port}", request.host),
+        Protocol::Tcp => format!("http://{}:{port}", request.host),
+    };
+    match ports.choose(request.protocol, request.port) {
+        PortChoice::Keep => Ok(()),
+        PortChoice::Use(port) => {
+            tracing::info!(host = request.host, port, "the DNS names another port of a tracker");
+            inbox.push(NetEvent::Engine(Event::TrackerPort { id: request.id, port }));
+            Ok(())
+        }
+        PortChoice::Denied => Err("the DNS says that its host runs no tracker (BEP 34)".to_owned()),
+        PortChoice::OtherProtocol(protocol, port) => Err(format!(
+            "the DNS says that its host has only a tracker at {} (BEP 34); edit the trackers of the torrent",
+            named(protocol, port)
+        )),
+    }
 }
 
 /// Splits `host:port`. An IPv6 address is in brackets.

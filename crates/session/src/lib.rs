@@ -73,6 +73,7 @@ mod statistics;
 mod times;
 mod tls_error;
 mod torrents;
+mod tracker_dns;
 mod web_fetch;
 
 /// Creation of torrents from files on disk.

@@ -81,7 +81,8 @@ impl Session {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
         let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
-        let control = Control::start(&bind, &config.settings.proxy, config.settings.is_anonymous, &inbox)?;
+        let (proxy, is_anonymous) = (&config.settings.proxy, config.settings.is_anonymous);
+        let control = Control::start(&bind, proxy, is_anonymous, config.tracker_dns, &inbox)?;
         control.watch_network(bind.clone(), device.clone());
         let runtime = control.runtime();
         let (publisher, viewer) = snapshot::channel();

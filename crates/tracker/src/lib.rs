@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 pub mod announcer;
+pub mod dns;
 mod error;
 pub mod http;
 mod issue;

@@ -33,6 +33,7 @@ const NAMES: &[(&str, &str)] = &[
     ("proxy_for", "Traffic through the proxy"),
     ("proxy_incoming", "Incoming connections in spite of the proxy"),
     ("anonymous", "Anonymous mode"),
+    ("tracker_dns", "Ask the DNS for the ports of trackers"),
     ("limit_down", "Download limit"),
     ("limit_up", "Upload limit"),
     ("alternative_limit_down", "Alternative download limit"),

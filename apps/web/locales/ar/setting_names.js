@@ -35,6 +35,7 @@ export default {
   'setting.proxy_for': 'البيانات التي تمر عبر الوكيل',
   'setting.proxy_incoming': 'الاتصالات الواردة رغم الوكيل',
   'setting.anonymous': 'وضع إخفاء الهوية',
+  'setting.tracker_dns': 'سؤال DNS عن منافذ المتتبعات',
   'setting.limit_down': 'حد التنزيل',
   'setting.limit_up': 'حد الرفع',
   'setting.alternative_limit_down': 'حد التنزيل البديل',

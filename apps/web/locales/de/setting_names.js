@@ -35,6 +35,7 @@ export default {
   'setting.proxy_for': 'Verkehr über den Proxy',
   'setting.proxy_incoming': 'Eingehende Verbindungen trotz Proxy',
   'setting.anonymous': 'Anonymer Modus',
+  'setting.tracker_dns': 'Ports der Tracker im DNS erfragen',
   'setting.limit_down': 'Downloadlimit',
   'setting.limit_up': 'Uploadlimit',
   'setting.alternative_limit_down': 'Alternatives Downloadlimit',

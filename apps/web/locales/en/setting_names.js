@@ -32,6 +32,7 @@ export default {
   'setting.proxy_for': 'Traffic through the proxy',
   'setting.proxy_incoming': 'Incoming connections in spite of the proxy',
   'setting.anonymous': 'Anonymous mode',
+  'setting.tracker_dns': 'Ask the DNS for the ports of trackers',
   'setting.limit_down': 'Download limit',
   'setting.limit_up': 'Upload limit',
   'setting.alternative_limit_down': 'Alternative download limit',

@@ -35,6 +35,7 @@ export default {
   'setting.proxy_for': 'Tráfico a través del proxy',
   'setting.proxy_incoming': 'Conexiones entrantes a pesar del proxy',
   'setting.anonymous': 'Modo anónimo',
+  'setting.tracker_dns': 'Consultar los puertos de los trackers en el DNS',
   'setting.limit_down': 'Límite de bajada',
   'setting.limit_up': 'Límite de subida',
   'setting.alternative_limit_down': 'Límite de bajada alternativo',

@@ -41,6 +41,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Result<Config
         // Loopback has no other machines.
         .local_discovery(!net.no_lsd && !net.bind.is_loopback())
         .transports(net.transport.into())
+        .tracker_dns(net.tracker_dns)
         .state_dir(state_dir)
         .settings(settings);
     Ok(config)

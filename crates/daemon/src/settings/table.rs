@@ -191,6 +191,9 @@ settings! {
         web_seeds_at_once: usize = "20", count(0, 1_000);
         /// Announces to all trackers of a torrent, instead of one working tracker per tier.
         announce_to_all: bool = "false", Kind::Bool;
+        /// The DNS is asked on which ports the host of a tracker runs trackers: one more query for each host, to the name
+        /// servers of the system.
+        tracker_dns: bool = "false", Kind::Bool, restart;
     }
     filter {
         /// List of addresses with which nothing is exchanged: a file, or a URL from which it is fetched. Formats: DAT, P2P,

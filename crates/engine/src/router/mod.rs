@@ -78,6 +78,7 @@ impl<'a> Router<'a> {
             Event::Resolved { id, result } => {
                 self.trackers.on_resolved(&mut self.cx, id, result);
             }
+            Event::TrackerPort { id, port } => self.trackers.on_port(id, port),
             Event::Datagram { from, data } => self.on_datagram(from, data),
             Event::LocalAnnounce { from, data } => {
                 self.lsd.handle(&mut self.cx, self.torrents, from, data);

@@ -124,7 +124,7 @@ impl Stubs {
         self.plan(LATENCY, Answer::Datagram(to, response.encode(false)));
     }
 
-    fn on_resolve(&mut self, Resolve { id, host }: Resolve) {
+    fn on_resolve(&mut self, Resolve { id, host, .. }: Resolve) {
         *self.lookups.entry(host.clone()).or_default() += 1;
         let number = self.addresses.len() as u32;
         let known = self.addresses.iter().find(|(_, name)| **name == host).map(|(ip, _)| *ip);

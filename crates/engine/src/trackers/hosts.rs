@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use ztor_base::{Duration, Instant, SwarmId};
 use ztor_tracker::announcer::TrackerId;
+use ztor_tracker::dns::Protocol;
 use ztor_tracker::{AnnounceRequest, TrackerError};
 
 /// Maximum number of requests under way at one host. The window starts at [`FIRST_WINDOW`] and doubles with each
@@ -76,7 +77,7 @@ pub(super) struct Announce {
 #[derive(Debug)]
 pub(super) enum Next {
     /// Look up a name; [`Hosts::resolved`] takes the result.
-    LookUp { host: HostId, name: String },
+    LookUp { host: HostId, name: String, protocol: Protocol, port: u16 },
     /// Send an announce, in [parts](Hosts::sent).
     Send { host: HostId, addresses: Addresses, ask: Ask },
     /// Give up an announce, as the host is down.
@@ -222,9 +223,9 @@ impl Hosts {
                 }
                 Names::Unknown | Names::Looking => {
                     self.lookups += 1;
-                    let name = host.name.clone();
-                    self.change(id, |host| host.names = Names::Looking);
-                    return Some(Next::LookUp { host: id, name });
+                    let (name, protocol, port) = (host.name.clone(), host.protocol(), host.port);
+                    self.change(id, |host| (host.names, host.other_port) = (Names::Looking, None));
+                    return Some(Next::LookUp { host: id, name, protocol, port });
                 }
             }
         }
@@ -246,12 +247,20 @@ impl Hosts {
         });
         let is_out = self.is_out;
         self.change(id, |host| match found {
-            Ok(addresses) => host.names = Names::Known { until: now + NAME_LIFE, addresses },
+            Ok(addresses) => {
+                let addresses = Addresses { port: host.other_port, ..addresses };
+                host.names = Names::Known { until: now + NAME_LIFE, addresses };
+            }
             Err(reason) => {
                 host.names = Names::Unknown;
                 host.fail(now, TrackerError::Network(reason), is_out, rng);
             }
         });
+    }
+
+    /// Takes the port on which a host is by the DNS.
+    pub(super) fn set_port(&mut self, id: HostId, port: u16) {
+        self.change(id, |host| host.other_port = Some(port));
     }
 
     /// Records a request that was sent to a host.

@@ -138,10 +138,10 @@ impl Trackers {
     pub(crate) fn send_due(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         while let Some(next) = self.hosts.next(cx.now, cx.rng) {
             match next {
-                Next::LookUp { host, name } => {
+                Next::LookUp { host, name, protocol, port } => {
                     let id = self.rounds.next_id();
                     self.lookups.insert(id, host);
-                    cx.out.resolves.push(Resolve { id, host: name });
+                    cx.out.resolves.push(Resolve { id, host: name, protocol, port });
                 }
                 Next::Send { host, addresses, ask: Ask::Announce { torrent, tracker } } => {
                     if let Some(torrent) = torrents.get_mut(torrent) {
@@ -232,7 +232,11 @@ impl Trackers {
                 // Many trackers refuse port 0. Peers cannot reach us at the other one either.
                 let port = cx.config.port_toward(to.ip()).max(1);
                 let request = AnnounceRequest { info_hash, port, ..request.clone() };
-                let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
+                let url = match addresses.port {
+                    _ if is_udp => None,
+                    Some(port) => Some(http::announce_url(&target.with_port(url, port)?, &request)?),
+                    None => Some(http::announce_url(url, &request)?),
+                };
                 parts.push((is_v2, request, url, to));
             }
         }
@@ -251,6 +255,13 @@ impl Trackers {
             }
         }
         Ok(())
+    }
+
+    /// Takes the port of a host whose name is being looked up.
+    pub(crate) fn on_port(&mut self, id: RequestId, port: u16) {
+        if let Some(host) = self.lookups.get(&id) {
+            self.hosts.set_port(*host, port);
+        }
     }
 
     /// Handles the result of a name lookup.

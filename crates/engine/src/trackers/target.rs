@@ -59,6 +59,16 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Returns the URL with another port.
+    pub(super) fn with_port(&self, url: &str, port: u16) -> Result<String, TrackerError> {
+        let bad = |why: &'static str| TrackerError::BadUrl { why: why.into() };
+        let mut url = Url::parse(url.trim()).map_err(|_| bad("it is not a URL"))?;
+        url.set_port(Some(port)).map_err(|()| bad("it has no host"))?;
+        Ok(url.into())
+    }
+}
+
 impl Origin {
     pub(super) fn is_udp(&self) -> bool {
         self.scheme == Scheme::Udp
@@ -76,6 +86,8 @@ impl Origin {
 pub(super) struct Addresses {
     pub(super) v4: Option<IpAddr>,
     pub(super) v6: Option<IpAddr>,
+    /// Port by the DNS (BEP 34); `None` for that of the URL.
+    pub(super) port: Option<u16>,
 }
 
 impl Addresses {
@@ -88,7 +100,7 @@ impl Addresses {
             let elsewhere: Vec<IpAddr> = of_family.filter(is_elsewhere).collect();
             elsewhere.get(fails % elsewhere.len().max(1)).copied().or(any)
         };
-        Self { v4: first(true), v6: first(false) }
+        Self { v4: first(true), v6: first(false), port: None }
     }
 
     pub(super) fn is_empty(self) -> bool {
@@ -97,11 +109,12 @@ impl Addresses {
 
     /// Leaves out addresses of this machine. A public name must not make us send requests to it.
     pub(super) fn elsewhere(self) -> Self {
-        Self { v4: self.v4.filter(is_elsewhere), v6: self.v6.filter(is_elsewhere) }
+        Self { v4: self.v4.filter(is_elsewhere), v6: self.v6.filter(is_elsewhere), port: self.port }
     }
 
-    /// Returns the addresses with a port, IPv4 first.
+    /// Returns the addresses with the port of the URL, or that of the DNS, IPv4 first.
     pub(super) fn each(self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        let port = self.port.unwrap_or(port);
         self.v4.into_iter().chain(self.v6).map(move |ip| SocketAddr::new(ip, port))
     }
 }

@@ -16,6 +16,7 @@ mod bencode;
 mod certificate;
 mod choker;
 mod dht;
+mod dns_answer;
 mod engine;
 mod extensions;
 mod ip_filter;
@@ -46,6 +47,7 @@ pub use bencode::bencode;
 pub use certificate::certificate;
 pub use choker::choker;
 pub use dht::dht;
+pub use dns_answer::dns_answer;
 pub use engine::engine;
 pub use extensions::{local_announce, short_extensions, ut_holepunch, ut_metadata, ut_pex};
 pub use ip_filter::ip_filter;
@@ -80,6 +82,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("choker", choker),
     ("dht", dht),
     ("dht_saved", dht_saved),
+    ("dns_answer", dns_answer),
     ("engine", engine),
     ("gateway_datagrams", gateway_datagrams),
     ("gateway_upnp", gateway_upnp),

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ztor_base::{Duration, Instant};
 use ztor_tracker::TrackerError;
 use ztor_tracker::announcer::backoff;
+use ztor_tracker::dns::Protocol;
 
 /// [`PATIENCE`] for UDP, where a lost datagram is sent again after 15 seconds.
 const UDP_PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +47,10 @@ pub(super) struct Host {
     /// Failure for which the host is down.
     pub(super) error: TrackerError,
     is_udp: bool,
+    /// Port by the URL.
+    pub(super) port: u16,
+    /// Port by the DNS (BEP 34); `None` for that of the URL.
+    pub(super) other_port: Option<u16>,
     /// Maximum number of requests under way.
     window: usize,
     /// Time of the last response; `None` before the first, and after [`start_over`](Self::start_over) of a failed host.
@@ -86,6 +91,8 @@ impl Host {
             state: State::Up,
             error: TrackerError::Timeout,
             is_udp: origin.is_udp(),
+            port: origin.port,
+            other_port: None,
             window: FIRST_WINDOW,
             answered_at: None,
             has_answered: false,
@@ -148,6 +155,10 @@ impl Host {
     /// Returns the UDP requests under way.
     pub(super) fn datagrams(&self) -> Vec<RequestId> {
         if self.is_udp { self.open.keys().copied().collect() } else { Vec::new() }
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        if self.is_udp { Protocol::Udp } else { Protocol::Tcp }
     }
 
     pub(super) fn has_answered(&self) -> bool {
@@ -251,8 +262,8 @@ impl Host {
     pub(super) fn usable(&self, now: Instant, addresses: Addresses) -> Addresses {
         let rests = |family: usize| self.family_rests[family].is_some_and(|until| until > now);
         match addresses {
-            Addresses { v4: Some(_), v6: Some(_) } if rests(0) => Addresses { v4: None, ..addresses },
-            Addresses { v4: Some(_), v6: Some(_) } if rests(1) => Addresses { v6: None, ..addresses },
+            Addresses { v4: Some(_), v6: Some(_), .. } if rests(0) => Addresses { v4: None, ..addresses },
+            Addresses { v4: Some(_), v6: Some(_), .. } if rests(1) => Addresses { v6: None, ..addresses },
             all => all,
         }
     }

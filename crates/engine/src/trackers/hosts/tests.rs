@@ -109,7 +109,7 @@ fn window_of_a_responsive_host_grows_up_to_the_bound() {
 fn next_for_many_announces_looks_up_a_name_once() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 1000);
-    let Some(Next::LookUp { host, name }) = world.next() else { panic!("it is looked up") };
+    let Some(Next::LookUp { host, name, .. }) = world.next() else { panic!("it is looked up") };
     assert_eq!(name, "a");
     assert!(world.next().is_none(), "all wait for the lookup");
     world.resolve(host);
