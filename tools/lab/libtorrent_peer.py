@@ -69,7 +69,7 @@ def address(text):
     return host, int(port)
 
 
-def add_torrent(session, path, folder, trust=False):
+def add_torrent(session, path, folder, trust=False, super_seeding=False):
     if path.startswith("magnet:"):
         parameters = lt.parse_magnet_uri(path)
     else:
@@ -78,6 +78,8 @@ def add_torrent(session, path, folder, trust=False):
     parameters.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     if trust:
         parameters.flags |= lt.torrent_flags.seed_mode
+    if super_seeding:
+        parameters.flags |= lt.torrent_flags.super_seeding
     return session.add_torrent(parameters)
 
 
@@ -93,13 +95,19 @@ def peer(options):
             more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
         if options.idle:
             more.update(download_rate_limit=1000, unchoke_slots_limit=0)
-        session = start_session(options, alert_mask=alert_mask(ALERTS + (["stats_notification"] if options.dht else [])), **more)
+        alerts = ALERTS + ["stats_notification"] * bool(options.dht) + ["peer_log_notification"] * options.log_peers
+        session = start_session(options, alert_mask=alert_mask(alerts), **more)
     if options.dht:
         session.add_dht_node(address(options.dht))
         # It looks for peers once at the start, and then not for a quarter of an hour: so it must first know some nodes.
         while not known_nodes(session):
             time.sleep(0.2)
-    torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
+    torrents = [add_torrent(session, path, options.folder, options.trust, options.super_seeding) for path in options.torrents]
+    # Limits of a session do not apply to peers in the local network.
+    for torrent in torrents if options.limit_up else []:
+        torrent.set_upload_limit(options.limit_up)
+    for torrent in torrents if options.idle else []:
+        torrent.set_download_limit(1000)
     done = False
     called = 0
     while True:
@@ -198,6 +206,9 @@ def main():
             command.add_argument("--connect", metavar="HOST:PORT", action="append", help="connect to this peer")
             command.add_argument("--idle", action="store_true", help="upload nothing, and download hardly anything")
             command.add_argument("--trust", action="store_true", help="trust that the data in the folder is complete")
+            command.add_argument("--super-seeding", action="store_true", help="show peers a few pieces at a time")
+            command.add_argument("--limit-up", metavar="BYTES", type=int, default=0, help="upload limit per second")
+            command.add_argument("--log-peers", action="store_true", help="print every message")
 
     command = commands.add_parser("dht")
     command.add_argument("--bind", required=True)

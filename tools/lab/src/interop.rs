@@ -10,6 +10,7 @@ mod cases;
 mod clients;
 mod device;
 mod env;
+mod extensions;
 mod filtering;
 mod finding;
 mod flaps;
@@ -34,6 +35,7 @@ use behind::Behind;
 use cases::Case;
 use device::Device;
 use env::CaseEnv;
+use extensions::Extension;
 use filtering::Filtering;
 use finding::Find;
 use flaps::Flaps;
@@ -137,6 +139,8 @@ fn selected(options: &Options) -> Vec<Job> {
     let first = flaps.into_iter().map(Job::Flaps).chain(behinds.into_iter().map(Job::Behind));
     let first = first.chain(devices.into_iter().map(Job::Device)).chain(filters.into_iter().map(Job::Filter));
     let first = first.chain(web.into_iter().map(Job::WebSeed));
+    let extensions = if options.controls { Vec::new() } else { extensions::all() };
+    let first = first.chain(extensions.into_iter().map(Job::Extension));
     let finds = first.chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
@@ -161,6 +165,8 @@ enum Job {
     Behind(Behind),
     /// Transfer through a proxy that comes and goes.
     Flaps(Flaps),
+    /// Use of a protocol extension.
+    Extension(Extension),
 }
 
 impl Job {
@@ -173,6 +179,7 @@ impl Job {
             Self::WebSeed(case) => case.name(),
             Self::Behind(case) => case.name(),
             Self::Flaps(case) => case.name(),
+            Self::Extension(case) => case.name(),
         }
     }
 
@@ -186,6 +193,7 @@ impl Job {
             Self::WebSeed(case) => case.name(),
             Self::Behind(case) => case.kind(),
             Self::Flaps(_) => "flaps".to_owned(),
+            Self::Extension(case) => case.name(),
         }
     }
 
@@ -198,6 +206,7 @@ impl Job {
             Self::WebSeed(_) => WebSeed::needs(),
             Self::Behind(case) => case.needs(),
             Self::Flaps(case) => case.needs(),
+            Self::Extension(_) => vec!["ztor", "libtorrent"],
         }
     }
 }
@@ -257,6 +266,7 @@ impl Suite {
             Job::WebSeed(case) => web_seeds::run(*case, &env),
             Job::Behind(case) => behind::run(case, &env),
             Job::Flaps(case) => flaps::run(case, &env),
+            Job::Extension(case) => extensions::run(*case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

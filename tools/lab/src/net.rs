@@ -181,6 +181,7 @@ impl Net {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) received_bytes: u64,
+    pub(crate) sent_bytes: u64,
     pub(crate) sent_packets: u64,
 }
 
@@ -189,7 +190,8 @@ pub(super) fn counters(table: &str, interface: &str) -> Option<Counters> {
     let mut named = table.lines().filter_map(|line| line.split_once(':'));
     let (_, numbers) = named.find(|(name, _)| name.trim() == interface)?;
     let numbers: Vec<u64> = numbers.split_whitespace().map_while(|number| number.parse().ok()).collect();
-    Some(Counters { received_bytes: *numbers.first()?, sent_packets: *numbers.get(9)? })
+    let (received_bytes, sent_bytes) = (*numbers.first()?, *numbers.get(8)?);
+    Some(Counters { received_bytes, sent_bytes, sent_packets: *numbers.get(9)? })
 }
 
 impl Drop for Net {
@@ -248,7 +250,8 @@ mod tests {
     fn counters_of_an_interface_are_those_of_its_row() {
         let table = "Inter-|   Receive\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  \
                      eth0: 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36\n";
-        assert_eq!(counters(table, "eth0"), Some(Counters { received_bytes: 21, sent_packets: 30 }));
+        let expected = Counters { received_bytes: 21, sent_bytes: 29, sent_packets: 30 };
+        assert_eq!(counters(table, "eth0"), Some(expected));
         assert_eq!(counters(table, "eth1"), None);
     }
 }

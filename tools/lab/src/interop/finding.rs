@@ -188,7 +188,8 @@ fn dht_nodes() -> Result<Vec<SocketAddrV4>> {
     Ok((first..).take(DHT_NODES.into()).map(|port| SocketAddrV4::new(Host::Tracker.ip(), port)).collect())
 }
 
-fn start_dht(net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
+/// Starts a DHT of libtorrent's nodes on the tracker's host.
+pub(super) fn start_dht(net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
     let ip = Host::Tracker.ip().to_string();
     let count = DHT_NODES.to_string();
     let invocation = tools.libtorrent()?.args(["dht", "--bind", &ip, "--port", PORT, &count]);
