@@ -24,8 +24,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Time between two attempts at a proxy that answers, but has no connection to keep.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
-/// The same for a proxy that refuses to relay datagrams.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(600);
 /// Silence on the kept connection after which the system asks the proxy whether it is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
@@ -233,7 +231,7 @@ impl Link {
                 Err(LinkError::Tunnel(TunnelError::Refused(refusal))) => {
                     // It answers, and may carry connections.
                     self.refusal = Some(refusal.to_string());
-                    self.set_up(means, None, Some(means.now + ASK_AGAIN_AFTER));
+                    self.set_up(means, None, Some(means.now + CHECK_EVERY));
                 }
                 Err(error) => self.fail(means.now, error.to_string()),
             },
@@ -262,7 +260,7 @@ impl Link {
             }
             _ => {
                 self.refusal = Some("its address is not usable".into());
-                self.set_up(means, None, Some(means.now + ASK_AGAIN_AFTER));
+                self.set_up(means, None, Some(means.now + CHECK_EVERY));
             }
         }
     }
