@@ -37,6 +37,7 @@ impl Metainfo {
     pub fn http_seed_url(&self, base: &str, piece: u32, range: Range<u32>) -> String {
         let swarm = self.info_hashes.swarm_id();
         let hash = percent_encode(swarm.as_ref(), NON_ALPHANUMERIC);
+        let base = base.split('#').next().unwrap_or(base);
         let separator = if base.contains('?') { '&' } else { '?' };
         let mut url = format!("{base}{separator}info_hash={hash}&piece={piece}");
         if range != (0..self.layout.piece_len(piece)) {

@@ -8,6 +8,7 @@ use reqwest::{Client, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use ztor_engine::{WebFault, WebOrigin};
+use ztor_tracker::http::ContentRange;
 
 /// Longest time of a whole response. The engine ends those that stall.
 const LONGEST_RESPONSE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -244,54 +245,10 @@ fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     httpdate::parse_http_date(text).ok().map(|at| at.duration_since(now).unwrap_or_default())
 }
 
-/// A `Content-Range` header (RFC 9110 §14.4).
-#[derive(Debug, PartialEq, Eq)]
-struct ContentRange {
-    /// First and last byte; `None` for an unsatisfied range.
-    range: Option<(u64, u64)>,
-    /// Length of the whole file in bytes; `None` if unknown.
-    whole: Option<u64>,
-}
-
-impl ContentRange {
-    fn parse(text: &str) -> Option<Self> {
-        let (unit, rest) = text.trim().split_once(' ')?;
-        let (range, whole) = rest.split_once('/')?;
-        let range = match range.trim() {
-            "*" => None,
-            range => {
-                let (first, last) = range.split_once('-')?;
-                let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-                if first > last {
-                    return None;
-                }
-                Some((first, last))
-            }
-        };
-        let whole = match whole.trim() {
-            "*" => None,
-            whole => Some(whole.parse().ok()?),
-        };
-        unit.eq_ignore_ascii_case("bytes").then_some(Self { range, whole })
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn content_range_of_valid_and_invalid_texts() {
-        let of = |range, whole| Some(ContentRange { range, whole });
-        assert_eq!(ContentRange::parse("bytes 0-9/10"), of(Some((0, 9)), Some(10)));
-        assert_eq!(ContentRange::parse(" Bytes 5-9/*"), of(Some((5, 9)), None));
-        assert_eq!(ContentRange::parse("bytes */10"), of(None, Some(10)));
-        for bad in ["", "bytes", "bytes 1-2", "lines 0-9/10", "bytes 9-0/10", "bytes -9/10", "bytes 0-x/10"] {
-            assert_eq!(ContentRange::parse(bad), None, "{bad}");
-        }
-        assert_eq!(ContentRange::parse("bytes 0-99999999999999999999/1"), None);
-    }
 
     #[test]
     fn check_range_of_other_bytes_or_another_file_is_a_fault() {

@@ -39,6 +39,7 @@ mod tracker_udp;
 mod udp_client;
 mod utp_endpoint;
 mod utp_packet;
+mod web_seed;
 mod wire;
 mod world;
 
@@ -69,6 +70,7 @@ pub use tracker_udp::tracker_udp;
 pub use udp_client::udp_client;
 pub use utp_endpoint::utp_endpoint;
 pub use utp_packet::utp_packet;
+pub use web_seed::web_seed;
 pub use wire::{handshake, messages};
 
 /// A fuzz target: takes any bytes, and panics if an invariant is broken.
@@ -112,6 +114,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ut_pex", ut_pex),
     ("utp_endpoint", utp_endpoint),
     ("utp_packet", utp_packet),
+    ("web_seed", web_seed),
 ];
 
 /// Checks foreign text that is shown to people: one line without control characters.
