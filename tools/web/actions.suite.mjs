@@ -5,3 +5,4 @@ import './flows/firefox.test.mjs';
 import './flows/keyboard.test.mjs';
 import './flows/login.test.mjs';
 import './flows/torrents.test.mjs';
+import './flows/web_seeds.test.mjs';

@@ -129,7 +129,7 @@ pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{
     Allocation, ContentLayout, DeletedFiles, FileNames, NameError, ShareFiles, StorageError,
 };
-pub use ztor_tracker::{ScrapeEntry, redact as redact_url};
+pub use ztor_tracker::{ScrapeEntry, redact as redact_url, redact_web_seed};
 pub use ztor_wire::mse::Method;
 
 /// The programs in the README, compiled as documentation tests.

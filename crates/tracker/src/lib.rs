@@ -43,5 +43,5 @@ pub mod udp;
 pub use error::{Retry, TrackerError};
 pub use issue::TrackerIssue;
 pub use place::{DEFAULT_UDP_PORT, names_loopback};
-pub use text::{redact, redact_echo};
+pub use text::{redact, redact_echo, redact_web_seed};
 pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

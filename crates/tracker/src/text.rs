@@ -62,6 +62,23 @@ fn without_port(url: &str) -> Option<(Url, String)> {
 /// assert_eq!(redact("no URL"), "(unreadable address)");
 /// ```
 pub fn redact(url: &str) -> String {
+    redact_by(url, is_harmless)
+}
+
+/// Returns the URL of a web seed (BEP 19) without possible secrets, as [`redact`] does for a tracker. Names of files are shown,
+/// but not parts of the path that look like a key.
+///
+/// ```
+/// use ztor_tracker::redact_web_seed;
+///
+/// let url = "https://me:pw@h.example/0123456789abcdef/debian-12.iso?token=x";
+/// assert_eq!(redact_web_seed(url), "https://h.example/…/debian-12.iso?…");
+/// ```
+pub fn redact_web_seed(url: &str) -> String {
+    redact_by(url, |part| !is_key_like(part) || part.contains('.'))
+}
+
+fn redact_by(url: &str, is_harmless: impl Fn(&str) -> bool) -> String {
     let (parsed, bad_port) = match Url::parse(url.trim()) {
         Ok(parsed) => (Some(parsed), None),
         Err(url::ParseError::InvalidPort) => without_port(url.trim()).unzip(),

@@ -6,7 +6,8 @@ use crate::error::DaemonError;
 use ztor_api::{WebSeed, WebSeedChange};
 use ztor_policy::TorrentKey;
 use ztor_session::{
-    Metainfo, WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource, named_web_seeds, redact_url,
+    Metainfo, WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource, named_web_seeds,
+    redact_web_seed,
 };
 
 /// Maximum number of web seeds of a torrent that can be set.
@@ -52,11 +53,12 @@ pub(super) fn with_given(meta: &Metainfo, given: &[String]) -> Result<Option<Vec
 
 /// Applies a change. URLs to remove may be without their passwords, as front ends see them.
 pub(super) fn changed(old: Vec<WebSource>, change: &WebSeedChange) -> Result<Vec<WebSource>, DaemonError> {
-    let is_same = |source: &WebSource, named: &str| source.url == named || redact_url(&source.url) == named;
+    let is_same =
+        |source: &WebSource, named: &str| source.url == named || redact_web_seed(&source.url) == named;
     let mut seeds = old;
     for named in &change.remove {
         if !seeds.iter().any(|seed| is_same(seed, named)) {
-            let shown = redact_url(named);
+            let shown = redact_web_seed(named);
             return Err(DaemonError::NotFound(format!("the torrent does not have the web seed {shown}")));
         }
     }
@@ -79,7 +81,7 @@ pub(super) fn check_web_seed(url: &str) -> Result<(), DaemonError> {
     if is_url(url, &["http://", "https://"]) {
         return Ok(());
     }
-    let shown: String = redact_url(url).chars().take(60).collect();
+    let shown: String = redact_web_seed(url).chars().take(60).collect();
     Err(DaemonError::BadValue(format!(
         "cannot use the web seed {shown:?}: give a URL that begins with http:// or https://"
     )))
@@ -124,7 +126,7 @@ mod tests {
         let old = vec![WebSource::given("http://me:secret@a/"), WebSource::named("http://b/")];
         let seeds = changed(old.clone(), &change(&["http://x"], &[])).unwrap_err();
         assert!(seeds.to_string().contains("does not have the web seed"), "{seeds}");
-        let shown = redact_url("http://me:secret@a/");
+        let shown = redact_web_seed("http://me:secret@a/");
         let seeds = changed(old, &change(&[&shown], &["http://b/", "http://c/"])).unwrap();
         assert_eq!(seeds, [WebSource::given("http://b/"), WebSource::given("http://c/")]);
     }

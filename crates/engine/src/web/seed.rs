@@ -75,7 +75,7 @@ impl WebSeed {
     pub(super) fn new(torrent: TorrentId, source: WebSource) -> Self {
         Self {
             torrent,
-            shown_url: ztor_tracker::redact(&source.url),
+            shown_url: ztor_tracker::redact_web_seed(&source.url),
             source,
             limits: PeerLimits::new(false),
             meter: Meter::default(),
