@@ -774,6 +774,24 @@ export type LoginState = {
   /** User name; `null` for tokens and the local socket. */
   username: string | null;
 };
+/** A mapped port. */
+export type MappedPort = {
+  /** Time to the end of the mapping, unless it is renewed; `null` if the router keeps it until it is removed. */
+  expires_s: number | null;
+  /** Port of the router. */
+  external_port: number;
+  /** Port of this machine. */
+  port: number;
+  /** `TCP` or `UDP`. */
+  transport: string;
+};
+/** A protocol, or a transport, that did not work. */
+export type MappingFailure = {
+  /** Name of the protocol or the transport. */
+  name: string;
+  /** Reason in plain words. */
+  reason: string;
+};
 /** Progress of a move of files. */
 export type Moving = {
   /** Number of bytes copied so far. */
@@ -842,6 +860,45 @@ export type Pieces = {
   have: string;
   /** Indexes of the pieces in progress. */
   partial: number[];
+};
+/** State of the port mapping over one address family. */
+export type PortMapping = {
+  /** External address, as the router says; `null` if unknown. */
+  external_address: string | null;
+  /** Protocols that did not work in the last search. */
+  failures: MappingFailure[];
+  /** Address of the router; `null` if unknown. */
+  gateway: string | null;
+  /** Name of the router; `null` if it has told none. */
+  gateway_name: string | null;
+  /** True if the external address is one of a private network: another router is in between, and peers cannot reach
+   * the daemon in spite of the mapping. */
+  is_behind_another_nat: boolean;
+  /** Address of this machine in the network of the router; `null` if there is nothing to map. */
+  local_address: string | null;
+  /** Mapped ports. */
+  mappings: MappedPort[];
+  /** State with its reasons in plain words. */
+  message: string;
+  /** Protocol of the mappings, such as `PCP`; `null` without any. */
+  protocol: string | null;
+  /** Time to the next attempt; `null` if none is planned. */
+  retry_s: number | null;
+  /** State. */
+  state: PortMappingState;
+};
+/** State of a port mapping. */
+export type PortMappingState = 'off' | 'searching' | 'mapped' | 'partial' | 'failed' | 'unknown';
+/** Ports at which peers reach the daemon. */
+export type Ports = {
+  /** Port that trackers and peers beyond the local network hear of, over IPv4. */
+  announced_port: number;
+  /** Mapping over IPv4. */
+  ipv4: PortMapping;
+  /** Pinholes in the firewall over IPv6. */
+  ipv6: PortMapping;
+  /** Port that is listened on. */
+  listen_port: number;
 };
 /** Content of a torrent that was not added. */
 export type Preview = {
@@ -1061,6 +1118,8 @@ export type Statistics = {
   down_per_s: number;
   /** Bytes received by all torrents that the daemon has, in all sessions. */
   downloaded_bytes: number;
+  /** Port that a router maps to it over IPv4; `null` if none does. */
+  external_port: number | null;
   /** Free space on the disk of the download folder; `null` if unknown. */
   free_bytes: number | null;
   /** True if no peer has connected to the daemon for long, although there are connections: most likely a router or a

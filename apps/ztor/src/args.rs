@@ -115,6 +115,15 @@ pub(crate) struct NetArgs {
     /// Listen for peers on this port [default: 6881, or the next free one]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
+    /// Announce this port over IPv4, where a router or a VPN forwards another one than --port
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) announced_port: Option<u16>,
+    /// Do not ask routers to open the port (PCP, NAT-PMP, UPnP) [default on a loopback address]
+    #[arg(long)]
+    pub(crate) no_port_mapping: bool,
+    /// Ask this router by PCP and NAT-PMP to open the port [default: the gateway of the default route]
+    #[arg(long, value_name = "IP", conflicts_with = "no_port_mapping")]
+    pub(crate) port_mapping_gateway: Option<IpAddr>,
     /// Limit the download rate: 5MiB/s, 500k, a number of bytes per second, or unlimited
     #[arg(long, value_name = "RATE", value_parser = parse_limit)]
     pub(crate) limit_down: Option<Limit>,

@@ -13,6 +13,7 @@ pub(crate) mod connection;
 mod details;
 mod labels;
 mod list;
+mod ports;
 mod profile;
 mod settings;
 mod table;
@@ -60,6 +61,7 @@ pub(crate) fn run(command: RemoteCommand, console: &Console, stop: &Stop) -> any
         RemoteCommand::Unban(args) => bans::unban(&args, &connect(&args.daemon)?),
         RemoteCommand::IpFilter(args) => bans::ip_filter(&args, &connect(&args.daemon)?),
         RemoteCommand::Log(args) => whole::log(&args, &connect(&args.daemon)?),
+        RemoteCommand::Ports(args) => ports::show(&connect(&args)?),
         RemoteCommand::Stats(args) => whole::stats(&connect(&args)?),
         RemoteCommand::Settings(args) => settings::run(&args, &connect(&args.daemon)?),
         RemoteCommand::Token(args) => access::token(&args, &connect(&args.daemon)?),

@@ -42,6 +42,8 @@ pub struct Statistics {
     pub dht_read_only: bool,
     /// Port on which peers are accepted; 0 if none are, as with a proxy for peers.
     pub peer_port: u16,
+    /// Port that a router maps to it over IPv4; `null` if none does.
+    pub external_port: Option<u16>,
     /// True if the alternative limits are in force.
     pub alternative_limits: bool,
     /// State of the proxy; `null` if nothing goes through one.

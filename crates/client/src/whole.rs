@@ -4,7 +4,7 @@ use crate::Client;
 use crate::error::ClientError;
 use crate::verbs::escape;
 use reqwest::Method;
-use ztor_api::{AddSource, Folder, History, LimitsChange, LimitsChoice, Preview, PreviewRequest};
+use ztor_api::{AddSource, Folder, History, LimitsChange, LimitsChoice, Ports, Preview, PreviewRequest};
 
 impl Client {
     /// Returns the rates over a time of 300, 3600, 86,400, 604,800 or 2,592,000 seconds.
@@ -13,6 +13,14 @@ impl Client {
     /// The daemon cannot be reached, or refuses the request.
     pub async fn history(&self, span_s: u64) -> Result<History, ClientError> {
         self.get(&format!("/statistics/history?span_s={span_s}")).await
+    }
+
+    /// Returns the ports at which peers reach the daemon, and their mapping by routers.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses the request.
+    pub async fn ports(&self) -> Result<Ports, ClientError> {
+        self.get("/ports").await
     }
 
     /// Returns a folder on the machine of the daemon. `dir` is an absolute path.

@@ -22,6 +22,7 @@ mod free_space;
 mod labels;
 mod load;
 mod narrate;
+mod ports;
 mod preview;
 mod recovery;
 mod removal;
@@ -68,6 +69,7 @@ use connectivity::Reachability;
 use creations::Creations;
 use filtering::Filtering;
 use free_space::FreeSpace;
+use ports::AskedPort;
 use preview::Previews;
 use saving::Saver;
 use watching::Watching;
@@ -101,6 +103,7 @@ struct Shared {
     started: Instant,
     free: FreeSpace,
     reachability: Reachability,
+    asked_port: AskedPort,
     history: Mutex<Rated>,
     creations: Creations,
     folder_turns: Arc<Semaphore>,
@@ -181,6 +184,7 @@ impl Daemon {
         let accepts_peers = self.accepts_peers();
         statistics.is_unreachable &= accepts_peers;
         statistics.peer_port = if accepts_peers { session.local_addr().port() } else { 0 };
+        statistics.external_port = session.port_mapping().external_port(ztor_session::portmap::Family::V4);
         statistics
     }
 

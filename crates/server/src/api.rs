@@ -98,6 +98,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/daemon", get(whole::about)),
         ("/health", get(whole::health)),
         ("/metrics", get(metrics::serve)),
+        ("/ports", get(whole::ports)),
         ("/statistics", get(whole::statistics)),
         ("/statistics/history", get(whole::history)),
         ("/limits/alternative", get(whole::alternative).put(whole::set_alternative)),

@@ -81,6 +81,8 @@ pub(crate) enum RemoteCommand {
     Unban(UnbanArgs),
     /// Show the state of the IP filter, or read its list again
     IpFilter(IpFilterArgs),
+    /// Show the ports at which peers reach the daemon, and what routers say
+    Ports(DaemonAddress),
     /// Show statistics of the daemon
     Stats(DaemonAddress),
     /// Show the last lines of the daemon's log

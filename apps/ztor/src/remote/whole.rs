@@ -35,7 +35,7 @@ pub(super) fn stats(connection: &Connection) -> anyhow::Result<Exit> {
         line(
             "",
             format!(
-                "none of them has connected to this machine: forward port {} in the router",
+                "none of them has connected to this machine: forward port {} in the router; see `ztor ports`",
                 statistics.peer_port
             ),
         );

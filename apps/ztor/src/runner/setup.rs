@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use ztor_session::{Config, DhtOptions, RateLimits, Settings, default_state_dir};
+use ztor_session::{Config, DhtOptions, PortMappingOptions, RateLimits, Settings, default_state_dir};
 
 use crate::args::NetArgs;
 use crate::console::Console;
@@ -29,6 +29,10 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Result<Config
         .peer_exchange(!net.no_pex)
         .suggest_pieces(net.suggest_pieces)
         .encryption(net.encryption.into())
+        .announced_port(net.announced_port)
+        .port_mapping(
+            PortMappingOptions::default().enabled(!net.no_port_mapping).gateway(net.port_mapping_gateway),
+        )
         .proxy(net.proxy.policy()?)
         .is_anonymous(net.proxy.is_anonymous());
     let config = Config::default();

@@ -74,6 +74,13 @@ impl Daemon {
     /// There is no such setting, it cannot have the value, or the state cannot be saved.
     pub async fn change_setting(&self, key: &str, value: &SettingValue) -> Result<Setting, DaemonError> {
         self.setting(key)?;
+        if key == "port" {
+            // An answer means that the daemon listens there.
+            let mut changed = self.settings_state().resolved.clone();
+            changed.change(key, value).map_err(refused)?;
+            let port = changed.settings().port;
+            self.listen_on(port).await?;
+        }
         self.put_setting(key, value)?;
         self.commit().await?;
         self.setting(key)
@@ -144,6 +151,7 @@ impl Daemon {
         drop(core);
         self.set_filtering(&settings);
         self.settle_all();
+        self.follow_port(&settings);
         self.0.settings_news.send_replace(Arc::new(settings));
     }
 

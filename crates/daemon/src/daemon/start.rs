@@ -5,6 +5,7 @@ use super::connectivity::Reachability;
 use super::creations::Creations;
 use super::filtering::Filtering;
 use super::free_space::FreeSpace;
+use super::ports::AskedPort;
 use super::preview::Previews;
 use super::recovery::recover;
 use super::saving::{Saver, fact};
@@ -79,6 +80,7 @@ impl Daemon {
             .session_config(port_is_fixed)
             .state_dir(Some(state_dir.clone()))
             .resume_store(Some(Arc::new(DatabaseResumeStore::new(Arc::clone(&store)))));
+        let asked_port = AskedPort::new(chosen.port);
         let core = restore(&store, chosen.policy_config(), session.settings.clone(), now_unix_s())?;
         let session = Session::start(session)?;
         let history =
@@ -100,6 +102,7 @@ impl Daemon {
             started: Instant::now(),
             free: FreeSpace::default(),
             reachability: Reachability::default(),
+            asked_port,
             history: Mutex::new(history),
             creations: Creations::default(),
             folder_turns: Arc::new(Semaphore::new(super::folders::TURNS)),

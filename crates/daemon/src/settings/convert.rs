@@ -1,7 +1,7 @@
 //! Settings for the session and the policy.
 
 use ztor_policy::{Goal, Goals, Limits, QueueConfig, SlowRule};
-use ztor_session::{Config, DhtOptions, ProxyPolicy, RateLimits, Use};
+use ztor_session::{Config, DhtOptions, PortMappingOptions, ProxyPolicy, RateLimits, Use};
 
 use super::table::Settings;
 
@@ -21,6 +21,13 @@ impl Settings {
             .peer_exchange(self.peer_exchange)
             .suggest_pieces(self.suggest_pieces)
             .encryption(self.encryption)
+            .announced_port(self.announced_port)
+            .port_mapping(
+                PortMappingOptions::default()
+                    .enabled(self.port_mapping)
+                    .lease(self.port_mapping_lease)
+                    .gateway(self.port_mapping_gateway),
+            )
             .proxy(self.proxy_policy())
             .is_anonymous(self.anonymous)
     }

@@ -21,6 +21,7 @@ pub struct Shape {
 
 pub(super) const BIND: Shape =
     Shape { values: "\"*\", an IP address or the name of an interface", canonical: bind };
+pub(super) const IP: Shape = Shape { values: "an IP address", canonical: ip };
 pub(super) const SUFFIX: Shape =
     Shape { values: "a dot and up to 23 letters or digits, such as \".part\"", canonical: suffix };
 pub(super) const HOST_PORT: Shape =
@@ -85,6 +86,10 @@ fn list_source(text: &str) -> Option<String> {
     let is_path = text.starts_with('/') || text.starts_with("~/");
     let is_source = if is_url(text) { !text.contains(char::is_whitespace) } else { is_path };
     (is_source && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+fn ip(text: &str) -> Option<String> {
+    text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string())
 }
 
 fn suffix(text: &str) -> Option<String> {
@@ -188,6 +193,7 @@ mod tests {
     #[test]
     fn shapes_accept_and_normalise_their_values_only() {
         check(BIND, &[("*", "*"), ("::0001", "::1"), ("wg0", "wg0")], &["", "a b", "/dev/x"]);
+        check(IP, &[("10.2.0.1", "10.2.0.1"), ("FE80::1", "fe80::1")], &["", "0.0.0.0", "router", "10.2.0"]);
         check(SUFFIX, &[(".part", ".part"), (".!ut", ".!ut")], &["", "part", ".", ".a/b"]);
         let hosts = [("A.example:1", "a.example:1"), ("[::1]:6881", "[::1]:6881")];
         check(HOST_PORT, &hosts, &["host", "host:0", "host:65536", ":1", "a b:1", "a,b:1", "::1:1"]);

@@ -1,6 +1,6 @@
 //! The table of all settings.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use super::choices::{
 };
 use super::kind::Kind;
 use super::shape::{
-    BASE_PATH, BIND, HOST, HOST_PORT, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape, USE,
-    USERNAME,
+    BASE_PATH, BIND, HOST, HOST_PORT, IP, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape,
+    USE, USERNAME,
 };
 use super::typed::Typed;
 use crate::filter::FilterSource;
@@ -160,7 +160,18 @@ settings! {
         /// the interface is gone.
         bind: Bind = "*", text(BIND), restart;
         /// Port for incoming connections of peers, over TCP and UDP; 0 for one that the system chooses.
-        port: u16 = "6881", count(0, 65_535), restart;
+        port: u16 = "6881", count(0, 65_535);
+        /// Port that trackers and peers elsewhere hear of over IPv4, where a router or a VPN forwards another one than
+        /// port. With none, it is the mapped port, or else port.
+        announced_port: Option<u16> = "none", optional_count(1, 65_535);
+        /// Routers are asked to open the port: by PCP, NAT-PMP or UPnP, over TCP and UDP, IPv4 and IPv6. On a loopback
+        /// address it is off.
+        port_mapping: bool = "true", Kind::Bool;
+        /// Time for which routers keep the port open without a renewal, which comes at half of that.
+        port_mapping_lease: Duration = "1h", time(20, DAY_S);
+        /// Address of the router to ask by PCP and NAT-PMP. With none, the gateway of the default route; a tunnel of a VPN
+        /// has none.
+        port_mapping_gateway: Option<IpAddr> = "none", Kind::Text { is_optional: true, shape: IP };
         /// Transports of connections with peers. µTP yields to other traffic.
         transport: Transports = "both", Kind::Choice(TRANSPORTS), restart;
         /// Encryption of connections with peers: allowed for both sides, preferred, required of all peers, or off.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ztor_api::{SettingSource, SettingValue};
 use ztor_policy::{Goal, Ratio};
+use ztor_session::PortMappingOptions;
 
 use super::*;
 
@@ -299,14 +300,14 @@ fn path_below_an_unknown_home_is_refused() {
 fn describe_marks_settings_that_wait_for_a_restart() {
     let mut resolved = sources().resolve().unwrap();
     let running = resolved.settings().clone();
-    resolved.change("port", &SettingValue::Count(7000)).unwrap();
+    resolved.change("bind", &text("127.0.0.1")).unwrap();
     resolved.change("max_seeds", &SettingValue::Count(7)).unwrap();
     let described = resolved.describe(&running);
     assert_eq!(described.len(), TABLE.len());
     let pending: Vec<_> = described.iter().filter(|setting| setting.is_pending).collect();
     assert_eq!(pending.len(), 1);
-    assert_eq!((pending[0].key.as_str(), &pending[0].value), ("port", &SettingValue::Count(7000)));
-    assert_eq!((&pending[0].default, pending[0].needs_restart), (&SettingValue::Count(6881), true));
+    assert_eq!((pending[0].key.as_str(), &pending[0].value), ("bind", &text("127.0.0.1")));
+    assert_eq!((&pending[0].default, pending[0].needs_restart), (&text("*"), true));
 }
 
 #[test]
@@ -332,7 +333,9 @@ fn settings_convert_to_those_of_the_session_and_the_policy() {
 #[test]
 fn defaults_are_those_of_the_session_and_the_policy() {
     let settings = sources().resolve().unwrap().settings().clone();
-    assert_eq!(settings.session_settings(), ztor_session::Settings::default());
+    // An embedding program opts in; users expect it.
+    let options = PortMappingOptions::default().enabled(true);
+    assert_eq!(settings.session_settings(), ztor_session::Settings::default().port_mapping(options));
     let mut policy = settings.policy_config();
     policy.goals.action = None;
     assert_eq!(policy, ztor_policy::Config::default());

@@ -1,6 +1,6 @@
 //! Conversion of canonical values to the types of fields.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,6 +100,12 @@ impl Typed for FilterSource {
             return Some(Self::Url(source.to_owned()));
         }
         PathBuf::typed(value, home).map(Self::File)
+    }
+}
+
+impl Typed for IpAddr {
+    fn typed(value: &SettingValue, _: Option<&Path>) -> Option<Self> {
+        text(value)?.parse().ok()
     }
 }
 

@@ -93,6 +93,24 @@ pub enum Task {
 }
 
 impl Task {
+    /// Returns the transport of the mapping; `None` if it is about several.
+    pub fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Map(map) => Some(map.transport),
+            Self::Unmap(lease) => Some(lease.transport),
+            Self::Check(_) => None,
+        }
+    }
+
+    /// Returns the kind of work in a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Map(_) => "map",
+            Self::Unmap(_) => "unmap",
+            Self::Check(_) => "check",
+        }
+    }
+
     /// Returns the protocol.
     pub fn protocol(&self) -> Protocol {
         match self {

@@ -3,5 +3,6 @@
 pub(crate) mod fixture;
 mod lists;
 mod login;
+mod ports;
 mod previews;
 mod routes;

@@ -3,10 +3,10 @@
 use super::Api;
 use super::answer::{Answer, Json, Refused};
 use super::body::JsonBody;
-use super::query::only_parameter;
+use super::query::{NoParameters, only_parameter};
 use axum::extract::{RawQuery, State};
 use serde::Serialize;
-use ztor_api::{Daemon, History, LimitsChange, LimitsChoice, ProblemKind, Statistics};
+use ztor_api::{Daemon, History, LimitsChange, LimitsChoice, Ports, ProblemKind, Statistics};
 use ztor_daemon::SPANS_S;
 use ztor_daemon::policy::Alternative;
 
@@ -17,7 +17,8 @@ pub(super) struct Health {
 }
 
 pub(super) async fn about(State(api): State<Api>) -> Answer<Daemon> {
-    Ok(Json(api.about().clone()))
+    let peer_addr = api.daemon().session().local_addr().to_string();
+    Ok(Json(Daemon { peer_addr, ..api.about().clone() }))
 }
 
 /// Answers 503 while the state cannot be saved.
@@ -26,6 +27,10 @@ pub(super) async fn health(State(api): State<Api>) -> Answer<Health> {
         None => Ok(Json(Health { status: "ok" })),
         Some(_) => Err(Refused::new(ProblemKind::Unavailable, "the state cannot be saved; the log says why")),
     }
+}
+
+pub(super) async fn ports(State(api): State<Api>, _: NoParameters) -> Answer<Ports> {
+    Ok(Json(api.daemon().ports()))
 }
 
 pub(super) async fn statistics(State(api): State<Api>) -> Answer<Statistics> {

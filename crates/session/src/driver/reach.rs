@@ -21,12 +21,15 @@ pub(crate) struct Reach {
     settings: ReachSettings,
     /// Ports that routers map to ours.
     mapped: ExternalPorts,
+    /// State of the mapping that was logged last.
+    message: String,
     shared: Arc<Shared>,
 }
 
 impl Reach {
     pub(crate) fn new(mapping: Mapping, shared: Arc<Shared>, settings: ReachSettings) -> Self {
-        let mut reach = Self { mapping, settings, mapped: ExternalPorts::default(), shared };
+        let mut reach =
+            Self { mapping, settings, mapped: ExternalPorts::default(), message: String::new(), shared };
         reach.update_mapping();
         reach
     }
@@ -128,7 +131,10 @@ impl Driver {
             _ => side,
         };
         let (port, message) = (v4.or(v6), side.to_string());
-        tracing::debug!(?status, "the port mapping has changed");
+        if message != self.reach.message {
+            tracing::info!(state = message, "the port mapping has changed");
+            self.reach.message.clone_from(&message);
+        }
         self.cx.emit(SessionEvent::PortMapping { port, message });
     }
 }

@@ -201,7 +201,10 @@ impl Runner {
                 let net = self.net.clone();
                 self.jobs.spawn(async move {
                     let result = net.carry_out(&job.task).await;
-                    tracing::debug!(family = %job.family, task = ?job.task, ?result, "asked a gateway");
+                    // A nonce is a secret.
+                    let (family, protocol, what) = (job.family, job.task.protocol(), job.task.name());
+                    let transport = job.task.transport().map_or("all", Transport::name);
+                    tracing::debug!(%family, %protocol, what, transport, ?result, "asked a gateway");
                     (job.id, result)
                 });
             }

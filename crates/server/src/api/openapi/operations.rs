@@ -10,7 +10,7 @@ use ztor_api::{
     Account, AccountChange, ActionRequest, ActionResult, AddRequest, AddResult, Ban, BanRequest, Category,
     CategoryEdit, CategoryRename, Creation, CreationRequest, Daemon, Detail, DownloadLink,
     DownloadLinkRequest, File, Folder, History, IpFilter, LimitsChange, List, LogLine, Login, LoginLink,
-    LoginState, NewCreation, NewToken, Peer, Pieces, Preview, PreviewRequest, ProblemKind, Setting,
+    LoginState, NewCreation, NewToken, Peer, Pieces, Ports, Preview, PreviewRequest, ProblemKind, Setting,
     SettingChange, Statistics, Tag, TagRename, Token, TokenRequest, Tracker, WatchFolder, WatchFolderEdit,
     WebSeed,
 };
@@ -256,6 +256,8 @@ fn of_settings() -> Vec<Operation> {
         operation("POST /ip-filter/refresh", "refreshIpFilter", "Reads the list of the IP filter again, soon.")
             .answers::<Done>()
             .problems([Conflict]),
+        operation("GET /ports", "getPorts", "Returns the ports at which peers reach the daemon, and their mapping by routers.")
+            .answers::<Ports>(),
         operation("GET /log", "readLog", "Returns the last lines of the log.")
             .parameters(of_log())
             .answers_list::<LogLine>(),
