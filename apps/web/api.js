@@ -226,6 +226,8 @@ export function createApi({ base = '', fetch = globalThis.fetch.bind(globalThis)
     /** @param {string} key @param {Options} [options] @returns {Promise<Api.Setting>} */
     resetSetting: (key, options) => call('DELETE', ['settings', key], options),
 
+    /** @param {Options} [options] @returns {Promise<Api.Ports>} */
+    ports: (options) => call('GET', ['ports'], options),
     /** @param {Options} [options] @returns {Promise<Api.Ban[]>} */
     bans: (options) => call('GET', ['bans'], options),
     /** @param {Api.BanRequest} request @param {Options} [options] @returns {Promise<Api.Done>} */

@@ -192,6 +192,7 @@ function connectionCard(app) {
     fact(() => app.t('statistics.connections'), () => app.f().count(now()?.peers)),
     fact(() => app.t('statistics.dht'), dht),
     fact(() => app.t('statistics.port'), () => String(now()?.peer_port || app.f().count(null))),
+    fact(() => app.t('statistics.external_port'), () => String(now()?.external_port ?? app.f().count(null))),
   ], when(() => kind.value !== null, () => html`<div class="p-connectivity" data-tone=${tone}>
     ${() => icon(kind.value === 'incoming' ? 'check' : kind.value === 'outgoing' ? 'warning' : 'offline')}
     <div><p class="p-connectivity-title">${() => app.t(`connection.peers_${kind.value ?? 'none'}`)}</p>

@@ -125,6 +125,25 @@ export default {
     n(count, f, { one: '# period', other: '# periods' }),
   'schedule.open': 'Edit the schedule',
 
+  'ports.title': 'Reachability',
+  'ports.intro': 'Peers connect to this port. Behind a router, it has to be open there.',
+  'ports.listening': 'Listening on',
+  'ports.announced': 'Port that others use',
+  'ports.off': 'Not mapped',
+  'ports.searching': 'Asking the router\u2026',
+  'ports.mapped': 'Open',
+  'ports.partial': 'Partly open',
+  'ports.failed': 'Not open',
+  'ports.unknown': 'Unknown',
+  'ports.gateway': 'Router',
+  'ports.by': 'By',
+  'ports.outside': 'External address',
+  'ports.nat': 'Another router is between this one and the Internet, so that peers still cannot connect.',
+  'ports.lease': (/** @type {{ transport: string, port: number, time: string }} */ { transport, port, time }) =>
+    `${transport} ${port}, ${time} left`,
+  'ports.retry': (/** @type {{ time: string }} */ { time }) => `Asked again in ${time}`,
+  'ports.why': 'What was tried',
+
   'bans.filter_none': 'No list is set. Enter a file of the server or a URL below.',
   'bans.filter_loading': 'The list is being read\u2026',
   'bans.filter_ranges': (/** @type {Count} */ { count }, /** @type {F} */ f) =>
@@ -328,6 +347,7 @@ export default {
   'statistics.all_time': 'All time',
   'statistics.connection': 'Connection',
   'statistics.port': 'Port for peers',
+  'statistics.external_port': 'Port at the router',
   'statistics.dht': 'DHT nodes',
   'statistics.dht_off': 'The DHT is off',
   'statistics.connections': 'Connections',

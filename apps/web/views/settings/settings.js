@@ -18,6 +18,7 @@ import { exportPage } from './export.js';
 import { filterPage } from './filter.js';
 import { limitsInForce, scheduleLink } from './limits.js';
 import { sectionName, settingName } from './names.js';
+import { portsPage } from './ports.js';
 import { settingRow } from './row.js';
 import { schedulePage } from './schedule.js';
 import { createScheduleDraft, draftOf } from './schedule_draft.js';
@@ -33,6 +34,7 @@ import { watchPage } from './watch.js';
 /** Content of sections before their settings.
  *  @type {Record<string, (context: SettingsContext) => unknown>} */
 const PAGES = {
+  network: portsPage,
   filter: filterPage,
   limits: limitsInForce,
   schedule: schedulePage,
@@ -46,7 +48,7 @@ const PAGES = {
 };
 
 /** Pages that have settings of the daemon as well. */
-const WITH_SETTINGS = new Set(['filter', 'limits', 'watch']);
+const WITH_SETTINGS = new Set(['network', 'filter', 'limits', 'watch']);
 
 /** @param {App} app @returns {Node} */
 export function settingsPage(app) {
