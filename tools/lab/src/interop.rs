@@ -15,6 +15,7 @@ mod filtering;
 mod finding;
 mod flaps;
 mod payload;
+mod portmap;
 mod proxy;
 mod transfer;
 mod ways;
@@ -40,6 +41,7 @@ use filtering::Filtering;
 use finding::Find;
 use flaps::Flaps;
 use payload::{Content, Payloads};
+use portmap::PortMap;
 use web_seeds::WebSeed;
 
 /// Time limit of the whole suite; cases that have not started by then fail.
@@ -141,6 +143,8 @@ fn selected(options: &Options) -> Vec<Job> {
     let first = first.chain(web.into_iter().map(Job::WebSeed));
     let extensions = if options.controls { Vec::new() } else { extensions::all() };
     let first = first.chain(extensions.into_iter().map(Job::Extension));
+    let portmaps = if options.controls { Vec::new() } else { portmap::all() };
+    let first = first.chain(portmaps.into_iter().map(Job::PortMap));
     let finds = first.chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
@@ -167,6 +171,8 @@ enum Job {
     Flaps(Flaps),
     /// Use of a protocol extension.
     Extension(Extension),
+    /// Port mapping by a router.
+    PortMap(PortMap),
 }
 
 impl Job {
@@ -180,6 +186,7 @@ impl Job {
             Self::Behind(case) => case.name(),
             Self::Flaps(case) => case.name(),
             Self::Extension(case) => case.name(),
+            Self::PortMap(case) => case.name(),
         }
     }
 
@@ -194,6 +201,8 @@ impl Job {
             Self::Behind(case) => case.kind(),
             Self::Flaps(_) => "flaps".to_owned(),
             Self::Extension(case) => case.name(),
+            // Each is of another protocol.
+            Self::PortMap(case) => case.name(),
         }
     }
 
@@ -207,6 +216,7 @@ impl Job {
             Self::Behind(case) => case.needs(),
             Self::Flaps(case) => case.needs(),
             Self::Extension(_) => vec!["ztor", "libtorrent"],
+            Self::PortMap(_) => vec!["ztor", "miniupnpd", "nft"],
         }
     }
 }
@@ -267,6 +277,7 @@ impl Suite {
             Job::Behind(case) => behind::run(case, &env),
             Job::Flaps(case) => flaps::run(case, &env),
             Job::Extension(case) => extensions::run(*case, &env),
+            Job::PortMap(case) => portmap::run(case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

@@ -1,5 +1,7 @@
 //! Hosts of a case or of a measurement: three network namespaces on a bridge.
 
+pub(crate) mod nat;
+
 use std::fs::File;
 use std::io::Write;
 use std::net::Ipv4Addr;
