@@ -7,7 +7,7 @@ use std::time::Duration;
 use ztor_daemon::units::{Limit, parse_duration, parse_limit, parse_size};
 use ztor_session::{Bind, Route, Use};
 
-use crate::net_args::{EncryptionArg, ReadOnlyArg, TransportArg, parse_bind};
+use crate::net_args::{EncryptionArg, LeechDefenceArg, ReadOnlyArg, TransportArg, parse_bind};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -152,6 +152,9 @@ pub(crate) struct NetArgs {
     /// Announce to every tracker of a torrent, not only to one working tracker per tier
     #[arg(long)]
     pub(crate) announce_to_all: bool,
+    /// Treat peers that take data without progress as any other, serve them last, or also ban them soon
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub(crate) leech_defence: LeechDefenceArg,
     /// Exchange nothing with the addresses in this list, a file or http(s) URL: DAT, P2P, P2B or CIDR; plain, gzip or zip
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) ip_filter: Option<String>,
@@ -640,7 +643,8 @@ piece data received from peers in this run, including bad and duplicate data. wa
 done_bytes of `progress` count whole pieces. Kinds of causes:
   tracker            tracker, issue: kind (warning, refused, malformed_reply, http_status, bad_url,
                      unsupported, timeout, network), is_error, message
-  banned             author, reason: kind (bad_data with piece, bad_metadata, bad_hashes), ends_in_s
+  banned             author, reason: kind (bad_data with piece, bad_metadata, bad_hashes,
+                     leech with bytes), ends_in_s
   peer_unreachable   addr: a peer that was given by address does not answer
   peer_not_found     peer, message: the name of a peer cannot be resolved
   no_source          the torrent has no source of peers

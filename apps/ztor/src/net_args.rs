@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use ztor_session::dht::ReadOnly;
-use ztor_session::{BadBind, Bind, Encryption, Transports};
+use ztor_session::{BadBind, Bind, Encryption, LeechDefence, Transports};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportArg {
@@ -56,6 +56,24 @@ impl From<EncryptionArg> for Encryption {
             EncryptionArg::Prefer => Self::Prefer,
             EncryptionArg::Allow => Self::Allow,
             EncryptionArg::Off => Self::Off,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeechDefenceArg {
+    Off,
+    #[default]
+    Normal,
+    Strict,
+}
+
+impl From<LeechDefenceArg> for LeechDefence {
+    fn from(arg: LeechDefenceArg) -> Self {
+        match arg {
+            LeechDefenceArg::Off => Self::Off,
+            LeechDefenceArg::Normal => Self::Normal,
+            LeechDefenceArg::Strict => Self::Strict,
         }
     }
 }

@@ -67,7 +67,7 @@ impl fmt::Display for Author {
     }
 }
 
-/// Reason of a ban: content that does not match the torrent's hashes.
+/// Reason of a ban: content that does not match the torrent's hashes, or downloads without end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 pub enum BanReason {
@@ -83,13 +83,19 @@ pub enum BanReason {
         /// Index of the piece.
         piece: u32,
     },
+    /// Downloads far beyond the progress that the peer announces.
+    #[error("{} MiB taken without progress", bytes >> 20)]
+    Leech {
+        /// Bytes that were sent to its host, less those that it has announced or given.
+        bytes: u64,
+    },
 }
 
 /// Reason why nothing is exchanged with an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Block {
     /// The host is banned for its behaviour.
-    #[error("banned for bad data")]
+    #[error("banned for its behaviour")]
     Misbehaviour,
     /// The user has banned the address.
     #[error("banned by the user")]

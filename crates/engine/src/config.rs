@@ -53,6 +53,8 @@ pub struct Config {
     pub transports: Transports,
     /// Encryption of connections in both directions.
     pub encryption: Encryption,
+    /// Defence against peers that take without end.
+    pub leech_defence: LeechDefence,
 }
 
 /// Ports at which peers elsewhere reach this client, where a router or a VPN forwards them. `None` if it is the port
@@ -97,6 +99,22 @@ pub struct Settings {
     pub encryption: Encryption,
     /// [`Config::transports`].
     pub transports: Transports,
+    /// [`Config::leech_defence`].
+    pub leech_defence: LeechDefence,
+}
+
+/// Defence against peers that take data without end and without progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LeechDefence {
+    /// None.
+    Off,
+    /// They are last in line. A host is banned only for an amount that no honest one can owe: one and a half copies of the
+    /// torrent for each connection, and at least 64 MiB.
+    #[default]
+    Normal,
+    /// They are last in line, and banned once they owe a tenth of the torrent. That may hit honest clients which do not
+    /// announce their progress to seeds.
+    Strict,
 }
 
 /// Transports that may be used, at least one.
@@ -162,6 +180,7 @@ impl Config {
             local_discovery: true,
             transports: Transports::Tcp,
             encryption: Encryption::Off,
+            leech_defence: LeechDefence::default(),
         }
     }
 
@@ -181,6 +200,7 @@ impl Config {
         self.suggest_pieces = settings.suggest_pieces;
         self.encryption = settings.encryption;
         self.transports = settings.transports;
+        self.leech_defence = settings.leech_defence;
     }
 
     /// Returns the port at which a host reaches us.

@@ -85,7 +85,7 @@ mod web;
 
 pub use bans::{Author, BanReason, BanStatus, Block, FilterHits, IpFilter, MAX_USER_BANS, UserBan};
 pub use bitfield::Bitfield;
-pub use config::{Config, Encryption, ExternalPorts, Settings, Transports};
+pub use config::{Config, Encryption, ExternalPorts, LeechDefence, Settings, Transports};
 pub use event::{
     AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
     Event, NetworkChange, StartTorrent,

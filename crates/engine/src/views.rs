@@ -7,6 +7,7 @@ use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
 use crate::discovery::known::KnownPeers;
+use crate::exchange::MOST_ACCOUNTS;
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::{PeerView, Table, TorrentView};
 use crate::peer::{Peer, Peers};
@@ -239,6 +240,11 @@ impl Engine {
                 MAX_PEER_REQUESTS,
             ),
             table("known addresses", of_torrents(|torrent| torrent.known().len()), MAX_KNOWN_PEERS),
+            table(
+                "accounts of a torrent",
+                of_torrents(|torrent| torrent.exchange().account_count()),
+                MOST_ACCOUNTS,
+            ),
             table(
                 "peers of a torrent",
                 of_torrents(|torrent| torrent.peers().len()),

@@ -11,7 +11,7 @@ use crate::setters::setters;
 use crate::state::default_state_dir;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_engine::{Encryption, Transports};
+use ztor_engine::{Encryption, LeechDefence, Transports};
 
 setters!(Config {
     bind: Bind,
@@ -44,6 +44,7 @@ setters!(Settings {
     announced_port: Option<u16>,
     proxy: ProxyPolicy,
     is_anonymous: bool,
+    leech_defence: LeechDefence,
 });
 
 /// Configuration of a session. [`settings`](field@Self::settings) can change while it runs, the rest cannot.
@@ -130,6 +131,8 @@ pub struct Settings {
     /// HTTP. The peer id is random, and there is no local discovery. Others still see the address that packets come from,
     /// unless there is a proxy. False by default.
     pub is_anonymous: bool,
+    /// Defence against peers that take without end. [`LeechDefence::Normal`] by default.
+    pub leech_defence: LeechDefence,
 }
 
 impl Default for Config {
@@ -174,6 +177,7 @@ impl Settings {
             suggest_pieces: self.suggest_pieces,
             encryption: self.encryption,
             transports,
+            leech_defence: self.leech_defence,
         }
     }
 }
@@ -213,6 +217,7 @@ impl Default for Settings {
             announced_port: None,
             proxy: ProxyPolicy::default(),
             is_anonymous: false,
+            leech_defence: LeechDefence::Normal,
         }
     }
 }

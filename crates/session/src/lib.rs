@@ -113,10 +113,10 @@ pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
     Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, FilterHits,
-    GroupLimits, IpFilter, LimitGroup, MAX_USER_BANS, MoveProgress, PartialPiece, PeerSource, PeerStatus,
-    PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus,
-    TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports, UserBan, WebFault,
-    WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource,
+    GroupLimits, IpFilter, LeechDefence, LimitGroup, MAX_USER_BANS, MoveProgress, PartialPiece, PeerSource,
+    PeerStatus, PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState,
+    TorrentStatus, TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports, UserBan,
+    WebFault, WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource,
 };
 pub use ztor_filter as ip_filter;
 pub use ztor_metainfo::{

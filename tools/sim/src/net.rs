@@ -54,6 +54,8 @@ pub(crate) enum Network {
     Public,
     /// An address of one shared IPv6 /64.
     One64,
+    /// This address of the public network, which several hosts may have.
+    At([u8; 4]),
 }
 
 impl Default for Line {
@@ -185,6 +187,7 @@ impl Net {
         match self.hosts[host].line.network {
             Network::Local => ip_of(host),
             Network::Public => Ipv4Addr::new(198, 18, (number >> 8) as u8, number as u8).into(),
+            Network::At(octets) => Ipv4Addr::from(octets).into(),
             Network::One64 => Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, number).into(),
         }
     }

@@ -117,6 +117,7 @@ impl Node {
             max_peers: settings.max_peers,
             max_peers_per_torrent: settings.max_peers_per_torrent,
             upload_slots: settings.upload_slots,
+            leech_defence: settings.leech_defence,
             transports: if settings.utp { Transports::Both } else { Transports::Tcp },
             ..Config::new(PeerId::from_random(random), crate::net::PORT)
         };

@@ -5,6 +5,7 @@ mod crowds;
 mod faults;
 mod finding;
 mod hostile;
+mod leeches;
 mod managing;
 mod random;
 mod super_seeding;
@@ -121,6 +122,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("disk-full", "a disk is full and is freed", faults::disk_full),
     scenario("drive-gone", "a drive is unplugged and reconnected", faults::drive_gone),
     scenario("slow-disk", "a disk that is slower than the line", faults::slow_disk),
+    own("leeches", "30 % of the peers take without end, in one of several ways", leeches::play),
     own("hung-disk", "one of two disks does not answer for minutes", hung_disk::play),
     scenario(
         "metadata-liars",

@@ -2,6 +2,7 @@
 
 use crate::node::WebServer;
 use std::net::SocketAddr;
+use ztor_engine::LeechDefence;
 
 /// Settings of a client. Limits are in bytes per second.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Settings {
     /// Nodes for the bootstrap of the DHT; `None` without DHT.
     pub(crate) dht: Option<Vec<SocketAddr>>,
     pub(crate) web_seeds: Vec<WebServer>,
+    pub(crate) leech_defence: LeechDefence,
     /// True if it must finish.
     pub(crate) is_honest: bool,
 }
@@ -44,6 +46,7 @@ impl Settings {
             utp: false,
             dht: None,
             web_seeds: Vec::new(),
+            leech_defence: LeechDefence::default(),
             is_honest: true,
         }
     }

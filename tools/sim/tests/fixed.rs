@@ -4,7 +4,8 @@
 use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
 
 /// Scenarios that take too long without optimisation; the program's sweep runs them.
-const LONG: &[&str] = &["flash-crowd", "slow-disk", "crowded-seed", "dht-2000", "dht-sybil", "utp-grid"];
+const LONG: &[&str] =
+    &["flash-crowd", "slow-disk", "crowded-seed", "dht-2000", "dht-sybil", "utp-grid", "leeches"];
 /// Scenario with a test of its own.
 const ELSEWHERE: &str = "utp-links";
 

@@ -34,7 +34,8 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Result<Config
             PortMappingOptions::default().enabled(!net.no_port_mapping).gateway(net.port_mapping_gateway),
         )
         .proxy(net.proxy.policy()?)
-        .is_anonymous(net.proxy.is_anonymous());
+        .is_anonymous(net.proxy.is_anonymous())
+        .leech_defence(net.leech_defence.into());
     let config = Config::default();
     let port = net.port.unwrap_or(config.port);
     let config = config

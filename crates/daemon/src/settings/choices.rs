@@ -5,7 +5,7 @@ use std::path::Path;
 use ztor_api::SettingValue;
 use ztor_policy::GoalAction;
 use ztor_session::dht::ReadOnly;
-use ztor_session::{Allocation, ContentLayout, Encryption, ShareFiles, Transports};
+use ztor_session::{Allocation, ContentLayout, Encryption, LeechDefence, ShareFiles, Transports};
 
 use super::typed::Typed;
 
@@ -67,6 +67,11 @@ choices! {
         "prefer" => Prefer,
         "require" => Require,
         "off" => Off,
+    }
+    DEFENCES: LeechDefence {
+        "off" => Off,
+        "normal" => Normal,
+        "strict" => Strict,
     }
     GOAL_ACTIONS: GoalAction {
         "stop" => Stop,

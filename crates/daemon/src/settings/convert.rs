@@ -28,6 +28,7 @@ impl Settings {
                     .lease(self.port_mapping_lease)
                     .gateway(self.port_mapping_gateway),
             )
+            .leech_defence(self.leech_defence)
             .proxy(self.proxy_policy())
             .is_anonymous(self.anonymous)
     }

@@ -8,10 +8,13 @@ use ipnet::IpNet;
 use ztor_api::SettingValue;
 use ztor_policy::{GoalAction, Ratio, Schedule};
 use ztor_session::dht::ReadOnly;
-use ztor_session::{Allocation, Bind, ContentLayout, Encryption, Proxy, ShareFiles, Transports, Uses};
+use ztor_session::{
+    Allocation, Bind, ContentLayout, Encryption, LeechDefence, Proxy, ShareFiles, Transports, Uses,
+};
 
 use super::choices::{
-    ALLOCATIONS, ENCRYPTIONS, GOAL_ACTIONS, LAYOUTS, LOG_FORMATS, LogFormat, READ_ONLY, SHARES, TRANSPORTS,
+    ALLOCATIONS, DEFENCES, ENCRYPTIONS, GOAL_ACTIONS, LAYOUTS, LOG_FORMATS, LogFormat, READ_ONLY, SHARES,
+    TRANSPORTS,
 };
 use super::kind::Kind;
 use super::shape::{
@@ -216,6 +219,9 @@ settings! {
         ip_filter_trackers: bool = "false", Kind::Bool;
         /// Addresses of this machine and its network are exempt from the list. Public lists may contain them.
         ip_filter_spare_local: bool = "false", Kind::Bool;
+        /// Defence against peers that take data without progress: they are last in line, and banned for far too much. With
+        /// strict, they are banned sooner, which may hit clients that do not announce their progress.
+        leech_defence: LeechDefence = "normal", Kind::Choice(DEFENCES);
     }
     privacy {
         /// Proxy for all traffic named in proxy_for. It resolves the names of hosts, and nothing goes around it: while it

@@ -24,6 +24,8 @@ const LONGEST_TURNS: u32 = 3;
 /// Ratio of upload to download above which a peer is tried later than others, by `DEBTOR_ROUNDS` optimistic rounds.
 const DEBTOR_TIMES: u64 = 4;
 const DEBTOR_ROUNDS: u32 = 4;
+/// Debtors are served in one of this many rounds, while others want data.
+const DEBTOR_ROUND_EVERY: u32 = 8;
 /// Upload rate to a peer that counts as fast, in bytes per second. The number of slots grows with such peers.
 const GOOD_RATE_PER_S: u64 = 50 * 1024;
 
@@ -39,18 +41,20 @@ struct Candidate {
     waiting_since: Instant,
     /// Orders peers without an earned slot, oldest first.
     tried_at: Instant,
+    /// True if it takes without progress, and is last in line.
+    is_debtor: bool,
 }
 
 impl Candidate {
     #[inline]
-    fn new(now: Instant, turn_bytes: u64, peer: &Peer) -> Self {
+    fn new(now: Instant, turn_bytes: u64, is_debtor: bool, peer: &Peer) -> Self {
         let trade = peer.trade();
         let (download, upload) = (trade.download(), trade.upload());
         let is_served = |(since, bytes): (Instant, u64)| {
             let had_enough = bytes >= turn_bytes || upload.per_s(now) == 0;
             now.since(since) >= if had_enough { SEED_TURN } else { SEED_TURN * LONGEST_TURNS }
         };
-        let is_debtor = upload.total_bytes() > DEBTOR_TIMES * download.total_bytes();
+        let gives_little = upload.total_bytes() > DEBTOR_TIMES * download.total_bytes();
         Self {
             key: peer.key(),
             unchoked: !trade.we_choke(),
@@ -59,7 +63,8 @@ impl Candidate {
             up_per_s: upload.per_s(now),
             served: upload.turn().is_some_and(is_served),
             waiting_since: upload.waiting_since(),
-            tried_at: if is_debtor {
+            is_debtor,
+            tried_at: if gives_little {
                 upload.tried_at() + OPTIMISTIC_ROUND * DEBTOR_ROUNDS
             } else {
                 upload.tried_at()
@@ -96,9 +101,14 @@ impl Exchange {
         }
         let turn_bytes = SEED_TURN_PIECES * u64::from(self.layout().piece_length());
         let interested = peers.of(keys).filter(|p| p.is_live() && p.trade().is_interested());
-        let candidates: Vec<Candidate> =
-            interested.map(|peer| Candidate::new(now, turn_bytes, peer)).collect();
+        let candidates: Vec<Candidate> = interested
+            .map(|peer| {
+                let is_debtor = self.is_debtor(cx.config.leech_defence, now, peer.trade());
+                Candidate::new(now, turn_bytes, is_debtor, peer)
+            })
+            .collect();
         let slots = self.slot_count(cx, is_round, is_seeding, &candidates);
+        let candidates = self.slots.without_debtors(is_round, candidates);
         let chosen = match (is_round, is_seeding) {
             (false, _) => fill_free(slots, is_seeding, candidates),
             (true, true) => seeding_round(slots, candidates),
@@ -146,6 +156,26 @@ impl Exchange {
         let makes_place = is_round && is_seeding && allowance.others_wait && holds;
         let most = if makes_place { within_turn } else { usize::MAX };
         cx.config.upload_slots.max(good + 1 + good / 4).min(allowance.count).min(most)
+    }
+}
+
+impl Slots {
+    /// Leaves out debtors while others want data, except for one that has waited longest, in one of [`DEBTOR_ROUND_EVERY`] rounds.
+    fn without_debtors(&mut self, is_round: bool, candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let has_others = candidates.iter().any(|c| !c.is_debtor);
+        if !has_others || candidates.iter().all(|c| !c.is_debtor) {
+            return candidates;
+        }
+        if is_round {
+            self.rounds = self.rounds.wrapping_add(1);
+        }
+        let (debtors, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| c.is_debtor);
+        if self.rounds.is_multiple_of(DEBTOR_ROUND_EVERY) {
+            others.extend(
+                debtors.into_iter().min_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since)),
+            );
+        }
+        others
     }
 }
 

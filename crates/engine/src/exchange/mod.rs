@@ -6,11 +6,13 @@
 //! - `requests` requests and receives blocks (`download`), `blame` and `inquiry` find the authors of bad ones;
 //! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
 //! - `super_seeding` hides pieces from peers, while a seed wants to upload little more than one copy;
-//! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents.
+//! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents; `debts` tells those that
+//!   take without end.
 
 mod answers;
 mod blame;
 mod choker;
+mod debts;
 mod download;
 mod inquiry;
 mod pending;
@@ -29,11 +31,13 @@ mod web;
 
 use answers::BulkUse;
 pub(crate) use answers::Source;
+pub(crate) use debts::MOST_ACCOUNTS;
 pub(crate) use slots::UploadSlots;
 pub(crate) use totals::Totals;
 pub(crate) use trade::Trade;
 
 use crate::bitfield::Bitfield;
+use crate::config::LeechDefence;
 use crate::cx::Cx;
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::TorrentView;
@@ -42,6 +46,7 @@ use crate::peer::Peers;
 use crate::piece_map::PartialPiece;
 use crate::quota::TorrentLimits;
 use blame::Blame;
+use debts::{Debts, Sizes};
 use inquiry::Inquiries;
 pub(crate) use inquiry::LeafOutcome;
 use picker::{Picker, Priority};
@@ -74,6 +79,7 @@ pub(crate) struct Exchange {
     limits: TorrentLimits,
     totals: Totals,
     slots: Slots,
+    debts: Debts,
     super_seeding: SuperSeeding,
     /// Pieces that were read last for peers, the latest last, at most [`MAX_READ`](serving::MAX_READ).
     read: VecDeque<u32>,
@@ -112,6 +118,7 @@ impl Exchange {
             limits: TorrentLimits::new(now),
             totals: Totals::default(),
             slots: Slots::new(now),
+            debts: Debts::default(),
             super_seeding: SuperSeeding::default(),
             read: VecDeque::new(),
             seeds: 0,
@@ -223,6 +230,36 @@ impl Exchange {
         self.slots.choke_at()
     }
 
+    /// Returns the number of hosts with an account.
+    pub(crate) fn account_count(&self) -> usize {
+        self.debts.len()
+    }
+
+    /// Opens the account of a peer past the handshake.
+    pub(crate) fn joined(&mut self, now: Instant, trade: &mut Trade) {
+        trade.is_counted = true;
+        self.debts.opened(now, trade.host);
+    }
+
+    /// Returns true if a peer is last in line, as its host takes without progress.
+    pub(crate) fn is_debtor(&self, defence: LeechDefence, now: Instant, trade: &Trade) -> bool {
+        defence != LeechDefence::Off
+            && trade.upload.total_bytes() > 0
+            && self.debts.is_debtor(trade.host, trade.upload.per_s(now), self.sizes())
+    }
+
+    /// Fills the slot of a peer at once if it has become a debtor.
+    fn note_debt(&mut self, cx: &mut Cx<'_>, trade: &Trade) {
+        if !trade.we_choke && self.is_debtor(cx.config.leech_defence, cx.now, trade) {
+            self.slots.changed = true;
+            cx.dirty.mark_torrent(self.id);
+        }
+    }
+
+    fn sizes(&self) -> Sizes {
+        Sizes { piece_bytes: self.layout.piece_length().into(), total_bytes: self.layout.total_len() }
+    }
+
     /// Returns the limits of this torrent, mutable.
     pub(crate) fn limits_mut(&mut self) -> &mut TorrentLimits {
         &mut self.limits
@@ -249,8 +286,8 @@ impl Exchange {
             return;
         }
         // Peers that have the piece get the message too: a super-seeding seed offers no other piece before it hears
-        // that this one has spread (BEP 16).
-        for peer in peers.of(keys).filter(|peer| peer.is_live() && !peer.trade().is_seed()) {
+        // that this one has spread (BEP 16), and seeds judge by it whether we make progress.
+        for peer in peers.of(keys).filter(|peer| peer.is_live()) {
             for piece in &pieces {
                 out.send(peer.key(), &Message::Have { piece: *piece });
             }

@@ -95,8 +95,20 @@ impl Exchange {
             Pieces::None => {}
         }
         trade.interesting = self.picker.interesting(&trade.has);
+        let count = count(&trade.has);
+        self.note_progress(trade, gained, count);
         cx.dirty.mark_peer(key);
         Ok(())
+    }
+
+    /// Counts pieces that a peer has gained as progress of its host.
+    fn note_progress(&mut self, trade: &mut Trade, gained: u32, count: u32) {
+        let sizes = self.sizes();
+        if !std::mem::replace(&mut trade.has_begun, true) {
+            trade.is_doubted = trade.is_counted && !self.debts.began(trade.host, count, sizes);
+        } else if !trade.is_doubted {
+            self.debts.paid(trade.host, u64::from(gained).saturating_mul(sizes.piece_bytes));
+        }
     }
 
     fn forget_pieces_of(&mut self, cx: &mut Cx<'_>, has: &Pieces) {
@@ -124,6 +136,10 @@ impl Exchange {
         self.picker.peer_has(piece, cx.rng);
         self.pieces_spread(cx, std::iter::once(piece));
         trade.interesting += u32::from(self.picker.needs(piece));
+        if !trade.has_begun {
+            self.note_progress(trade, 0, 0);
+        }
+        self.note_progress(trade, 1, 0);
         if matches!(&trade.has, Pieces::Some(set) if set.is_full()) {
             self.on_has(cx, conn.key(), trade, Pieces::All)?;
         }
@@ -433,6 +449,9 @@ impl Exchange {
         self.release_all_of(cx, key, trade);
         self.forget_pieces_of(cx, &trade.has);
         self.offers_vanished(trade);
+        if trade.is_counted {
+            self.debts.closed(trade.host, trade.has.count(self.piece_count()));
+        }
         self.slots.on_peer_gone(cx.slots, trade.we_choke(), trade.is_interested());
         self.freed_blocks(cx);
     }

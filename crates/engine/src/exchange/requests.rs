@@ -85,6 +85,7 @@ impl Exchange {
         }
         trade.download.came(cx.now, len);
         trade.payload_moves(cx.now);
+        self.debts.paid(trade.host, len.into());
         self.totals.downloaded_now(cx.now, len);
         cx.dirty.bytes_counted(self.id());
         match self.picker.received(block, conn.author().into()) {

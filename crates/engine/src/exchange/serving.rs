@@ -10,7 +10,7 @@ use crate::peer::Conn;
 use crate::quota::QUANTUM;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use ztor_base::SwarmId;
+use ztor_base::{Instant, SwarmId};
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
 
@@ -29,14 +29,17 @@ const MAX_SUGGESTIONS: usize = 4;
 impl Exchange {
     /// Announces our pieces, and those that a newcomer may request while it is choked.
     pub(crate) fn greet(
-        &self,
+        &mut self,
+        now: Instant,
         conn: &Conn,
         trade: &mut Trade,
         (swarm, is_checked, is_finished): (SwarmId, bool, bool),
         out: &mut Outbox,
     ) {
-        let have = self.have();
         let key = conn.key();
+        let is_rich = self.have().count() >= POOR && !is_finished;
+        let may_give = conn.is_fast() && is_rich && self.debts.take_gift(now, trade.host);
+        let have = self.have();
         if self.hide_from(trade) {
             if conn.is_fast() {
                 out.send(key, &Message::HaveNone);
@@ -51,7 +54,7 @@ impl Exchange {
             out.send(key, &Message::Bitfield(Bytes::from(have.to_wire())));
         }
         // A seed serves all peers in turn. Pieces beyond that would be given away with each new connection.
-        if conn.is_fast() && have.count() >= POOR && !is_finished {
+        if may_give {
             let ip = conn.addr().ip();
             let set = ztor_wire::allowed_fast_set(ip, swarm, self.piece_count(), ALLOWED_FAST_PIECES);
             let pieces = set.into_iter().filter(|p| have.contains(*p)).collect();
@@ -81,6 +84,10 @@ impl Exchange {
                 trade.upload.charge_allowed_fast(block);
             }
             trade.forget_refusals();
+            if trade.has.contains(block.piece) {
+                // It does not need the block, or has announced what is not true.
+                self.debts.contradicted(trade.host);
+            }
             trade.upload.request(block);
             return Ok(());
         }
@@ -200,11 +207,25 @@ impl Exchange {
     }
 
     /// Counts piece data that was sent to a peer.
-    pub(crate) fn on_blocks_sent(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, bytes: u32) {
+    ///
+    /// # Errors
+    /// The host of the peer has taken more than an honest one can.
+    pub(crate) fn on_blocks_sent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        trade: &mut Trade,
+        bytes: u32,
+    ) -> Result<(), Misbehaviour> {
         trade.upload.sent(cx.now, bytes.into());
         trade.payload_moves(cx.now);
         cx.dirty.bytes_counted(self.id());
         self.totals.uploaded_now(cx.now, bytes.into());
+        self.debts.took(cx.now, trade.host, bytes.into());
+        self.note_debt(cx, trade);
+        match self.debts.offence(trade.host, self.sizes(), cx.config.leech_defence) {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
     }
 }
 

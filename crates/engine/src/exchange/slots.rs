@@ -39,6 +39,8 @@ pub(super) struct Slots {
     waits: Option<u64>,
     pub(super) choke_at: Instant,
     pub(super) optimistic_at: Instant,
+    /// Number of rounds with debtors among the peers.
+    pub(super) rounds: u32,
     /// Set when a slot may be free, or is held by a peer without use for it.
     pub(super) changed: bool,
 }
@@ -67,6 +69,7 @@ impl Slots {
             waits: None,
             choke_at: now,
             optimistic_at: now,
+            rounds: 0,
             changed: false,
         }
     }

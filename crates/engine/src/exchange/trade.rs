@@ -10,11 +10,21 @@ use crate::config::MAX_PEER_REQUESTS;
 use crate::misbehaviour::Misbehaviour;
 use crate::pieces::Pieces;
 use crate::quota::PeerLimits;
-use ztor_base::Instant;
+use std::net::IpAddr;
+use ztor_base::addr::is_local;
+use ztor_base::{Host, Instant};
 
 /// The trade with one peer.
 #[derive(Debug)]
 pub(crate) struct Trade {
+    /// The host that is accountable for what the peer takes.
+    pub(super) host: Host,
+    /// True once it is counted in the account of its host.
+    pub(super) is_counted: bool,
+    /// True once it has announced its first pieces.
+    pub(super) has_begun: bool,
+    /// True if its announces do not count as progress.
+    pub(super) is_doubted: bool,
     pub(super) has: Pieces,
     /// Number of pieces it has that we want and lack.
     pub(super) interesting: u32,
@@ -43,9 +53,13 @@ pub(crate) struct Trade {
 }
 
 impl Trade {
-    /// Creates a trade with a peer; `is_local` is true for one in the local network.
-    pub(crate) fn new(now: Instant, is_local: bool) -> Self {
+    /// Creates a trade with a peer at this address.
+    pub(crate) fn new(now: Instant, ip: IpAddr) -> Self {
         Self {
+            host: Host::of(ip),
+            is_counted: false,
+            has_begun: false,
+            is_doubted: false,
             has: Pieces::None,
             interesting: 0,
             we_choke: true,
@@ -60,7 +74,7 @@ impl Trade {
             refused_requests: 0,
             bitfields: 0,
             questions: Questions::default(),
-            limits: PeerLimits::new(is_local),
+            limits: PeerLimits::new(is_local(ip)),
             pending: None,
             offers: None,
         }

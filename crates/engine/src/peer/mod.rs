@@ -14,7 +14,6 @@ use crate::ids::{PeerKey, TorrentId};
 use crate::transport::Transport;
 use std::net::SocketAddr;
 use ztor_base::Instant;
-use ztor_base::addr::is_local;
 
 /// One peer: its connection, and the state that each part of the engine keeps for it.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl Peer {
     }
 
     fn new(now: Instant, conn: Conn, attempt: Attempt) -> Self {
-        let trade = Trade::new(now, is_local(conn.addr().ip()));
+        let trade = Trade::new(now, conn.addr().ip());
         Self { conn, attempt, trade, extensions: Extensions::default() }
     }
 

@@ -108,7 +108,10 @@ impl Router<'_> {
         if block_bytes > 0
             && let Some((cx, torrent, peer)) = self.enter(key)
         {
-            torrent.exchange_mut().on_blocks_sent(cx, peer.trade_mut(), block_bytes);
+            let result = torrent.exchange_mut().on_blocks_sent(cx, peer.trade_mut(), block_bytes);
+            if let Err(offence) = result {
+                self.punish(key, &offence);
+            }
         }
     }
 

@@ -183,7 +183,8 @@ impl Router<'_> {
         extensions.send_handshake(cx, conn, torrent.about());
         let (conn, trade) = peer.split_trade();
         let about = (torrent.swarm_id(), torrent.lifecycle().is_checked(), torrent.is_finished());
-        torrent.exchange().greet(conn, trade, about, cx.out);
+        torrent.exchange_mut().joined(cx.now, trade);
+        torrent.exchange_mut().greet(cx.now, conn, trade, about, cx.out);
         if theirs.reserved.dht() && cx.has_dht && !torrent.is_private() && cx.config.listen_port != 0 {
             let port = cx.config.port_toward(conn.addr().ip());
             cx.out.send(key, &Message::Port(port));

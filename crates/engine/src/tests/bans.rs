@@ -123,3 +123,28 @@ fn live_connection_is_closed_when_its_address_is_filtered_or_banned_by_the_user(
         assert_eq!(scripted.rig.engine.filter_hits().closed, 1);
     }
 }
+
+#[test]
+fn peer_that_takes_far_more_than_it_announces_is_banned_unless_the_defence_is_off() {
+    for (defence, is_banned) in
+        [(LeechDefence::Off, false), (LeechDefence::Normal, true), (LeechDefence::Strict, true)]
+    {
+        let meta = torrent(&noise(SCRIPTED_LEN), 32768);
+        let reserved = Reserved::NONE.with_fast();
+        let mut scripted = Scripted::calling_from((PUBLIC, 7000).into(), meta, true, reserved, |config| {
+            config.leech_defence = defence;
+        });
+        let peer = scripted.key;
+        let sent = || Event::Sent { peer, block_bytes: 63 << 20, reply_bytes: 0 };
+        scripted.rig.handle(sent());
+        assert_eq!(
+            scripted.rig.engine.bans(scripted.rig.now).len(),
+            usize::from(defence == LeechDefence::Strict)
+        );
+        scripted.rig.handle(sent());
+        let bans = scripted.rig.engine.bans(scripted.rig.now);
+        assert_eq!(bans.len(), usize::from(is_banned), "{defence:?}");
+        assert!(bans.iter().all(|ban| matches!(ban.reason, BanReason::Leech { .. })));
+        assert_eq!(scripted.rig.engine.has_peer(peer), !is_banned);
+    }
+}

@@ -43,6 +43,8 @@ impl Uploads {
             max_peers: 2000,
             local_discovery: false,
             peer_exchange: false,
+            // The leechers announce no progress.
+            leech_defence: LeechDefence::Off,
             ..Config::new(PeerId::from_random([0; 12]), 6881)
         };
         let rig = Rig::new(Instant::from_micros(1_000_000), config, 1);

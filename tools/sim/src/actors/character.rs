@@ -81,6 +81,10 @@ pub(crate) struct Character {
     pub(crate) downloads: bool,
     /// Number of received blocks after which it closes the connection; `None` never does.
     pub(crate) enough: Option<u64>,
+    /// True if it connects again after that, as another peer.
+    pub(crate) returns: bool,
+    /// True if it announces the pieces of the blocks that it has received.
+    pub(crate) announces: bool,
     /// Number of served blocks after which it falls silent; `None` never does.
     pub(crate) vanishes_after: Option<u64>,
     /// Maximum number of bytes per tick and connection; `None` is unlimited.
@@ -119,6 +123,8 @@ impl Character {
             false_haves: false,
             downloads: false,
             enough: None,
+            returns: false,
+            announces: false,
             vanishes_after: None,
             drip: None,
             floods: false,
@@ -153,6 +159,17 @@ impl Character {
     /// Downloads some blocks and closes the connection.
     pub(crate) fn visitor(calls: Vec<SocketAddr>, blocks: u64) -> Self {
         Self { name: "visitor", enough: Some(blocks), ..Self::free_rider(calls) }
+    }
+
+    /// Downloads the same few pieces again and again, and announces them once.
+    pub(crate) fn greedy(calls: Vec<SocketAddr>) -> Self {
+        Self { name: "greedy peer", announces: true, ..Self::free_rider(calls) }
+    }
+
+    /// Downloads some blocks, closes the connection, and comes back as another peer without pieces.
+    pub(crate) fn fickle(calls: Vec<SocketAddr>, blocks: u64) -> Self {
+        let free_rider = Self::greedy(calls);
+        Self { name: "fickle peer", enough: Some(blocks), returns: true, has_many_names: true, ..free_rider }
     }
 
     /// Sends a few bytes at a time, until the other side closes.

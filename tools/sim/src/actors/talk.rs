@@ -17,6 +17,9 @@ use super::MetadataManner;
 /// Id for messages of metadata to it.
 const OUR_METADATA: u8 = 9;
 
+/// Number of pieces that a greedy peer requests again and again.
+const FAVOURITES: usize = 16;
+
 /// Number of requests that it keeps open.
 const PIPELINE: usize = 8;
 
@@ -32,6 +35,8 @@ pub(crate) struct Talk {
     /// Its open requests.
     asked: Vec<Block>,
     received: u64,
+    /// Pieces that it has announced after a block of them.
+    announced: Bitfield,
     /// Id for messages of metadata to the other side; `None` if unknown.
     their_metadata: Option<u8>,
     /// Announced piece of a super-seed, until the other side has it.
@@ -50,6 +55,7 @@ impl Talk {
             unchoked: false,
             asked: Vec::new(),
             received: 0,
+            announced: Bitfield::new(pieces),
             their_metadata: None,
             shown: None,
         }
@@ -150,8 +156,14 @@ impl Actor {
                 if !is_true {
                     core.fail(&[], format!("a{} gets false bytes for {block:?}", self.number));
                 }
+                if self.character.announces && talk.announced.insert(*piece) {
+                    self.say(core, net, stream, &Message::Have { piece: *piece });
+                }
+                let Some(talk) = self.talks.get(&stream) else { return };
                 if self.character.enough.is_some_and(|enough| talk.received >= enough) {
-                    self.character.calls.clear();
+                    if !self.character.returns {
+                        self.character.calls.clear();
+                    }
                     return self.hang_up(core, net, stream);
                 }
                 self.ask(core, net, stream);
@@ -247,7 +259,9 @@ impl Actor {
         }
         let mut new = Vec::new();
         while talk.asked.len() < PIPELINE {
-            let nth = core.rng.usize(0..talk.they_have.count() as usize);
+            let is_greedy = self.character.announces && !self.character.returns;
+            let most = if is_greedy { FAVOURITES } else { usize::MAX };
+            let nth = core.rng.usize(0..(talk.they_have.count() as usize).min(most));
             let Some(piece) = talk.they_have.iter().nth(nth) else { return };
             let index = core.rng.u32(0..self.content.meta.layout.block_count(piece).max(1));
             let len = self.content.meta.layout.block_len(piece, index);
