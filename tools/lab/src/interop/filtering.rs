@@ -92,22 +92,27 @@ pub(super) fn run(case: &Filtering, env: &CaseEnv<'_>) -> Result<()> {
         dir,
         tools,
     };
-    let mut seeder = case.0.start(&setup)?;
-    patience.until("the seeder serves", PAUSE, || seeder.is_serving())?;
-    patience.until("the tracker knows the seeder", PAUSE, || {
-        Ok(tracker::scrape(&net, &hashes[0])?.seeders > 0)
-    })?;
-
     let daemon = Daemon::start(&net, &target, dir, tools)?;
     patience.until("the daemon has the list", PAUSE, || {
         daemon.process.log_text()?;
         Ok(daemon.json(&["ip-filter"]).is_ok_and(|filter| filter["ranges"] == 1))
     })?;
     daemon.ask(&["add", &torrent.to_string_lossy()])?;
-    patience.until("the seeder is not dialed, and refused if it dials", PAUSE, || {
-        let hits = daemon.hits()?;
-        Ok(hits["outgoing"].as_u64() > Some(0) && (!case.dials() || hits["incoming"].as_u64() > Some(0)))
+    patience.until("the tracker knows the leecher", PAUSE, || {
+        Ok(tracker::scrape(&net, &hashes[0])?.leechers > 0)
     })?;
+    // Its first announce tells it of the leecher.
+    let mut seeder = case.0.start(&setup)?;
+    patience.until("the seeder serves", PAUSE, || seeder.is_serving())?;
+    patience.until("the tracker knows the seeder", PAUSE, || {
+        Ok(tracker::scrape(&net, &hashes[0])?.seeders > 0)
+    })?;
+    let has_hit = |way: &str| Ok(daemon.hits()?[way].as_u64() > Some(0));
+    if case.dials() {
+        patience.until("the seeder dials, and is refused", PAUSE, || has_hit("incoming"))?;
+    }
+    daemon.start_again()?;
+    patience.until("the seeder is not dialed", PAUSE, || has_hit("outgoing"))?;
     ensure!(daemon.downloaded()? == 0, "data arrived from a filtered address");
 
     list.block(false)?;
