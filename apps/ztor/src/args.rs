@@ -158,6 +158,9 @@ pub(crate) struct NetArgs {
     /// Exchange nothing with the addresses in this list, a file or http(s) URL: DAT, P2P, P2B or CIDR; plain, gzip or zip
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) ip_filter: Option<String>,
+    /// Ask this name server in place of those of the system, from the address or interface of --bind; may be repeated
+    #[arg(long, value_name = "IP")]
+    pub(crate) dns_server: Vec<IpAddr>,
     /// Ask the DNS on which ports the host of a tracker runs trackers (BEP 34)
     #[arg(long)]
     pub(crate) tracker_dns: bool,
@@ -186,7 +189,11 @@ pub(crate) struct NetArgs {
 impl NetArgs {
     /// Returns the way of HTTP requests of a use.
     pub(crate) fn route(&self, of: Use) -> Result<Route, CliError> {
-        Ok(self.proxy.policy()?.route(&self.bind, of, self.proxy.is_anonymous()))
+        Ok(self
+            .proxy
+            .policy()?
+            .route(&self.bind, of, self.proxy.is_anonymous())
+            .dns_servers(self.dns_server.clone()))
     }
 }
 

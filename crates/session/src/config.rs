@@ -9,6 +9,7 @@ use crate::reach_settings::ReachSettings;
 use crate::resume_store::ResumeStore;
 use crate::setters::setters;
 use crate::state::default_state_dir;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use ztor_engine::{Encryption, LeechDefence, Transports};
@@ -20,6 +21,7 @@ setters!(Config {
     dht: Option<DhtOptions>,
     local_discovery: bool,
     transports: Transports,
+    dns_servers: Vec<IpAddr>,
     tracker_dns: bool,
     state_dir: Option<PathBuf>,
     resume_store: Option<Arc<dyn ResumeStore>>,
@@ -72,6 +74,9 @@ pub struct Config {
     pub local_discovery: bool,
     /// Transports of incoming and outgoing connections. Both by default.
     pub transports: Transports,
+    /// Name servers to ask, from the bound address or interface, at most three. Empty, the default, leaves names to the
+    /// system, which ignores the binding.
+    pub dns_servers: Vec<IpAddr>,
     /// True to ask the DNS on which ports the host of a tracker runs trackers (BEP 34). This is one more query for each host,
     /// to the name servers of the system. False by default.
     pub tracker_dns: bool,
@@ -144,6 +149,7 @@ impl Default for Config {
             dht: None,
             local_discovery: false,
             transports: Transports::Both,
+            dns_servers: Vec::new(),
             tracker_dns: false,
             state_dir: default_state_dir(),
             resume_store: None,

@@ -2,6 +2,7 @@
 
 use crate::aliases::Aliases;
 use crate::bind::{Bind, DeviceState};
+use crate::dns::Dns;
 use crate::http::Fetcher;
 use crate::http_clients::Http;
 use crate::inbox::Inbox;
@@ -11,7 +12,6 @@ use crate::names::{Addrs, Names};
 use crate::proxy::{ProxyPolicy, Use};
 use crate::route::FILTERED;
 use crate::start_error::SetupError;
-use crate::tracker_dns;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub(crate) struct Control {
     runtime: Runtime,
     http: Http,
     names: Names,
+    dns: Dns,
     aliases: Aliases,
     /// Read again before every lookup.
     policy: Arc<RwLock<ProxyPolicy>>,
@@ -40,7 +41,7 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn start(
-        bind: &Bind,
+        (bind, dns_servers): (&Bind, &[IpAddr]),
         policy: &ProxyPolicy,
         is_anonymous: bool,
         asks_for_ports: bool,
@@ -52,11 +53,12 @@ impl Control {
             .enable_all()
             .build()
             .map_err(SetupError::of("control runtime"))?;
-        let names = Names::default();
+        let dns = Dns::new(dns_servers, bind);
+        let names = Names::by(dns.clone());
         let http = Http::new(bind, &names, policy, is_anonymous)?;
         let policy = Arc::new(RwLock::new(policy.clone()));
         let (bind, inbox, aliases) = (bind.clone(), Arc::clone(inbox), Aliases::default());
-        Ok(Self { runtime, http, names, aliases, policy, bind, asks_for_ports, inbox })
+        Ok(Self { runtime, http, names, aliases, policy, bind, dns, asks_for_ports, inbox })
     }
 
     /// Replaces the proxy. Requests under way end.
@@ -149,9 +151,10 @@ impl Control {
             return self.inbox.push(NetEvent::Resolved { id: request.id, result });
         }
         let (names, bind, inbox) = (self.names.clone(), self.bind.clone(), Arc::clone(&self.inbox));
+        let dns = self.dns.clone();
         let asks_for_ports = self.asks_for_ports && request.host.parse::<IpAddr>().is_err();
         self.runtime.spawn(async move {
-            if asks_for_ports && let Err(denied) = ask_for_port(&request, &bind, &inbox).await {
+            if asks_for_ports && let Err(denied) = ask_for_port(&request, &dns, &inbox).await {
                 return inbox.push(NetEvent::Resolved { id: request.id, result: Err(denied) });
             }
             // Requests over a family without a route would only time out.
@@ -256,9 +259,9 @@ fn is_proxied(policy: &RwLock<ProxyPolicy>, of: Use) -> bool {
 }
 
 /// Asks for the port of a tracker in the DNS (BEP 34), and reports another one. The error is that there is no such tracker.
-async fn ask_for_port(request: &Resolve, bind: &Bind, inbox: &Inbox<NetEvent>) -> Result<(), String> {
-    let (host, bind) = (request.host.clone(), bind.clone());
-    let asked = tokio::task::spawn_blocking(move || tracker_dns::look_up(&host, &bind)).await;
+async fn ask_for_port(request: &Resolve, dns: &Dns, inbox: &Inbox<NetEvent>) -> Result<(), String> {
+    let (host, dns) = (request.host.clone(), dns.clone());
+    let asked = tokio::task::spawn_blocking(move || dns.tracker_ports(&host)).await;
     let Ok(Some(ports)) = asked else { return Ok(()) };
     let named = |protocol, port| match protocol {
         Protocol::Udp => format!("udp://{}:{port}", request.host),

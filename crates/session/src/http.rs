@@ -332,7 +332,7 @@ where
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     let fetch = move || {
-        let fetcher = Fetcher::new(route, &Names::default())?;
+        let fetcher = Fetcher::new(route, &route.names())?;
         runtime.block_on(get(fetcher))
     };
     // A thread of its own: the caller's may run another runtime, within which this one must not block.

@@ -35,6 +35,7 @@ mod control;
 mod dht_client;
 mod dht_state;
 mod disk;
+mod dns;
 mod driver;
 mod events;
 mod fetch_error;
@@ -73,7 +74,6 @@ mod statistics;
 mod times;
 mod tls_error;
 mod torrents;
-mod tracker_dns;
 mod web_fetch;
 
 /// Creation of torrents from files on disk.

@@ -1,5 +1,6 @@
 //! Resolution of host names: one lookup per name at a time, and a bounded number in all.
 
+use crate::dns::Dns;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -54,6 +55,11 @@ impl Default for Names {
 }
 
 impl Names {
+    /// Creates a cache of lookups by these name servers, or else by the system.
+    pub(crate) fn by(dns: Dns) -> Self {
+        if dns.has_servers() { Self::with(move |name| dns.addresses(name)) } else { Self::default() }
+    }
+
     fn with(system: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         let (slots, places) = (Mutex::default(), Arc::new(Semaphore::new(MAX_AT_ONCE)));
         Self(Arc::new(Shared { slots, places, system: Box::new(system) }))

@@ -1,6 +1,7 @@
 //! Ways of HTTP requests, and the clients for them.
 
 use crate::bind::Bind;
+use crate::dns::Dns;
 use crate::fetch_error::FetchError;
 use crate::names::Names;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -31,12 +32,13 @@ pub struct Route {
     bind: Bind,
     proxy: Option<Proxy>,
     is_anonymous: bool,
+    dns_servers: Vec<IpAddr>,
 }
 
 impl Route {
     /// Creates a route from this address or interface, without a proxy.
     pub fn new(bind: Bind) -> Self {
-        Self { bind, proxy: None, is_anonymous: false }
+        Self { bind, proxy: None, is_anonymous: false, dns_servers: Vec::new() }
     }
 
     /// Sends all requests through a proxy, which resolves the names in them.
@@ -51,6 +53,18 @@ impl Route {
     pub fn anonymous(mut self, is_anonymous: bool) -> Self {
         self.is_anonymous = is_anonymous;
         self
+    }
+
+    /// Asks these name servers, from the bound address or interface. Without any the system resolves names.
+    #[must_use]
+    pub fn dns_servers(mut self, servers: Vec<IpAddr>) -> Self {
+        self.dns_servers = servers;
+        self
+    }
+
+    /// Returns a cache of names for requests on this route alone.
+    pub(crate) fn names(&self) -> Names {
+        Names::by(Dns::new(&self.dns_servers, &self.bind))
     }
 
     pub(crate) fn bind(&self) -> &Bind {

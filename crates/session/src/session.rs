@@ -82,7 +82,14 @@ impl Session {
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
         let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
         let (proxy, is_anonymous) = (&config.settings.proxy, config.settings.is_anonymous);
-        let control = Control::start(&bind, proxy, is_anonymous, config.tracker_dns, &inbox)?;
+        if let Some(interface) = bind.device().filter(|_| config.dns_servers.is_empty()) {
+            tracing::info!(
+                interface,
+                "the system resolves names, perhaps over other interfaces; set name servers"
+            );
+        }
+        let control =
+            Control::start((&bind, &config.dns_servers), proxy, is_anonymous, config.tracker_dns, &inbox)?;
         control.watch_network(bind.clone(), device.clone());
         let runtime = control.runtime();
         let (publisher, viewer) = snapshot::channel();

@@ -1,8 +1,9 @@
-//! DNS records with the ports of trackers (BEP 34): the query for the TXT records of a host, its answer, and the choice.
+//! Queries to name servers and their answers: the addresses of a host, and the ports of trackers (BEP 34).
 //!
 //! A host may say that it runs no tracker, or on which ports it does. The decoder reads only what it needs, and follows no
 //! pointer.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 /// Maximum length of a name in bytes, as text.
@@ -11,13 +12,33 @@ const MAX_NAME_LEN: usize = 253;
 const MAX_RECORDS: usize = 64;
 /// Maximum number of ports kept from a record.
 const MAX_PORTS: usize = 16;
-const TXT: u16 = 16;
 const IN: u16 = 1;
 /// Flags of a query: recursion desired.
 const QUERY: u16 = 0x0100;
 const RESPONSE: u16 = 0x8000;
 const TRUNCATED: u16 = 0x0200;
 const RCODE: u16 = 0x000f;
+
+/// Kind of records that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordKind {
+    /// IPv4 addresses.
+    A,
+    /// Texts.
+    Txt,
+    /// IPv6 addresses.
+    Aaaa,
+}
+
+impl RecordKind {
+    fn code(self) -> u16 {
+        match self {
+            Self::A => 1,
+            Self::Txt => 16,
+            Self::Aaaa => 28,
+        }
+    }
+}
 
 /// Protocol of a tracker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,8 +114,8 @@ impl TrackerPorts {
     }
 }
 
-/// Returns the query for the TXT records of a host; `None` if the name cannot be one.
-pub fn encode_query(id: u16, name: &str) -> Option<Vec<u8>> {
+/// Returns the query for the records of a host; `None` if the name cannot be one.
+pub fn encode_query(id: u16, name: &str, kind: RecordKind) -> Option<Vec<u8>> {
     let name = name.trim_end_matches('.');
     if name.is_empty() || name.len() > MAX_NAME_LEN {
         return None;
@@ -109,7 +130,7 @@ pub fn encode_query(id: u16, name: &str) -> Option<Vec<u8>> {
         query.extend(label.as_bytes());
     }
     query.push(0);
-    query.extend([TXT, IN].iter().flat_map(|field| field.to_be_bytes()));
+    query.extend([kind.code(), IN].iter().flat_map(|field| field.to_be_bytes()));
     Some(query)
 }
 
@@ -118,6 +139,39 @@ pub fn encode_query(id: u16, name: &str) -> Option<Vec<u8>> {
 /// # Errors
 /// If the datagram is no such answer, or the server refuses. A name that does not exist has no records.
 pub fn decode_answer(id: u16, datagram: &[u8]) -> Result<Vec<String>, DnsError> {
+    let mut texts = Vec::new();
+    records(id, datagram, RecordKind::Txt, |data| {
+        texts.push(text_of(data)?);
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+/// Reads the addresses of an answer to the query with this id, of either family.
+///
+/// # Errors
+/// If the datagram is no such answer, or the server refuses. A name that does not exist has no addresses.
+pub fn decode_addresses(id: u16, datagram: &[u8], kind: RecordKind) -> Result<Vec<IpAddr>, DnsError> {
+    let mut addrs = Vec::new();
+    records(id, datagram, kind, |data| {
+        let addr = match kind {
+            RecordKind::A => <[u8; 4]>::try_from(data).map(|ip| Ipv4Addr::from(ip).into()),
+            RecordKind::Aaaa => <[u8; 16]>::try_from(data).map(|ip| Ipv6Addr::from(ip).into()),
+            RecordKind::Txt => return Ok(()),
+        };
+        addrs.push(addr.map_err(|_| DnsError::Malformed)?);
+        Ok(())
+    })?;
+    Ok(addrs)
+}
+
+/// Passes on the data of each record of a kind in an answer.
+fn records(
+    id: u16,
+    datagram: &[u8],
+    wanted: RecordKind,
+    mut take: impl FnMut(&[u8]) -> Result<(), DnsError>,
+) -> Result<(), DnsError> {
     let mut input = Input(datagram);
     let header = [input.u16()?, input.u16()?, input.u16()?, input.u16()?, input.u16()?, input.u16()?];
     let [got, flags, questions, answers, ..] = header;
@@ -126,7 +180,7 @@ pub fn decode_answer(id: u16, datagram: &[u8]) -> Result<Vec<String>, DnsError> 
     }
     match flags & RCODE {
         0 => {}
-        3 => return Ok(Vec::new()),
+        3 => return Ok(()),
         code => return Err(DnsError::Refused(code)),
     }
     if flags & TRUNCATED != 0 {
@@ -134,18 +188,17 @@ pub fn decode_answer(id: u16, datagram: &[u8]) -> Result<Vec<String>, DnsError> 
     }
     input.skip_name()?;
     input.take(4)?;
-    let mut texts = Vec::new();
     for _ in 0..usize::from(answers).min(MAX_RECORDS) {
         input.skip_name()?;
         let (kind, class) = (input.u16()?, input.u16()?);
         input.take(4)?;
         let len = input.u16()?;
         let data = input.take(len.into())?;
-        if (kind, class) == (TXT, IN) {
-            texts.push(text_of(data)?);
+        if (kind, class) == (wanted.code(), IN) {
+            take(data)?;
         }
     }
-    Ok(texts)
+    Ok(())
 }
 
 /// Joins the strings of a TXT record.
@@ -194,7 +247,7 @@ mod tests {
 
     /// Returns an answer of a server, with these texts after an alias.
     fn answer(id: u16, texts: &[&[&str]]) -> Vec<u8> {
-        let mut bytes = encode_query(id, "tracker.example").unwrap();
+        let mut bytes = encode_query(id, "tracker.example", RecordKind::Txt).unwrap();
         bytes[2] = 0x81;
         bytes[7] = texts.len() as u8 + 1;
         bytes.extend(b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x0e\x10\x00\x02\xc0\x0c");
@@ -219,8 +272,29 @@ mod tests {
     }
 
     #[test]
+    fn decode_addresses_returns_those_of_the_kind_that_was_asked_for() {
+        let answer = |kind: RecordKind, data: &[u8]| {
+            let mut bytes = encode_query(7, "t.example", kind).unwrap();
+            (bytes[2], bytes[7]) = (0x81, 2);
+            bytes.extend(b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x0e\x10\x00\x02\xc0\x0c");
+            bytes.extend(b"\xc0\x0c");
+            bytes.extend([kind.code(), IN].iter().flat_map(|field| field.to_be_bytes()));
+            bytes.extend([0; 4]);
+            bytes.extend((data.len() as u16).to_be_bytes());
+            bytes.extend(data);
+            decode_addresses(7, &bytes, kind).map(|addrs| addrs.iter().map(ToString::to_string).collect())
+        };
+        assert_eq!(answer(RecordKind::A, &[192, 0, 2, 7]), Ok(vec!["192.0.2.7".to_owned()]));
+        assert_eq!(answer(RecordKind::Aaaa, &[1; 16]).map(|all: Vec<String>| all.len()), Ok(1));
+        for (kind, len) in [(RecordKind::A, 3), (RecordKind::A, 16), (RecordKind::Aaaa, 4)] {
+            assert_eq!(answer(kind, &vec![1; len]), Err(DnsError::Malformed));
+        }
+        assert_eq!(answer(RecordKind::Txt, &[1, 65]), Ok(Vec::new()));
+    }
+
+    #[test]
     fn answer_with_an_error_or_without_the_name_says_so() {
-        let mut bytes = encode_query(7, "x.example").unwrap();
+        let mut bytes = encode_query(7, "x.example", RecordKind::Txt).unwrap();
         assert_eq!(decode_answer(7, &bytes), Err(DnsError::NotMine), "a query");
         (bytes[2], bytes[3]) = (0x81, 3);
         assert_eq!(decode_answer(7, &bytes), Ok(Vec::new()));
@@ -233,9 +307,9 @@ mod tests {
     #[test]
     fn encode_query_of_a_name_that_cannot_be_one_is_none() {
         for name in ["", ".", "a..b", &"a".repeat(64), &"a.".repeat(200)] {
-            assert_eq!(encode_query(1, name), None, "{name}");
+            assert_eq!(encode_query(1, name, RecordKind::A), None, "{name}");
         }
-        assert_eq!(encode_query(1, "a.bc."), encode_query(1, "a.bc"));
+        assert_eq!(encode_query(1, "a.bc.", RecordKind::A), encode_query(1, "a.bc", RecordKind::A));
     }
 
     #[test]

@@ -37,6 +37,7 @@ const NAMES: &[(&str, &str)] = &[
     ("proxy_for", "Traffic through the proxy"),
     ("proxy_incoming", "Incoming connections in spite of the proxy"),
     ("anonymous", "Anonymous mode"),
+    ("dns_servers", "Name servers"),
     ("tracker_dns", "Ask the DNS for the ports of trackers"),
     ("leech_defence", "Peers that take without end"),
     ("limit_down", "Download limit"),

@@ -39,6 +39,7 @@ export default {
   'setting.proxy_for': 'البيانات التي تمر عبر الوكيل',
   'setting.proxy_incoming': 'الاتصالات الواردة رغم الوكيل',
   'setting.anonymous': 'وضع إخفاء الهوية',
+  'setting.dns_servers': 'خوادم الأسماء',
   'setting.tracker_dns': 'سؤال DNS عن منافذ المتتبعات',
   'setting.leech_defence': 'نظراء يأخذون بلا نهاية',
   'setting.limit_down': 'حد التنزيل',

@@ -39,6 +39,7 @@ export default {
   'setting.proxy_for': 'Verkehr über den Proxy',
   'setting.proxy_incoming': 'Eingehende Verbindungen trotz Proxy',
   'setting.anonymous': 'Anonymer Modus',
+  'setting.dns_servers': 'Nameserver',
   'setting.tracker_dns': 'Ports der Tracker im DNS erfragen',
   'setting.leech_defence': 'Peers, die endlos nehmen',
   'setting.limit_down': 'Downloadlimit',

@@ -36,6 +36,7 @@ export default {
   'setting.proxy_for': 'Traffic through the proxy',
   'setting.proxy_incoming': 'Incoming connections in spite of the proxy',
   'setting.anonymous': 'Anonymous mode',
+  'setting.dns_servers': 'Name servers',
   'setting.tracker_dns': 'Ask the DNS for the ports of trackers',
   'setting.leech_defence': 'Peers that take without end',
   'setting.limit_down': 'Download limit',

@@ -39,6 +39,7 @@ export default {
   'setting.proxy_for': 'Tráfico a través del proxy',
   'setting.proxy_incoming': 'Conexiones entrantes a pesar del proxy',
   'setting.anonymous': 'Modo anónimo',
+  'setting.dns_servers': 'Servidores de nombres',
   'setting.tracker_dns': 'Consultar los puertos de los trackers en el DNS',
   'setting.leech_defence': 'Pares que toman sin fin',
   'setting.limit_down': 'Límite de bajada',

@@ -46,6 +46,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Result<Config
         // Loopback has no other machines.
         .local_discovery(!net.no_lsd && !net.bind.is_loopback())
         .transports(net.transport.into())
+        .dns_servers(net.dns_server.clone())
         .tracker_dns(net.tracker_dns)
         .state_dir(state_dir)
         .settings(settings);

@@ -64,7 +64,10 @@ impl From<&Settings> for Options {
             start_paused: settings.start_paused,
             is_sequential: settings.sequential,
             is_ends_first: settings.ends_first,
-            route: settings.proxy_policy().route(&settings.bind, Use::Other, settings.anonymous),
+            route: settings
+                .proxy_policy()
+                .route(&settings.bind, Use::Other, settings.anonymous)
+                .dns_servers(settings.dns_servers.clone()),
             watch_rescan: settings.watch_rescan,
             watch_settle: settings.watch_settle,
         }

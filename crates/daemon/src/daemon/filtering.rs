@@ -210,7 +210,10 @@ fn wanted(settings: &Settings) -> Wanted {
     Wanted {
         source: settings.ip_filter.clone(),
         interval: settings.ip_filter_interval,
-        route: settings.proxy_policy().route(&settings.bind, Use::Other, settings.anonymous),
+        route: settings
+            .proxy_policy()
+            .route(&settings.bind, Use::Other, settings.anonymous)
+            .dns_servers(settings.dns_servers.clone()),
         scope: Scope {
             spares_local: settings.ip_filter_spare_local,
             covers_trackers: settings.ip_filter_trackers,

@@ -60,6 +60,7 @@ impl Settings {
             .dht(self.dht_options(is_loopback))
             .local_discovery(self.local_discovery && !is_loopback)
             .transports(self.transport)
+            .dns_servers(self.dns_servers.clone())
             .tracker_dns(self.tracker_dns)
             .state_dir(None)
             .settings(self.session_settings())

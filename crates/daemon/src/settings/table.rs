@@ -205,6 +205,9 @@ settings! {
         web_seeds_at_once: usize = "20", count(0, 1_000);
         /// Announces to all trackers of a torrent, instead of one working tracker per tier.
         announce_to_all: bool = "false", Kind::Bool;
+        /// Name servers that are asked in place of those of the system, from the bound address or interface: addresses, at
+        /// most three. The system resolves names outside of the binding.
+        dns_servers: Vec<IpAddr> = "", list(IP), restart;
         /// The DNS is asked on which ports the host of a tracker runs trackers: one more query for each host, to the name
         /// servers of the system.
         tracker_dns: bool = "false", Kind::Bool, restart;

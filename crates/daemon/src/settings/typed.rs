@@ -148,6 +148,12 @@ impl Element for SocketAddr {
     }
 }
 
+impl Element for IpAddr {
+    fn element(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl Element for IpNet {
     fn element(text: &str) -> Option<Self> {
         parse_network(text)
