@@ -108,12 +108,16 @@ impl Exchange {
             })
             .collect();
         let slots = self.slot_count(cx, is_round, is_seeding, &candidates);
-        let candidates = self.slots.without_debtors(is_round, candidates);
-        let chosen = match (is_round, is_seeding) {
+        let (candidates, mut debtors) = self.slots.without_debtors(is_round, candidates);
+        let mut chosen = match (is_round, is_seeding) {
             (false, _) => fill_free(slots, is_seeding, candidates),
             (true, true) => seeding_round(slots, candidates),
             (true, false) => leeching_round(cx, slots, rotate, candidates),
         };
+        // Last in line: slots that nobody else needs.
+        debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
+        let free = slots.saturating_sub(chosen.len());
+        chosen.extend(debtors.into_iter().take(free).map(|c| (c.key, false)));
         for (key, is_optimistic) in chosen {
             if let Some(peer) = peers.get_mut(key) {
                 peer.trade_mut().upload.choose(is_optimistic);
@@ -160,22 +164,26 @@ impl Exchange {
 }
 
 impl Slots {
-    /// Leaves out debtors while others want data, except for one that has waited longest, in one of [`DEBTOR_ROUND_EVERY`] rounds.
-    fn without_debtors(&mut self, is_round: bool, candidates: Vec<Candidate>) -> Vec<Candidate> {
+    /// Takes the debtors out of the candidates while others want data, except for one that has waited longest, in one of
+    /// [`DEBTOR_ROUND_EVERY`] rounds. Returns the candidates and the debtors.
+    fn without_debtors(
+        &mut self,
+        is_round: bool,
+        candidates: Vec<Candidate>,
+    ) -> (Vec<Candidate>, Vec<Candidate>) {
         let has_others = candidates.iter().any(|c| !c.is_debtor);
         if !has_others || candidates.iter().all(|c| !c.is_debtor) {
-            return candidates;
+            return (candidates, Vec::new());
         }
         if is_round {
             self.rounds = self.rounds.wrapping_add(1);
         }
-        let (debtors, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| c.is_debtor);
+        let (mut debtors, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| c.is_debtor);
         if self.rounds.is_multiple_of(DEBTOR_ROUND_EVERY) {
-            others.extend(
-                debtors.into_iter().min_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since)),
-            );
+            debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
+            others.push(debtors.remove(0));
         }
-        others
+        (others, debtors)
     }
 }
 

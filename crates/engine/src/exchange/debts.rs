@@ -164,6 +164,14 @@ impl Debts {
         }
     }
 
+    /// Records pieces that a peer does not have any more: its host owes them again.
+    pub(super) fn lost(&mut self, host: Host, pieces: u32, sizes: Sizes) {
+        if let Some(account) = self.accounts.get_mut(&host) {
+            let lost = u64::from(pieces).saturating_mul(sizes.piece_bytes);
+            account.debt_bytes = account.debt_bytes.saturating_add(lost).min(account.taken_bytes);
+        }
+    }
+
     /// Returns true if a peer of this host, to which we send at this rate, is last in line.
     pub(super) fn is_debtor(&self, host: Host, up_per_s: u64, sizes: Sizes) -> bool {
         let Some(account) = self.accounts.get(&host) else { return false };
@@ -189,7 +197,8 @@ impl Debts {
     /// Returns the reason to ban a host; `None` if there is none.
     pub(super) fn offence(&self, host: Host, sizes: Sizes, defence: LeechDefence) -> Option<BanReason> {
         let account = self.accounts.get(&host)?;
-        let connections = u64::from(account.most_open.max(1));
+        // Each return with fewer pieces may be another peer behind the address, which took the torrent for itself.
+        let connections = u64::from(account.most_open.max(1)) + u64::from(account.rewinds);
         let limit = match defence {
             LeechDefence::Off => return None,
             // Each honest peer behind one address may take the whole torrent without an announce, and some of it again.
@@ -321,6 +330,36 @@ mod tests {
             was_debtor
         };
         assert_eq!([visit(), visit(), visit()], [false, false, true], "one loss of data is free");
+    }
+
+    #[test]
+    fn several_honest_visits_behind_one_address_are_no_offence() {
+        let mut debts = Debts::default();
+        for _ in 0..12 {
+            debts.opened(at(0), host(1));
+            let counts = debts.began(host(1), 0, SIZES);
+            for _ in 0..400 {
+                debts.took(at(0), host(1), PIECE);
+                if counts {
+                    debts.paid(host(1), PIECE);
+                }
+                assert_eq!(debts.offence(host(1), SIZES, LeechDefence::Normal), None);
+            }
+            debts.closed(host(1), 400);
+        }
+    }
+
+    #[test]
+    fn pieces_that_are_announced_and_lost_again_pay_nothing() {
+        let mut debts = Debts::default();
+        debts.opened(at(0), host(1));
+        debts.began(host(1), 0, SIZES);
+        for _ in 0..9 {
+            debts.took(at(0), host(1), PIECE);
+            debts.paid(host(1), PIECE);
+            debts.lost(host(1), 1, SIZES);
+        }
+        assert!(debts.is_debtor(host(1), 0, SIZES));
     }
 
     #[test]

@@ -237,6 +237,10 @@ impl Exchange {
 
     /// Opens the account of a peer past the handshake.
     pub(crate) fn joined(&mut self, now: Instant, trade: &mut Trade) {
+        // Behind a forwarded port all peers have one local address, and no account could tell them apart.
+        if trade.is_local {
+            return;
+        }
         trade.is_counted = true;
         self.debts.opened(now, trade.host);
     }

@@ -85,6 +85,7 @@ impl Exchange {
             return Err(Misbehaviour::Bitfields);
         }
         let before = std::mem::replace(&mut trade.has, has);
+        self.note_loss(trade, count(&before).saturating_sub(count(&trade.has)));
         self.forget_pieces_of(cx, &before);
         match &trade.has {
             Pieces::All => self.seeds += 1,
@@ -108,6 +109,13 @@ impl Exchange {
             trade.is_doubted = trade.is_counted && !self.debts.began(trade.host, count, sizes);
         } else if !trade.is_doubted {
             self.debts.paid(trade.host, u64::from(gained).saturating_mul(sizes.piece_bytes));
+        }
+    }
+
+    /// Counts pieces that a peer has lost. Otherwise it could announce and lose the same one again and again.
+    fn note_loss(&mut self, trade: &Trade, lost: u32) {
+        if lost > 0 && trade.is_counted && trade.has_begun {
+            self.debts.lost(trade.host, lost, self.sizes());
         }
     }
 
@@ -166,6 +174,7 @@ impl Exchange {
             self.on_has(cx, conn.key(), trade, Pieces::Some(set))?;
         } else if let Pieces::Some(set) = &mut trade.has {
             set.remove(piece);
+            self.note_loss(trade, 1);
             self.picker.peer_lost(piece, cx.rng);
             self.pieces_vanished(std::iter::once(piece));
             trade.interesting = trade.interesting.saturating_sub(u32::from(self.picker.needs(piece)));

@@ -225,7 +225,9 @@ impl Exchange {
             return Some(self.reveal(cx, keys, peers));
         }
         let is_taker = |trade: &Trade| trade.offers.is_some() && !trade.is_seed();
-        let takers = peers.of(keys).filter(|peer| peer.is_live() && is_taker(peer.trade())).count();
+        // One that wants nothing spreads nothing either, so nobody waits for it.
+        let wants = |trade: &Trade| is_taker(trade) && (trade.is_interested() || trade.has == Pieces::None);
+        let takers = peers.of(keys).filter(|peer| peer.is_live() && wants(peer.trade())).count();
         let most = if takers > 1 { OFFERS } else { OFFERS_ALONE };
         let (rng, out) = (&mut *cx.rng, &mut *cx.out);
         let mut next_at = Instant::FAR_FUTURE;

@@ -19,6 +19,8 @@ use ztor_base::{Host, Instant};
 pub(crate) struct Trade {
     /// The host that is accountable for what the peer takes.
     pub(super) host: Host,
+    /// True if it is in the local network, or behind a port that something there forwards.
+    pub(super) is_local: bool,
     /// True once it is counted in the account of its host.
     pub(super) is_counted: bool,
     /// True once it has announced its first pieces.
@@ -57,6 +59,7 @@ impl Trade {
     pub(crate) fn new(now: Instant, ip: IpAddr) -> Self {
         Self {
             host: Host::of(ip),
+            is_local: is_local(ip),
             is_counted: false,
             has_begun: false,
             is_doubted: false,
