@@ -84,8 +84,8 @@ impl From<Bind> for Route {
 
 /// Clients of a route.
 pub(crate) enum Clients {
-    /// Clients by reach and address family.
-    Direct(Box<[[Client; 3]; 3]>),
+    /// Clients by reach and address family, and those by reach that decode nothing.
+    Direct(Box<([[Client; 3]; 3], [Client; 3])>),
     Proxied(Box<Proxied>),
     /// The clients cannot be built, for this reason.
     Broken(String),
@@ -109,20 +109,22 @@ impl Clients {
                 route,
                 tls,
                 names,
-                built: Mutex::new(None),
+                built: Mutex::new([None, None]),
             })));
         }
-        let build = |reach, family| {
+        let build = |reach, family, decodes| {
             let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
-            let client = client(route, tls.clone()).dns_resolver(Arc::new(resolver));
+            let client = client(route, tls.clone(), decodes).dns_resolver(Arc::new(resolver));
             client.build().map_err(|e| FetchError::Setup(e.to_string()))
         };
         let of_reach = |reach| {
-            let [any, v4, v6] = FAMILIES.map(|family| build(reach, family));
+            let [any, v4, v6] = FAMILIES.map(|family| build(reach, family, true));
             Ok::<_, FetchError>([any?, v4?, v6?])
         };
         let all = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
-        Ok(Self::Direct(Box::new(all)))
+        let [every, off, public] =
+            [Reach::All, Reach::OffMachine, Reach::Public].map(|reach| build(reach, None, false));
+        Ok(Self::Direct(Box::new((all, [every?, off?, public?]))))
     }
 
     pub(crate) fn has_proxy(&self) -> bool {
@@ -133,11 +135,20 @@ impl Clients {
     pub(crate) async fn client(&self, reach: Reach, family: Option<IpFamily>) -> Result<Client, FetchError> {
         match self {
             Self::Broken(why) => Err(FetchError::Setup(why.clone())),
-            Self::Proxied(proxied) => proxied.client().await,
+            Self::Proxied(proxied) => proxied.client(true).await,
             Self::Direct(clients) => {
                 let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
-                Ok(clients[reach as usize][family].clone())
+                Ok(clients.0[reach as usize][family].clone())
             }
+        }
+    }
+
+    /// Does the same for data of any encoding, which stays as it is: offsets count bytes of the file.
+    pub(crate) async fn data_client(&self, reach: Reach) -> Result<Client, FetchError> {
+        match self {
+            Self::Broken(why) => Err(FetchError::Setup(why.clone())),
+            Self::Proxied(proxied) => proxied.client(false).await,
+            Self::Direct(clients) => Ok(clients.1[reach as usize].clone()),
         }
     }
 }
@@ -148,12 +159,13 @@ pub(crate) struct Proxied {
     route: Route,
     tls: ClientConfig,
     names: Names,
-    /// The last client, and the address of the proxy that it is for; `None` before the first request.
-    built: Mutex<Option<(IpAddr, Client)>>,
+    /// The last client that decodes nothing, and the last other one, each with the address of the proxy that it is for; `None`
+    /// before the first request.
+    built: Mutex<[Option<(IpAddr, Client)>; 2]>,
 }
 
 impl Proxied {
-    async fn client(&self) -> Result<Client, FetchError> {
+    async fn client(&self, decodes: bool) -> Result<Client, FetchError> {
         let found = self.names.look_up(self.proxy.host()).await.map_err(FetchError::Proxy)?;
         let usable = |ip: &&IpAddr| {
             self.route.bind.ip().is_none_or(|own| own.is_unspecified() || own.is_ipv4() == ip.is_ipv4())
@@ -161,13 +173,14 @@ impl Proxied {
         let ip = found.iter().find(usable).copied();
         let ip = ip.ok_or_else(|| FetchError::Proxy("its name has no usable address".into()))?;
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let built = &mut built[usize::from(decodes)];
         if let Some((_, client)) = built.as_ref().filter(|(of, _)| *of == ip) {
             return Ok(client.clone());
         }
         // The error would contain the URL, and so the password.
         let proxy = reqwest::Proxy::all(remote_dns_url(&self.proxy, ip));
         let proxy = proxy.map_err(|_| FetchError::Setup("the URL of the proxy cannot be used".into()))?;
-        let client = client(&self.route, self.tls.clone()).proxy(proxy).build();
+        let client = client(&self.route, self.tls.clone(), decodes).proxy(proxy).build();
         let client = client.map_err(|error| FetchError::Setup(error.without_url().to_string()))?;
         *built = Some((ip, client.clone()));
         Ok(client)
@@ -201,7 +214,7 @@ fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
         .with_no_client_auth())
 }
 
-fn client(route: &Route, tls: ClientConfig) -> ClientBuilder {
+fn client(route: &Route, tls: ClientConfig, decodes: bool) -> ClientBuilder {
     let bind = &route.bind;
     let builder = match bind.device() {
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -209,6 +222,7 @@ fn client(route: &Route, tls: ClientConfig) -> ClientBuilder {
         _ => Client::builder(),
     };
     builder
+        .gzip(decodes)
         .tls_backend_preconfigured(tls)
         .user_agent(if route.is_anonymous { COMMON_AGENT } else { AGENT })
         // Variables of the environment must not decide where announces go.
@@ -227,7 +241,7 @@ fn client(route: &Route, tls: ClientConfig) -> ClientBuilder {
 /// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
 pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
     // Gateways have no certificates, and nobody is trusted here.
-    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?)
+    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true)
         .local_address(local)
         .no_gzip()
         // Simple gateways restart often, compare headers literally, and serve one request per connection.
@@ -315,7 +329,11 @@ impl Resolve for Within {
             let taken = reachable.iter().filter(|ip| filter.takes(**ip));
             let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
             if taken.is_empty() {
-                return Err(if reachable.is_empty() { OutOfReach(reach).into() } else { FILTERED.into() });
+                return Err(match (found.is_empty(), reachable.is_empty()) {
+                    (true, _) => "its name has no address".into(),
+                    (false, true) => OutOfReach(reach).into(),
+                    (false, false) => FILTERED.into(),
+                });
             }
             Ok(Box::new(taken.into_iter()) as Addrs)
         })

@@ -198,6 +198,10 @@ impl Task {
             };
             let dropped = skip.min(chunk.len() as u64);
             skip -= dropped;
+            if dropped > 0 {
+                // Fits: it is at most the length of the chunk.
+                self.send(WebEvent::Skipped { bytes: dropped as u32 });
+            }
             // Both fit: they are at most the length of the chunk.
             drop(chunk.split_to(dropped as usize));
             chunk.truncate(left.min(chunk.len() as u64) as usize);

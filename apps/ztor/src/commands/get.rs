@@ -378,7 +378,7 @@ fn web_seeds(meta: &Metainfo, given: &[String]) -> Option<Vec<WebSource>> {
     let mut seeds = named_web_seeds(meta);
     // A URL of the torrent that the user gives as well may lead where the user likes.
     seeds.retain(|seed| !given.contains(&seed.url));
-    seeds.extend(given.iter().map(WebSource::given));
+    seeds.splice(0..0, given.iter().map(WebSource::given));
     (!given.is_empty()).then_some(seeds)
 }
 

@@ -51,28 +51,39 @@ pub(super) fn with_given(meta: &Metainfo, given: &[String]) -> Result<Option<Vec
     changed(named_web_seeds(meta), &change).map(Some)
 }
 
-/// Applies a change. URLs to remove may be without their passwords, as front ends see them.
+/// Applies a change. URLs to remove may be without their passwords, as front ends see them, if only one looks like that.
+/// Those of the user come first, and leave less room for those of the torrent.
 pub(super) fn changed(old: Vec<WebSource>, change: &WebSeedChange) -> Result<Vec<WebSource>, DaemonError> {
-    let is_same =
-        |source: &WebSource, named: &str| source.url == named || redact_web_seed(&source.url) == named;
     let mut seeds = old;
     for named in &change.remove {
-        if !seeds.iter().any(|seed| is_same(seed, named)) {
-            let shown = redact_web_seed(named);
-            return Err(DaemonError::NotFound(format!("the torrent does not have the web seed {shown}")));
+        let shown = redact_web_seed(named);
+        let alike: Vec<usize> =
+            (0..seeds.len()).filter(|at| redact_web_seed(&seeds[*at].url) == shown).collect();
+        let exact = seeds.iter().position(|seed| seed.url == *named);
+        match (exact, &alike[..]) {
+            (Some(at), _) | (None, &[at]) => drop(seeds.remove(at)),
+            (None, []) => {
+                return Err(DaemonError::NotFound(format!("the torrent does not have the web seed {shown}")));
+            }
+            (None, _) => {
+                let message = format!("several web seeds look like {shown}: give the whole URL");
+                return Err(DaemonError::BadValue(message));
+            }
         }
     }
-    seeds.retain(|seed| !change.remove.iter().any(|named| is_same(seed, named)));
     let kind = if change.scripts { WebSeedKind::Pieces } else { WebSeedKind::Files };
     for url in &change.add {
         // A URL of the torrent that the user gives as well may lead where the user likes.
         seeds.retain(|seed| seed.url != *url);
         seeds.push(WebSource { kind, ..WebSource::given(url) });
     }
-    if seeds.len() > MAX_WEB_SEEDS {
-        let message = format!("cannot set {} web seeds: a torrent has at most {MAX_WEB_SEEDS}", seeds.len());
+    seeds.sort_by_key(|seed| seed.origin != WebOrigin::User);
+    let given = seeds.iter().filter(|seed| seed.origin == WebOrigin::User).count();
+    if given > MAX_WEB_SEEDS {
+        let message = format!("cannot set {given} web seeds: a torrent has at most {MAX_WEB_SEEDS}");
         return Err(DaemonError::BadValue(message));
     }
+    seeds.truncate(MAX_WEB_SEEDS);
     Ok(seeds)
 }
 
@@ -129,6 +140,24 @@ mod tests {
         let shown = redact_web_seed("http://me:secret@a/");
         let seeds = changed(old, &change(&[&shown], &["http://b/", "http://c/"])).unwrap();
         assert_eq!(seeds, [WebSource::given("http://b/"), WebSource::given("http://c/")]);
+    }
+
+    #[test]
+    fn changed_removes_only_one_of_urls_that_look_alike() {
+        let old = vec![WebSource::given("http://a/x?t=1"), WebSource::given("http://a/x?t=2")];
+        let shown = redact_web_seed("http://a/x?t=1");
+        assert!(changed(old.clone(), &change(&[&shown], &[])).is_err());
+        assert_eq!(
+            changed(old, &change(&["http://a/x?t=1"], &[])).unwrap(),
+            [WebSource::given("http://a/x?t=2")]
+        );
+    }
+
+    #[test]
+    fn changed_makes_room_for_the_users_among_many_of_the_torrent() {
+        let old = (0..100).map(|n| WebSource::named(format!("http://{n}/"))).collect();
+        let seeds = changed(old, &change(&[], &["http://mine/"])).unwrap();
+        assert_eq!((seeds.len(), &*seeds[0].url), (MAX_WEB_SEEDS, "http://mine/"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::ids::WebKey;
 use crate::outbox::WriteBlock;
 use crate::quota::PeerLimits;
 use crate::sender::Sender;
+use crate::web::Fetch;
 use bytes::Bytes;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::Block;
@@ -51,6 +52,14 @@ impl Exchange {
         }
     }
 
+    /// Counts bytes that nobody wanted.
+    pub(crate) fn on_web_skipped(&mut self, cx: &mut Cx<'_>, limits: &mut PeerLimits, bytes: u32) {
+        cx.quota.down_mut().owe(cx.now, &mut self.limits.down(limits), bytes);
+        self.totals.downloaded_now(cx.now, bytes);
+        self.totals.wasted(bytes);
+        cx.dirty.bytes_counted(self.id());
+    }
+
     /// Counts bytes from a web seed.
     pub(crate) fn on_web_bytes(&mut self, cx: &mut Cx<'_>, len: u32) {
         self.totals.downloaded_now(cx.now, len);
@@ -78,6 +87,25 @@ impl Exchange {
         blocks.for_each(|block| self.picker.release(block, key.into(), cx.rng));
         self.picker.disown(key.into());
         self.freed_blocks(cx);
+    }
+
+    /// Changes which blocks of a long request count as requested: those that come soon. Peers may fetch the others meanwhile.
+    pub(crate) fn slide_web(&mut self, cx: &mut Cx<'_>, key: WebKey, fetch: &mut Fetch, ahead_bytes: u64) {
+        let mut has_released = false;
+        fetch.each(|block, offset, is_asked| {
+            let is_soon = offset < ahead_bytes;
+            if is_soon && !is_asked {
+                return self.picker.lacks_block(block) && self.picker.claim(block, key.into());
+            }
+            if !is_soon && is_asked {
+                self.picker.release(block, key.into(), cx.rng);
+                has_released = true;
+            }
+            is_soon && is_asked
+        });
+        if has_released {
+            self.freed_blocks(cx);
+        }
     }
 
     /// Returns true if a block is of a wanted piece and has not been received.

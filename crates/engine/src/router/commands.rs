@@ -52,6 +52,7 @@ impl Router<'_> {
             Command::Recheck(id) => {
                 if self.torrents.get_mut(id).is_some_and(|torrent| torrent.recheck()) {
                     self.rest_peers(id);
+                    self.stop_web_seeds(id);
                     if let Some((cx, torrent, _)) = self.enter_torrent(id) {
                         torrent.exchange_mut().on_stopped(cx);
                         torrent.known_mut().start_over(cx.now, cx.rng);

@@ -107,6 +107,7 @@ impl Router<'_> {
         if !self.sharing.has(id) {
             return;
         }
+        self.stop_web_seeds(id);
         if let Some((cx, torrent, _)) = self.enter_torrent(id) {
             torrent.exchange_mut().on_stopped(cx);
             cx.out.forgets.push(id);

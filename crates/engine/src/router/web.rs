@@ -62,6 +62,7 @@ impl Router<'_> {
         }
         match event {
             WebEvent::Data(data) => self.on_web_data(id.seed, data),
+            WebEvent::Skipped { bytes } => self.on_web_skipped(id.seed, bytes),
             WebEvent::Done => {
                 let is_done = self.web.get(id.seed).and_then(WebSeed::fetch).is_some_and(Fetch::is_done);
                 if is_done {
@@ -108,6 +109,16 @@ impl Router<'_> {
             if let Some(fetch) = self.web.get_mut(*key).and_then(WebSeed::fetch_mut) {
                 fetch.forget(block);
             }
+        }
+    }
+
+    /// Counts bytes that a server without ranges has sent in vain.
+    fn on_web_skipped(&mut self, key: WebKey, bytes: u32) {
+        let Some(seed) = self.web.get_mut(key) else { return };
+        let Some(torrent) = self.torrents.get_mut(seed.torrent()) else { return };
+        if let Some((fetch, limits)) = seed.fetch_and_limits() {
+            fetch.moved(self.cx.now);
+            torrent.exchange_mut().on_web_skipped(&mut self.cx, limits, bytes);
         }
     }
 
@@ -203,6 +214,8 @@ impl Router<'_> {
             }
             return None;
         }
+        let mut keys = keys;
+        keys.sort_by_key(|key| self.web.get(*key).map(WebSeed::rank));
         let has_freed = torrent.exchange().has_freed_blocks();
         let mut fetching =
             keys.iter().filter(|k| self.web.get(**k).is_some_and(|s| s.fetch().is_some())).count();
@@ -239,12 +252,13 @@ impl Router<'_> {
             }
             if fetch.look_at() <= now {
                 fetch.looked(now);
-                if !fetch.blocks().any(|block| torrent.exchange().lacks_block(block)) {
+                if self.slide(id, key) {
                     *fetching -= 1;
                     self.end_fetch(key);
                     return Some(now);
                 }
             }
+            let fetch = self.web.get(key)?.fetch()?;
             return Some(fetch.stalls_at().map_or(fetch.look_at(), |at| at.min(fetch.look_at())));
         }
         if has_freed {
@@ -259,6 +273,20 @@ impl Router<'_> {
         *fetching += usize::from(self.fetch_run(id, key));
         let seed = self.web.get(key)?;
         seed.fetch().map(Fetch::look_at).or(seed.free_at())
+    }
+
+    /// Moves the blocks that count as requested on in a long request. Returns true if none of them is needed.
+    fn slide(&mut self, id: TorrentId, key: WebKey) -> bool {
+        let (Some(torrent), Some(seed)) = (self.torrents.get_mut(id), self.web.get_mut(key)) else {
+            return true;
+        };
+        let (exchange, ahead_bytes) = (torrent.exchange_mut(), seed.ahead_bytes(self.cx.now));
+        let is_long = seed.has_no_ranges();
+        let Some(fetch) = seed.fetch_mut() else { return true };
+        if is_long {
+            exchange.slide_web(&mut self.cx, key, fetch, ahead_bytes);
+        }
+        !fetch.blocks().any(|block| exchange.lacks_block(block))
     }
 
     /// Starts a request to a free web seed. Returns false if there is nothing to fetch.
@@ -287,6 +315,10 @@ impl Router<'_> {
         cx.out.web.push(WebEffect::Fetch(Box::new(fetch)));
         if let Some(seed) = self.web.get_mut(key) {
             seed.begin(Fetch::new(cx.now, request, blocks));
+            let ahead_bytes = seed.ahead_bytes(cx.now);
+            if let Some(fetch) = seed.fetch_mut().filter(|_| has_no_ranges) {
+                exchange.slide_web(cx, key, fetch, ahead_bytes);
+            }
             grant(cx, key, seed, exchange);
         }
         true

@@ -60,6 +60,16 @@ impl Fetch {
         self.blocks.iter().filter(|(_, is_asked)| *is_asked).map(|(block, _)| *block)
     }
 
+    /// Visits the blocks that have not arrived with their distance from the next byte, and whether they are requested. Stores
+    /// the result as whether they are.
+    pub(crate) fn each(&mut self, mut visit: impl FnMut(Block, u64, bool) -> bool) {
+        let mut offset = 0;
+        for (block, is_asked) in &mut self.blocks {
+            *is_asked = visit(*block, offset, *is_asked);
+            offset += u64::from(block.len);
+        }
+    }
+
     /// Notes that a block has come from another source. It still arrives from here.
     pub(crate) fn forget(&mut self, block: Block) {
         let key = |block: &Block| (block.piece, block.begin);
@@ -109,6 +119,11 @@ impl Fetch {
 
     pub(crate) fn set_waits_for_disk(&mut self, waits: bool) {
         self.waits_for_disk = waits;
+    }
+
+    /// Notes that the server sends something.
+    pub(crate) fn moved(&mut self, now: Instant) {
+        self.moved_at = now;
     }
 
     /// Takes received bytes. Returns false if they are more than were allowed.

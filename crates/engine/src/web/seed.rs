@@ -1,7 +1,7 @@
 //! The state of one web seed.
 
 use super::fetch::Fetch;
-use super::types::{WebFault, WebSeedKind, WebSeedState, WebSeedStatus, WebSource};
+use super::types::{WebFault, WebOrigin, WebSeedKind, WebSeedState, WebSeedStatus, WebSource};
 use crate::bitfield::Bitfield;
 use crate::ids::TorrentId;
 use crate::quota::PeerLimits;
@@ -26,6 +26,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(6 * 3600);
 /// Time after which files that a server did not have are asked for again.
 const LOOK_FOR_FILES_EVERY: Duration = Duration::from_secs(3600);
+/// Number of files in a row that a server may lack before it gets a pause.
+const MAX_FILE_FAULTS: u32 = 8;
 /// Pause after a look that found nothing to fetch.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ pub(crate) struct WebSeed {
     activity: Activity,
     /// Number of faults since the last request that succeeded.
     fails: u32,
+    /// Number of files in a row that it did not have.
+    file_faults: u32,
     fault: Option<WebFault>,
     /// Files that it does not have, and the pieces with bytes of them.
     missing_files: BTreeSet<usize>,
@@ -47,6 +51,8 @@ pub(crate) struct WebSeed {
     /// Time at which it is asked for these files again.
     forgives_at: Instant,
     has_no_ranges: bool,
+    /// Time of the end of the last request.
+    ended_at: Instant,
     /// Mean rate of the last request, in bytes per second; `None` before its end.
     last_rate: Option<u64>,
 }
@@ -82,11 +88,13 @@ impl WebSeed {
             total_bytes: 0,
             activity: Activity::Idle(Instant::ZERO),
             fails: 0,
+            file_faults: 0,
             fault: None,
             missing_files: BTreeSet::new(),
             lacks: None,
             forgives_at: Instant::FAR_FUTURE,
             has_no_ranges: false,
+            ended_at: Instant::ZERO,
             last_rate: None,
         }
     }
@@ -168,6 +176,12 @@ impl WebSeed {
         self.last_rate.map_or(FIRST_RUN, |rate| rate.saturating_mul(RUN_S).clamp(MIN_RUN, MAX_RUN))
     }
 
+    /// Returns how many bytes of a request without ranges count as requested, ahead of the next byte. Such a request may be as
+    /// long as the file, and peers must not wait for its end.
+    pub(crate) fn ahead_bytes(&self, now: Instant) -> u64 {
+        self.meter.per_s(now).saturating_mul(RUN_S).clamp(MIN_RUN, MAX_RUN)
+    }
+
     /// Returns true if requests end with a piece.
     pub(crate) fn is_by_piece(&self) -> bool {
         self.source.kind == WebSeedKind::Pieces
@@ -199,10 +213,19 @@ impl WebSeed {
         self.meter.per_s(now)
     }
 
+    /// Returns the order in which free web seeds are asked: those of the user first, then those whose last request is longest
+    /// ago.
+    pub(crate) fn rank(&self) -> (bool, Instant) {
+        (self.source.origin != WebOrigin::User, self.ended_at)
+    }
+
     /// Ends the request and returns it.
     pub(crate) fn take_fetch(&mut self, now: Instant) -> Option<Fetch> {
         match std::mem::replace(&mut self.activity, Activity::Idle(now)) {
-            Activity::Fetching(fetch) => Some(fetch),
+            Activity::Fetching(fetch) => {
+                self.ended_at = now;
+                Some(fetch)
+            }
             other => {
                 self.activity = other;
                 None
@@ -222,8 +245,10 @@ impl WebSeed {
     pub(crate) fn failed(&mut self, now: Instant, failed: Failed, layout: &Layout, jitter: f32) -> bool {
         let Failed { fault, file, retry_after, has_sent } = failed;
         let is_news = self.fault.as_ref() != Some(&fault);
-        let is_of_file =
-            matches!(fault, WebFault::NotThere | WebFault::Denied | WebFault::WrongLength { .. });
+        // A part that is too far from the start of its file may come from others.
+        let is_too_far = fault == WebFault::NoRanges && self.has_no_ranges;
+        let is_of_file = is_too_far
+            || matches!(fault, WebFault::NotThere | WebFault::Denied | WebFault::WrongLength { .. });
         let first_whole = fault == WebFault::NoRanges && !self.has_no_ranges;
         self.has_no_ranges |= fault == WebFault::NoRanges;
         let file = file.filter(|_| is_of_file);
@@ -231,7 +256,10 @@ impl WebSeed {
             self.miss(now, file, layout);
         }
         self.fault = Some(fault);
-        if first_whole || file.is_some_and(|_| self.has_files(layout)) {
+        self.file_faults = if file.is_some() && !has_sent { self.file_faults.saturating_add(1) } else { 0 };
+        // A server that answers so again and again may want to be left alone.
+        let goes_on = retry_after.is_none() && self.file_faults <= MAX_FILE_FAULTS && self.has_files(layout);
+        if first_whole || (file.is_some() && goes_on) {
             self.activity = Activity::Idle(now);
             return is_news;
         }

@@ -127,6 +127,11 @@ pub enum WebPart {
 pub enum WebEvent {
     /// The next bytes of the request, at most as many as were allowed.
     Data(Bytes),
+    /// Bytes of the server's file before the wanted ones, which were read and dropped.
+    Skipped {
+        /// Number of bytes.
+        bytes: u32,
+    },
     /// The request has ended with all its bytes.
     Done,
     /// The request has failed.

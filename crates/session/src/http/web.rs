@@ -2,7 +2,7 @@
 
 use super::{Fetcher, MAX_REDIRECTS, literal_ip, names_this_machine, parse};
 use crate::fetch_error::{FetchError, plain};
-use crate::route::{OutOfReach, Reach};
+use crate::route::{FILTERED, OutOfReach, Reach};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use std::time::{Duration, SystemTime};
@@ -119,7 +119,11 @@ impl Fetcher {
             if is_out_of_reach {
                 return Err(refused(widest, reach));
             }
-            let client = self.clients.client(reach, None).await?;
+            let is_filtered = literal_ip(&url).is_some_and(|ip| !self.filter.takes(ip));
+            if is_filtered {
+                return Err(WebFault::Refused { message: FILTERED.into() }.into());
+            }
+            let client = self.clients.data_client(reach).await?;
             let response = match send(&client, &url, range).await {
                 Ok(response) => response,
                 Err(error) if says_out_of_reach(&error) => return Err(refused(widest, reach)),
@@ -131,7 +135,8 @@ impl Fetcher {
             let target = target.filter(|_| response.status().is_redirection());
             let Some(target) = target.and_then(|to| url.join(to).ok()) else { return Ok(response) };
             widest = widest.max(Reach::by_redirect_from(from));
-            url = parse(target.as_str())?;
+            let next = parse(target.as_str())?;
+            url = with_credentials_of(&url, next);
         }
         Err(WebFault::Network { message: "too many redirects".into() }.into())
     }
@@ -160,9 +165,22 @@ async fn send(client: &Client, url: &Url, range: Option<&str>) -> reqwest::Resul
 fn reach_of(url: &Url, origin: WebOrigin) -> Reach {
     match origin {
         WebOrigin::User => Reach::All,
-        WebOrigin::Torrent if url.query().is_some() => Reach::Public,
+        // Both may be commands to a device of the network.
+        WebOrigin::Torrent if url.query().is_some() || !url.username().is_empty() => Reach::Public,
         WebOrigin::Torrent => Reach::OffMachine,
     }
+}
+
+/// Keeps user and password for a redirect within a host, also one to HTTPS.
+fn with_credentials_of(from: &Url, mut to: Url) -> Url {
+    let is_same = from.host() == to.host()
+        && (to.scheme() == "https" || from.port_or_known_default() == to.port_or_known_default());
+    if is_same && to.username().is_empty() && to.password().is_none() {
+        // Both succeed for URLs with a host.
+        let _ = to.set_username(from.username());
+        let _ = to.set_password(from.password());
+    }
+    to
 }
 
 /// Returns the refusal of an address. `redirected` is the reach that redirects left.
@@ -283,5 +301,19 @@ mod tests {
         assert_eq!(reach("http://nas/a", WebOrigin::Torrent), Reach::OffMachine);
         assert_eq!(reach("http://nas/a?b", WebOrigin::Torrent), Reach::Public);
         assert_eq!(reach("http://nas/a?b", WebOrigin::User), Reach::All);
+        assert_eq!(reach("http://a:b@nas/a", WebOrigin::Torrent), Reach::Public);
+    }
+
+    #[test]
+    fn credentials_stay_within_a_host_and_are_not_downgraded() {
+        let after = |from: &str, to: &str| {
+            with_credentials_of(&Url::parse(from).unwrap(), Url::parse(to).unwrap()).to_string()
+        };
+        assert_eq!(after("http://u:p@h/a", "http://h/b"), "http://u:p@h/b");
+        assert_eq!(after("http://u:p@h/a", "https://h/b"), "https://u:p@h/b");
+        assert_eq!(after("https://u:p@h/a", "http://h/b"), "http://h/b");
+        assert_eq!(after("http://u:p@h/a", "http://h:81/b"), "http://h:81/b");
+        assert_eq!(after("http://u:p@h/a", "http://other/b"), "http://other/b");
+        assert_eq!(after("http://u:p@h/a", "http://x@h/b"), "http://x@h/b");
     }
 }

@@ -132,6 +132,18 @@ impl Partial {
         first as u32..last as u32 + 1
     }
 
+    /// Takes a block for `source`. Returns false if it is not free.
+    pub(crate) fn ask(&mut self, index: u32, source: SourceKey) -> bool {
+        match self.slots.get_mut(index as usize) {
+            Some(slot) if slot.state == State::Free => {
+                *slot = Slot { state: State::Asked, askers: 1, by: source, ..*slot };
+                self.free -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the first free block.
     pub(crate) fn next_free(&self) -> Option<u32> {
         let from = self.first_free as usize;

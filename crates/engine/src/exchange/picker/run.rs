@@ -56,6 +56,22 @@ impl Picker {
             && self.partials.get(&block.piece).is_none_or(|p| !p.has_received(block.begin / BLOCK_LEN))
     }
 
+    /// Marks a block as requested from `source`, as it will come soon. Returns false if it is not free.
+    pub(crate) fn claim(&mut self, block: Block, source: SourceKey) -> bool {
+        let is_fresh = !self.closed.contains(block.piece) && self.rarity.is_some();
+        if is_fresh {
+            self.open(block.piece);
+        }
+        let Some(partial) = self.partials.get_mut(&block.piece) else { return false };
+        let was_open = partial.is_open();
+        let is_claimed = partial.ask(block.begin / BLOCK_LEN, source);
+        self.open_blocks -= u32::from(is_claimed);
+        if partial.is_open() != was_open {
+            self.sort_in(block.piece);
+        }
+        is_claimed
+    }
+
     fn run_from(&mut self, first: u32, ask: &RunAsk<'_>, out: &mut Vec<Block>) {
         let (mut piece, mut bytes) = (first, 0);
         loop {
