@@ -69,7 +69,12 @@ pub(crate) struct ProxyArgs {
 impl ProxyArgs {
     /// Returns the proxy, and what goes through it.
     pub(crate) fn policy(&self) -> Result<ProxyPolicy, CliError> {
-        let policy = match self.proxy.as_ref().filter(|url| !url.0.is_empty() && url.0 != "none") {
+        // An empty variable must not send everything past the proxy that it was meant to name.
+        if self.proxy.as_ref().is_some_and(|url| url.0.is_empty()) {
+            return Err(CliError::new(Exit::Usage, "cannot use the URL of --proxy: it is empty".to_owned())
+                .hint("write \"none\" for no proxy; ZTOR_PROXY may be set without a value"));
+        }
+        let policy = match self.proxy.as_ref().filter(|url| url.0 != "none") {
             None => ProxyPolicy::default(),
             Some(url) => ProxyPolicy::new(url.0.parse().map_err(|error| {
                 CliError::new(Exit::Usage, format!("cannot use the URL of --proxy: {error}"))

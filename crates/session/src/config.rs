@@ -195,8 +195,8 @@ impl Settings {
         ReachSettings {
             is_reachable,
             announced_port: self.announced_port.filter(|port| *port != 0 && is_reachable),
-            // Routers are asked in the local network, which a proxy keeps out of it.
-            mapping: match self.proxy.allows_local() {
+            // Routers are asked in the local network, which a proxy and anonymity keep out of it.
+            mapping: match self.allows_local() {
                 true => self.port_mapping.clone(),
                 false => PortMappingOptions::default(),
             },

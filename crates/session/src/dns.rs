@@ -48,10 +48,12 @@ impl Dns {
         for server in self.servers() {
             let both = [RecordKind::A, RecordKind::Aaaa]
                 .map(|kind| self.ask(server, name, kind, |id, bytes| decode_addresses(id, bytes, kind)));
-            match both {
-                // A server without answers for one family is no reason to ask another.
-                [Err(error), Err(_)] => last = Some(error),
-                [v4, v6] => return Ok([v4.unwrap_or_default(), v6.unwrap_or_default()].concat()),
+            let (found, failed): (Vec<_>, Vec<_>) = both.into_iter().partition(Result::is_ok);
+            let found: Vec<IpAddr> = found.into_iter().flatten().flatten().collect();
+            match failed.into_iter().find_map(Result::err) {
+                _ if !found.is_empty() => return Ok(found),
+                Some(error) => last = Some(error),
+                None => last = Some("it has no address".to_owned()),
             }
         }
         Err(io::Error::other(last.unwrap_or_else(|| "there is no name server to ask".to_owned())))
@@ -97,16 +99,23 @@ impl Dns {
             .ok_or_else(|| format!("the bound address cannot reach the name server {}", server.ip()))?;
         socket.connect(to).map_err(text)?;
         socket.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+        let mut is_again = false;
         socket.send(&query).map_err(text)?;
         let mut answer = [0; MAX_ANSWER];
         // A forged answer with another id does not end the wait; there are few, as the port is random too.
         for _ in 0..8 {
-            let len = socket.recv(&mut answer).map_err(|error| match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                    format!("the name server {} does not answer", server.ip())
+            let len = match socket.recv(&mut answer) {
+                Ok(len) => len,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    // One datagram may be lost.
+                    if std::mem::replace(&mut is_again, true) {
+                        return Err(format!("the name server {} does not answer", server.ip()));
+                    }
+                    socket.send(&query).map_err(text)?;
+                    continue;
                 }
-                _ => text(error),
-            })?;
+                Err(error) => return Err(text(error)),
+            };
             match decode(id, answer.get(..len).unwrap_or_default()) {
                 Err(DnsError::NotMine) => {}
                 Err(error) => return Err(format!("the name server {}: {error}", server.ip())),

@@ -22,6 +22,12 @@ use ztor_view::format::Count;
 use ztor_view::text::Escaped;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    // These commands have no proxy, and must not go around the one that all others use.
+    let proxy = std::env::var_os("ZTOR_PROXY").filter(|url| !url.is_empty() && url != "none");
+    if proxy.is_some() && !matches!(command, DhtCommand::Key { .. }) {
+        let message = "cannot ask the DHT: ZTOR_PROXY is set, and `ztor dht` does not use proxies";
+        return Err(CliError::usage(message.to_owned()).hint("unset it for this command").into());
+    }
     let start = |net: &DhtArgs| DhtQuery::start(net, &open::dht_nodes(&net.dht_bootstrap), console, stop);
     match command {
         // A node whose address is known is queried directly, without joining the DHT.

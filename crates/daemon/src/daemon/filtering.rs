@@ -200,9 +200,10 @@ impl Daemon {
 
     /// Passes the filter in force to the session.
     fn apply_filter(&self) {
-        let filter = self.0.filtering.state().filter();
+        // Held while it is sent, so that an older one cannot overtake it.
+        let state = self.0.filtering.state();
         // Nobody has to wait: the session handles requests in their order.
-        drop(self.0.session.set_filter(filter));
+        drop(self.0.session.set_filter(state.filter()));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::record::{Publication, Record, Share};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ztor_api::{AddOptions, Added};
+use ztor_api::{AddOptions, Added, FilePriority, State};
 use ztor_policy::TorrentKey;
 use ztor_session::{
     DHT_ROUTERS, InfoHashes, Magnet, Metainfo, Published, Publisher, SignatureState, Use, fetch_feed,
@@ -175,7 +175,7 @@ impl Daemon {
             }
             let signers = signers_of(&old)?;
             let bulk = new.bulk().map_err(ztor_session::MetadataError::from)?;
-            if !signers.is_empty() && !signers.iter().any(|signer| new.is_signed_by(&bulk, signer)) {
+            if !signers.is_empty() && !signers.iter().all(|signer| new.is_signed_by(&bulk, signer)) {
                 let message = "cannot use the new version: the originator of the torrent has not signed it";
                 return Err(DaemonError::BadTorrent(message.into()));
             }
@@ -198,11 +198,19 @@ impl Daemon {
             NewContent::Metainfo(meta) => meta.info_hashes,
             NewContent::Magnet(magnet) => magnet.info_hashes,
         };
+        // A torrent of the user's own: another publisher or an old answer names it, and nothing of it may change.
+        if self.with(|core| core.find(&new)).is_some() {
+            tracing::debug!(torrent = record.shown_name(), "the new version is in the list already");
+            return Ok(());
+        }
+        // The user wants none of it now, or only some of its files, which may have other names.
+        let is_held =
+            row.state == State::Paused || record.priorities.values().any(|of| *of == FilePriority::Skip);
         let options = AddOptions {
             dir: Some(dir_of_version(&row.dir, &hashes, &new)),
             category: row.category,
             tags: row.tags,
-            paused: version.is_doubtful.then_some(true),
+            paused: (version.is_doubtful || is_held).then_some(true),
             limits: record.limits,
             ..AddOptions::default()
         };
@@ -211,7 +219,8 @@ impl Daemon {
             files.share_files = Share::HardLinks;
         }
         match self.add_version_of(version.content, &options, files).await? {
-            Added::Added { id, name, .. } | Added::Duplicate { id, name, .. } => {
+            Added::Duplicate { .. } => Ok(()),
+            Added::Added { id, name, .. } => {
                 if let Some(publication) = version.publication {
                     self.change_record(TorrentKey::new(id), |record| record.publication = Some(publication));
                 }

@@ -410,7 +410,9 @@ pub(super) fn negotiate(
         match tunnel.handle(&buf[..got])? {
             Step::More => {}
             // Peers do not speak first, so that the rest would be of the proxy.
-            Step::Done { rest, .. } if !rest.is_empty() => return Err(TunnelError::NotProxy.into()),
+            Step::Done { rest, .. } if !rest.is_empty() => {
+                return Ok(Negotiated::Closed { was_silent: false });
+            }
             Step::Done { bound, .. } => return Ok(Negotiated::Done { bound }),
         }
     }

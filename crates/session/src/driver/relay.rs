@@ -45,7 +45,11 @@ impl Relay {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let own = bind.ip().filter(|ip| ip.is_ipv4() == relay.is_ipv4()).unwrap_or(any);
+        let own = match bind.ip().filter(|ip| !ip.is_unspecified()) {
+            Some(ip) if ip.is_ipv4() != relay.is_ipv4() => return Err(io::ErrorKind::AddrNotAvailable.into()),
+            Some(ip) => ip,
+            None => any,
+        };
         socket.bind(&SocketAddr::new(own, 0).into())?;
         socket.connect(&relay.into())?;
         let mut socket = UdpSocket::from_std(socket.into());
