@@ -111,6 +111,7 @@ pub enum Action {
     },
     /// Looks for new versions now: in the feed that a torrent names (BEP 39), or in the DHT (BEP 46). A new version is added
     /// as a torrent of its own.
+    #[serde(deserialize_with = "no_fields")]
     CheckUpdate,
     /// Sets the priorities of files. Others keep theirs.
     SetFilePriorities {
@@ -248,6 +249,7 @@ mod tests {
             r#"{"torrents":["all"],"action":{"kind":"start","fast":true}}"#,
             r#"{"torrents":["all"],"action":{"kind":"stop","fast":true}}"#,
             r#"{"torrents":["all"],"action":{"fast":true,"kind":"retry"}}"#,
+            r#"{"torrents":["all"],"action":{"kind":"check_update","x":1}}"#,
             r#"{"torrents":["all"],"action":{"kind":"set_limits","down":5}}"#,
             r#"{"torrents":["all"],"action":{"kind":"stop"},"force":true}"#,
             r#"{"action":{"kind":"stop"}}"#,

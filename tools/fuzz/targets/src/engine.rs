@@ -390,6 +390,7 @@ impl Scene {
                 let retry_after = u.arbitrary::<Option<u32>>()?.map(|s| Duration::from_secs(s.into()));
                 WebEvent::Failed { fault, file, retry_after }
             }
+            1 if u.arbitrary()? => WebEvent::Skipped { bytes: u.arbitrary()? },
             1 => WebEvent::Done,
             2 => WebEvent::Data(vec![1; u.int_in_range(0..=100_000)?].into()),
             _ => WebEvent::Data(vec![0; u.int_in_range(0..=allowed.min(70_000) as usize)?].into()),

@@ -166,6 +166,7 @@ impl World {
                 *allowed = allowed.saturating_sub(data.len() as u64);
                 self.bytes_in += data.len();
             }
+            WebEvent::Skipped { .. } => {}
             WebEvent::Done | WebEvent::Failed { .. } => drop(self.webs.remove(at)),
         }
         self.handle(Event::Web { id, event });

@@ -54,6 +54,8 @@ pub(super) struct Response {
     /// Bytes of the response, up to the first part that fails.
     bytes: Vec<u8>,
     sent: usize,
+    /// Bytes of files before the wanted ones, each at a place in the response.
+    skips: Vec<(usize, u64)>,
     /// Failure after these bytes.
     failure: Option<(WebFault, Option<usize>, Option<Duration>)>,
     allowed: u64,
@@ -100,6 +102,7 @@ impl Node {
             has_no_ranges,
             bytes: Vec::new(),
             sent: 0,
+            skips: Vec::new(),
             failure: None,
             allowed: 0,
             is_planned: false,
@@ -136,9 +139,12 @@ impl Node {
                         response.failure = Some((WebFault::NotThere, Some(file), None));
                         return;
                     }
-                    if manner == WebManner::WithoutRanges && offset > 0 && !response.has_no_ranges {
-                        response.failure = Some((WebFault::NoRanges, Some(file), None));
-                        return;
+                    if manner == WebManner::WithoutRanges && offset > 0 {
+                        if !response.has_no_ranges {
+                            response.failure = Some((WebFault::NoRanges, Some(file), None));
+                            return;
+                        }
+                        response.skips.push((response.bytes.len(), offset));
                     }
                     let start = (layout.files()[file].offset + offset) as usize;
                     response.bytes.extend_from_slice(&self.content.image()[start..start + len as usize]);
@@ -169,6 +175,18 @@ impl Node {
         let Some(response) = run.web.get_mut(&id) else { return };
         response.is_planned = false;
         let server = servers[response.server];
+        if let Some((_, left)) = response.skips.first_mut().filter(|(at, _)| *at == response.sent) {
+            let bytes = (*left).min(CHUNK);
+            *left -= bytes;
+            if *left == 0 {
+                response.skips.remove(0);
+            }
+            response.next_at = core.now + Duration::from_micros(bytes * 1_000_000 / server.rate.max(1));
+            run.audit.received_bytes += bytes;
+            // Fits: at most the length of a chunk.
+            self.tell(core, Happened::Web { id, event: WebEvent::Skipped { bytes: bytes as u32 } });
+            return self.plan_web(core, id);
+        }
         if response.sent == response.bytes.len() {
             let event = match run.web.remove(&id).and_then(|response| response.failure) {
                 Some((fault, file, retry_after)) => WebEvent::Failed { fault, file, retry_after },
@@ -180,7 +198,8 @@ impl Node {
             return;
         }
         let left = (response.bytes.len() - response.sent) as u64;
-        let len = core.rng.u64(1..=CHUNK).min(response.allowed).min(left);
+        let until_skip = response.skips.first().map_or(u64::MAX, |(at, _)| (*at - response.sent) as u64);
+        let len = core.rng.u64(1..=CHUNK).min(response.allowed).min(left).min(until_skip);
         let mut chunk = response.bytes[response.sent..][..len as usize].to_vec();
         if matches!(server.manner, WebManner::Lying { one_in } if core.rng.u32(0..one_in) == 0) {
             chunk[0] ^= 1;
