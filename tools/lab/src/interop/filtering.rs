@@ -21,6 +21,8 @@ use crate::tracker::{self, Server, Tracker, Transport};
 const PAUSE: Duration = Duration::from_millis(300);
 /// Time limit of the whole case.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Time after which the daemon's figures include everything that has arrived.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
 /// Time in which nothing may arrive from a filtered address.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Download limit that is slow enough for all of this to happen before the end.
@@ -125,7 +127,15 @@ pub(super) fn run(case: &Filtering, env: &CaseEnv<'_>) -> Result<()> {
     patience.until("the seeder is disconnected", PAUSE, || {
         Ok(daemon.hits()?["closed"].as_u64() > Some(0) && daemon.peers()? == 0)
     })?;
-    let before = daemon.downloaded()?;
+    // The daemon shows what arrived before within a moment.
+    let (mut before, mut since) = (daemon.downloaded()?, Instant::now());
+    patience.until("the count of bytes rests", PAUSE, || {
+        let shown = daemon.downloaded()?;
+        if shown != before {
+            (before, since) = (shown, Instant::now());
+        }
+        Ok(since.elapsed() > SHOWN_AFTER)
+    })?;
     daemon.start_again()?;
     let begun = Instant::now();
     patience.until("a while has passed", PAUSE, || Ok(begun.elapsed() > SILENCE))?;
