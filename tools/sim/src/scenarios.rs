@@ -197,6 +197,10 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("lifting-bans", "a ban is lifted once its cause is gone", verbs::lifting_bans),
     scenario("finding-by-hand", "users add peers and announce again", verbs::finding_by_hand),
     scenario("web-seed-alone", "a web seed is the only source", web_seeds::alone),
+    reporting(
+        scenario("web-seed-fast", "a fast server without ranges is the only source", web_seeds::fast),
+        web_seeds::report_fast,
+    ),
     scenario("web-seeds-bad", "web seeds lie, stall, vanish, or are busy", web_seeds::bad),
     reporting(
         scenario("web-seeds-only", "clients whose only seeds are slow web seeds", web_seeds::no_seed),

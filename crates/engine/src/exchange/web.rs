@@ -66,8 +66,18 @@ impl Exchange {
         cx.dirty.bytes_counted(self.id());
     }
 
-    /// Handles a block from a web seed. Returns true if requests to peers may be cancelled.
-    pub(crate) fn on_web_block(&mut self, cx: &mut Cx<'_>, key: WebKey, block: Block, data: Bytes) -> bool {
+    /// Handles a block from a web seed, which may have counted as requested or not. Returns true if requests to peers may be
+    /// cancelled.
+    pub(crate) fn on_web_block(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: WebKey,
+        (block, is_asked): (Block, bool),
+        data: Bytes,
+    ) -> bool {
+        // A fast server is ahead of the blocks that count as requested. Their pieces may not have been started, and
+        // blocks of such pieces are not taken.
+        let is_of_others = !is_asked && !self.picker.claim(block, key.into());
         match self.picker.received(block, Sender::Web(key)) {
             Receipt::Unneeded => {
                 self.totals.wasted(block.len);
@@ -77,7 +87,7 @@ impl Exchange {
                 let Block { piece, begin, len } = block;
                 cx.out.writes.push(WriteBlock { torrent: self.id(), piece, begin, disk: self.disk, data });
                 cx.backlog.add(self.disk, len);
-                asked_of_others
+                asked_of_others || is_of_others
             }
         }
     }

@@ -91,8 +91,10 @@ impl Router<'_> {
         let mut others = Vec::new();
         let (exchange, keys) = torrent.exchange_and_peers();
         exchange.on_web_bytes(cx, data.len() as u32);
-        while let Some((block, bytes)) = seed.fetch_mut().and_then(|fetch| fetch.next_block(&mut data)) {
-            if exchange.on_web_block(cx, key, block, bytes) {
+        while let Some((block, is_asked, bytes)) =
+            seed.fetch_mut().and_then(|fetch| fetch.next_block(&mut data))
+        {
+            if exchange.on_web_block(cx, key, (block, is_asked), bytes) {
                 exchange.cancel_others(cx, key.into(), block, keys, self.peers);
                 others.push(block);
             }

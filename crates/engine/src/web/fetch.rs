@@ -138,10 +138,10 @@ impl Fetch {
         true
     }
 
-    /// Takes the next complete block from the front of `data`, which was counted by [`received`](Self::received); `None`
-    /// if the rest of `data` does not complete it, and is kept.
-    pub(crate) fn next_block(&mut self, data: &mut Bytes) -> Option<(Block, Bytes)> {
-        let (block, _) = *self.blocks.front()?;
+    /// Takes the next complete block from the front of `data`, which was counted by [`received`](Self::received), and
+    /// whether it counts as requested; `None` if the rest of `data` does not complete it, and is kept.
+    pub(crate) fn next_block(&mut self, data: &mut Bytes) -> Option<(Block, bool, Bytes)> {
+        let (block, is_asked) = *self.blocks.front()?;
         let missing = block.len as usize - self.buffer.len();
         if data.len() < missing {
             if self.buffer.is_empty() && !data.is_empty() {
@@ -158,7 +158,7 @@ impl Fetch {
             self.buffer.split().freeze()
         };
         self.blocks.pop_front();
-        Some((block, bytes))
+        Some((block, is_asked, bytes))
     }
 
     /// Returns the time at which the request has stalled; `None` while it may not send.

@@ -24,7 +24,7 @@ fn a_swarm(rng: Rng, shape: Shape, leechers: usize) -> anyhow::Result<World> {
     Ok(world)
 }
 
-fn status(world: &World, node: usize) -> Option<TorrentStatus> {
+pub(super) fn status(world: &World, node: usize) -> Option<TorrentStatus> {
     let now = world.core.now;
     let run = world.nodes[node].run()?;
     run.engine.status(now).into_iter().find(|status| status.id == run.id)

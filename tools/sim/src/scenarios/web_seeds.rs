@@ -1,6 +1,7 @@
 //! Torrents with web seeds.
 
 use super::common::{KIB, MIB, bare, clients, healed_after, tracked};
+use super::verbs::{must, status};
 use crate::content::Shape;
 use crate::net::Line;
 use crate::node::{WebManner, WebServer};
@@ -32,6 +33,25 @@ pub(super) fn alone(mut rng: Rng) -> anyhow::Result<World> {
     world.add_node(Line::default(), settings);
     healed_after(&mut world, Duration::from_secs(600));
     Ok(world)
+}
+
+/// A client without peers, whose only source is a server without ranges that is faster than any line.
+pub(super) fn fast(mut rng: Rng) -> anyhow::Result<World> {
+    let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
+    let shape = Shape { version, private: false, ..Shape::plain(64 * KIB as u32, 24 * MIB) };
+    let rate = rng.u64(16..256) * MIB;
+    let mut world = bare(rng, &shape)?;
+    let web_seeds = vec![server(WebManner::WithoutRanges, rate)];
+    world.add_node(Line::default(), Settings { web_seeds, ..Settings::leech(Vec::new()) });
+    healed_after(&mut world, Duration::from_secs(60));
+    Ok(world)
+}
+
+/// Reports the bytes that the client has received in vain: none, as the server is its only source.
+pub(super) fn report_fast(world: &mut World) -> Vec<String> {
+    let wasted = status(world, 0).map_or(0, |status| status.wasted_bytes);
+    must(world, 0, wasted == 0, format!("{wasted} bytes of the only source are lost"));
+    vec![format!("{wasted} bytes in vain")]
 }
 
 /// A swarm in which most web seeds lie, stall, vanish or are busy, with one slow seed.
