@@ -133,8 +133,7 @@ impl Runner {
         let rules = rules.of_policy(config.settings.limits);
         let is_queued = rules.queue.downloads.is_some();
         let manager = Manager::new(rules, config.settings.clone());
-        let session = ip_filter::start(net, config)?;
-        let events = session.subscribe();
+        let (session, events) = ip_filter::start(net, config)?;
         if listens {
             display.event(&Event::Listening { port: session.local_addr().port() });
         }

@@ -53,7 +53,16 @@ impl Session {
     ///
     /// # Errors
     /// The port is in use, the interface does not exist, or the system refuses a resource.
-    pub fn start(mut config: Config) -> Result<Self, StartError> {
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        Ok(Self::start_with_events(config)?.0)
+    }
+
+    /// Starts like [`start`](Self::start), and subscribes to the events from the first one on, of which a later
+    /// [subscription](Self::subscribe) may miss some.
+    ///
+    /// # Errors
+    /// The port is in use, the interface does not exist, or the system refuses a resource.
+    pub fn start_with_events(mut config: Config) -> Result<(Self, Events), StartError> {
         let (bind, port) = (config.bind.clone(), config.port);
         let device = bind.device().map(DeviceState::look).unwrap_or_default();
         if let Some(name) = bind.device()
@@ -93,6 +102,7 @@ impl Session {
         control.watch_network(bind.clone(), device.clone());
         let runtime = control.runtime();
         let (publisher, viewer) = snapshot::channel();
+        let events = viewer.subscribe();
         let clock = Clock::start();
         let mut engine_config = engine_config(&config, addr.port())?;
         engine_config.max_tracker_sockets = share.trackers;
@@ -140,7 +150,7 @@ impl Session {
         thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
         let opener = Opener::new(share.files, resume_store, times, runtime, Arc::clone(&inbox));
         let link = Arc::new(Link { inbox, viewer, opener });
-        Ok(Self { link, done, reach: shared, max_peers: share.most_peers })
+        Ok((Self { link, done, reach: shared, max_peers: share.most_peers }, events))
     }
 
     /// Returns the address that is listened on. Its IP is unspecified unless the session is bound to an address.

@@ -64,7 +64,7 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 /// Shows the torrent of a magnet link, with metadata from peers.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = runner::peers_for(&args.net, &args.peer)?;
-    let session = runner::start_session(&args.net, runner::config(&args.net, None)?)?;
+    let (session, _) = runner::start_session(&args.net, runner::config(&args.net, None)?)?;
     let add = AddMagnet::new(magnet.clone()).peers(peers);
     let torrent = session.add_magnet(add).wait().context("cannot fetch the metadata")?;
     if !console.is_json() {

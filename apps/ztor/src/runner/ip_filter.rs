@@ -5,16 +5,18 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use ztor_session::ip_filter::{ListError, MAX_LEN, Parsed, read};
-use ztor_session::{Config, FetchedList, IpFilter, Route, Session, Use, Validators, fetch_list, redact_url};
+use ztor_session::{
+    Config, Events, FetchedList, IpFilter, Route, Session, Use, Validators, fetch_list, redact_url,
+};
 
 use crate::args::NetArgs;
 use crate::exit::{CliError, Exit};
 
-/// Starts a session, with the IP filter of the flags in force before there is any torrent.
-pub(crate) fn start(net: &NetArgs, config: Config) -> anyhow::Result<Session> {
+/// Starts a session, and subscribes to its events, with the IP filter of the flags in force before there is any torrent.
+pub(crate) fn start(net: &NetArgs, config: Config) -> anyhow::Result<(Session, Events)> {
     let route = net.route(Use::Other)?;
     let filter = net.ip_filter.as_ref().map(|source| load(source, &route)).transpose()?;
-    let session = Session::start(config)?;
+    let (session, events) = Session::start_with_events(config)?;
     if let Some(Parsed { table, report }) = filter {
         if report.bad > 0 {
             let first = report.first_bad.first().map(ToString::to_string).unwrap_or_default();
@@ -23,7 +25,7 @@ pub(crate) fn start(net: &NetArgs, config: Config) -> anyhow::Result<Session> {
         let filter = IpFilter { table: Arc::new(table), ..IpFilter::default() };
         session.set_filter(filter).wait()?;
     }
-    Ok(session)
+    Ok((session, events))
 }
 
 /// Reads a list from a file or a URL.

@@ -52,9 +52,8 @@ pub(crate) fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> C
 
 impl Client {
     pub(crate) fn start(config: Config) -> Self {
-        let session = Session::start(config).unwrap();
-        let events = Mutex::new(session.subscribe());
-        Self { session, events }
+        let (session, events) = Session::start_with_events(config).unwrap();
+        Self { session, events: Mutex::new(events) }
     }
 
     /// Waits for an event. Earlier events are dropped.
