@@ -215,7 +215,7 @@ impl Job {
             Self::WebSeed(_) => WebSeed::needs(),
             Self::Behind(case) => case.needs(),
             Self::Flaps(case) => case.needs(),
-            Self::Extension(_) => vec!["ztor", "libtorrent"],
+            Self::Extension(case) => case.needs(),
             Self::PortMap(_) => vec!["ztor", "miniupnpd", "nft"],
         }
     }

@@ -25,7 +25,8 @@ pub(crate) struct Wanted {
 /// Paths of the programs.
 pub(crate) struct Tools {
     programs: BTreeMap<&'static str, PathBuf>,
-    libtorrent_script: PathBuf,
+    /// Folder with our scripts for libtorrent.
+    scripts: PathBuf,
 }
 
 impl Tools {
@@ -50,8 +51,7 @@ impl Tools {
                 Err(error) => bail!("{error:#}\n(--allow-missing leaves out what needs it)"),
             }
         }
-        let libtorrent_script = root.join("tools/lab/libtorrent_peer.py");
-        Ok((Self { programs, libtorrent_script }, missing))
+        Ok((Self { programs, scripts: root.join("tools/lab") }, missing))
     }
 
     /// Returns the path of a program.
@@ -64,7 +64,17 @@ impl Tools {
 
     /// Returns the command of our script for libtorrent's Python binding, without arguments.
     pub(crate) fn libtorrent(&self) -> Result<Invocation> {
-        Ok(Invocation::new(self.program("libtorrent")?).arg("-u").arg(&self.libtorrent_script))
+        self.script("libtorrent_peer.py")
+    }
+
+    /// Returns the command of our script for single cases with libtorrent, without arguments.
+    pub(crate) fn libtorrent_case(&self) -> Result<Invocation> {
+        self.script("libtorrent_cases.py")
+    }
+
+    fn script(&self, name: &str) -> Result<Invocation> {
+        // One imports the other: no compiled modules between the sources.
+        Ok(Invocation::new(self.program("libtorrent")?).args(["-u", "-B"]).arg(self.scripts.join(name)))
     }
 }
 

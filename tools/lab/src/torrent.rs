@@ -105,8 +105,27 @@ pub(crate) fn info_hashes(torrent: &Path, format: Format) -> Result<Vec<InfoHash
     })
 }
 
+/// Returns a bencoded dictionary with one more entry, whose value is bencoded, in its place by the order of keys.
+pub(crate) fn with_entry(dict: &[u8], key: &str, value: &[u8]) -> Result<Vec<u8>> {
+    let mut at = 1;
+    while *dict.get(at).context("cut off")? != b'e' {
+        let end = skip(dict, at)?;
+        let colon = dict[at..end].iter().position(|&byte| byte == b':').context("a key that is no string")?;
+        if &dict[at + colon + 1..end] > key.as_bytes() {
+            break;
+        }
+        at = skip(dict, end)?;
+    }
+    Ok([&dict[..at], &bencoded(key.as_bytes()), value, &dict[at..]].concat())
+}
+
+/// Returns a bencoded string.
+pub(crate) fn bencoded(text: &[u8]) -> Vec<u8> {
+    [format!("{}:", text.len()).as_bytes(), text].concat()
+}
+
 /// Returns the bytes of the value of `info`.
-fn info_span(torrent: &[u8]) -> Result<&[u8]> {
+pub(crate) fn info_span(torrent: &[u8]) -> Result<&[u8]> {
     let mut at = 1;
     while torrent.get(at).is_some_and(|&byte| byte != b'e') {
         let value = skip(torrent, at)?;
@@ -156,5 +175,16 @@ mod tests {
             assert!(info_span(&torrent[..cut]).is_err());
         }
         assert!(info_span(b"d4:listl4:infoee").is_err());
+    }
+
+    #[test]
+    fn with_entry_puts_the_entry_into_its_place() {
+        let dict = b"d1:bi5e1:dlee";
+        for (key, expected) in
+            [("a", &b"d1:a1:x1:bi5e1:dlee"[..]), ("c", b"d1:bi5e1:c1:x1:dlee"), ("e", b"d1:bi5e1:dle1:e1:xe")]
+        {
+            assert_eq!(with_entry(dict, key, &bencoded(b"x")).unwrap(), expected);
+        }
+        assert!(with_entry(b"d1:b", "c", b"le").is_err() && with_entry(b"di5e", "a", b"le").is_err());
     }
 }

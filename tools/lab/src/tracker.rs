@@ -13,7 +13,7 @@ use super::tools::Tools;
 use super::torrent::InfoHash;
 
 /// Port of every tracker, on TCP and on UDP.
-const PORT: u16 = 6969;
+pub(crate) const PORT: u16 = 6969;
 
 /// A tracker program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

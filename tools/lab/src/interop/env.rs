@@ -62,4 +62,10 @@ impl CaseEnv<'_> {
     pub(super) fn network(&self) -> Result<Net> {
         Net::up(super::NET_PREFIX, self.number).context("setting up the network")
     }
+
+    /// Sets up a network with a router that translates addresses. It needs `nft`.
+    pub(super) fn network_with_nat(&self) -> Result<Net> {
+        let nft = self.tools.program("nft")?;
+        Net::up_with_nat(super::NET_PREFIX, self.number, nft).context("setting up the network")
+    }
 }

@@ -1,4 +1,10 @@
-//! Protocol extensions with a real counterpart: super-seeding, hashes of blocks, lost pieces, and updates of a publisher.
+//! Protocol extensions with a real counterpart.
+
+mod fast;
+mod hosts;
+mod read_only;
+mod signed;
+mod tracker_ports;
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -10,11 +16,11 @@ use super::clients::PORT;
 use super::env::CaseEnv;
 use super::finding;
 use super::payload::{Content, EmptyFiles};
-use crate::net::{Host, Net};
-use crate::process::{Invocation, Process};
+use crate::net::Host;
+use crate::process::Process;
+use crate::tracker::Transport;
+use hosts::{Hosts, PAUSE, QUIET, address, ended_well};
 
-/// Pause between checks, some of which run a program.
-const PAUSE: Duration = Duration::from_millis(200);
 /// Time limit of a case.
 const LIMIT: Duration = Duration::from_secs(90);
 /// Bytes on the wire per byte of content while a super-seed sends the first copy, with the overhead of TCP.
@@ -34,6 +40,16 @@ pub(super) enum Extension {
     LostPieces,
     /// Torrent that is known by the key of its publisher only (BEP 46, BEP 44).
     Publisher,
+    /// Messages of the fast extension (BEP 6), from ztor or to it.
+    Fast { by_ztor: bool },
+    /// Ports of a tracker in the DNS (BEP 34).
+    TrackerPorts(Transport),
+    /// Signatures by openssl (BEP 35).
+    Signatures,
+    /// New version of a torrent from a feed of nginx (BEP 39).
+    Update,
+    /// ztor is a read-only DHT node behind a NAT, or the other one is (BEP 43).
+    ReadOnly { is_ztor: bool },
 }
 
 impl Extension {
@@ -45,15 +61,47 @@ impl Extension {
             Self::BlockHashes => "libtorrent:ztor hashes of blocks",
             Self::LostPieces => "ztor:libtorrent lost pieces",
             Self::Publisher => "libtorrent:ztor link of a publisher",
+            Self::Fast { by_ztor: true } => "ztor:libtorrent fast extension",
+            Self::Fast { by_ztor: false } => "libtorrent:ztor fast extension",
+            Self::TrackerPorts(Transport::Udp) => "dnsmasq:ztor port of a UDP tracker",
+            Self::TrackerPorts(Transport::Http) => "dnsmasq:ztor port of an HTTP tracker",
+            Self::Signatures => "openssl:ztor signed torrent",
+            Self::Update => "nginx:ztor new version of a torrent",
+            Self::ReadOnly { is_ztor: true } => "ztor:libtorrent read-only DHT node",
+            Self::ReadOnly { is_ztor: false } => "libtorrent:ztor read-only DHT node",
         };
         name.to_owned()
+    }
+
+    /// Returns the programs that it needs.
+    pub(super) fn needs(self) -> Vec<&'static str> {
+        match self {
+            Self::TrackerPorts(_) => vec!["ztor", "opentracker", "dnsmasq"],
+            Self::Signatures => vec!["ztor", "openssl"],
+            Self::Update => vec!["ztor", "openssl", "nginx"],
+            Self::ReadOnly { .. } => vec!["ztor", "libtorrent", "nft"],
+            _ => vec!["ztor", "libtorrent"],
+        }
     }
 }
 
 pub(super) fn all() -> Vec<Extension> {
-    let super_seeding = [true, false].map(|by_ztor| Extension::SuperSeeding { by_ztor });
-    let others = [Extension::Publisher, Extension::LostPieces, Extension::BlockHashes];
-    others.into_iter().chain(super_seeding).collect()
+    let both = [true, false];
+    let slow = [Extension::Publisher, Extension::LostPieces, Extension::BlockHashes];
+    let others = [Extension::Signatures, Extension::Update];
+    let ports = [Transport::Udp, Transport::Http].map(Extension::TrackerPorts);
+    let super_seeding = both.map(|by_ztor| Extension::SuperSeeding { by_ztor });
+    let fast = both.map(|by_ztor| Extension::Fast { by_ztor });
+    let read_only = both.map(|is_ztor| Extension::ReadOnly { is_ztor });
+    [
+        slow.to_vec(),
+        super_seeding.to_vec(),
+        fast.to_vec(),
+        read_only.to_vec(),
+        ports.to_vec(),
+        others.to_vec(),
+    ]
+    .concat()
 }
 
 /// Runs a case, as [`transfer::run`](super::transfer::run) does.
@@ -61,13 +109,23 @@ pub(super) fn all() -> Vec<Extension> {
 /// # Errors
 /// If a client fails, the extension is not used, or the data differs.
 pub(super) fn run(case: Extension, env: &CaseEnv<'_>) -> Result<()> {
-    let net = env.network()?;
+    let net = match case {
+        Extension::ReadOnly { .. } => env.network_with_nat()?,
+        _ => env.network()?,
+    };
     let hosts = Hosts { net: &net, env };
     match case {
         Extension::SuperSeeding { by_ztor } => super_seeding(by_ztor, &hosts),
         Extension::BlockHashes => block_hashes(&hosts),
         Extension::LostPieces => lost_pieces(&hosts),
         Extension::Publisher => publisher(&hosts),
+        Extension::Fast { by_ztor: true } => fast::ztor_serves(&hosts),
+        Extension::Fast { by_ztor: false } => fast::other_serves(&hosts),
+        Extension::TrackerPorts(transport) => tracker_ports::run(&hosts, transport),
+        Extension::Signatures => signed::signatures(&hosts),
+        Extension::Update => signed::update(&hosts),
+        Extension::ReadOnly { is_ztor: true } => read_only::ztor(&hosts),
+        Extension::ReadOnly { is_ztor: false } => read_only::other(&hosts),
     }
 }
 
@@ -237,23 +295,6 @@ fn publisher(hosts: &Hosts<'_>) -> Result<()> {
     payloads.compare(CONTENT, &target, EmptyFiles::Needed).context("comparing the files")
 }
 
-/// Arguments of a ztor that finds no peers by itself.
-const QUIET: [&str; 7] = ["--no-dht", "--no-pex", "--no-lsd", "--log-level", "debug", "--port", PORT];
-
-fn address(host: Host) -> String {
-    format!("{}:{PORT}", host.ip())
-}
-
-fn ended_well(process: &mut Process) -> Result<bool> {
-    match process.exit()? {
-        Some(status) => {
-            ensure!(status.success(), "{} ended: {status}", process.name());
-            Ok(true)
-        }
-        None => Ok(false),
-    }
-}
-
 /// Changes one byte in every `step` bytes, from `offset` on.
 fn spoil(path: &Path, step: u64, offset: u64) -> Result<()> {
     let mut file = std::fs::File::options().read(true).write(true).open(path)?;
@@ -268,36 +309,4 @@ fn spoil(path: &Path, step: u64, offset: u64) -> Result<()> {
         at += step;
     }
     Ok(())
-}
-
-/// The hosts of a case, on which programs start.
-struct Hosts<'a> {
-    net: &'a Net,
-    env: &'a CaseEnv<'a>,
-}
-
-impl Hosts<'_> {
-    fn ztor(&self) -> Result<Invocation> {
-        self.env.tools.program("ztor").map(Invocation::new)
-    }
-
-    fn libtorrent(
-        &self,
-        host: Host,
-        name: &str,
-        options: &[&str],
-        data: &Path,
-        torrent: &Path,
-    ) -> Result<Process> {
-        let peer = self.env.tools.libtorrent()?.arg("peer");
-        let peer = peer.args(["--bind", &host.ip().to_string(), "--port", PORT]);
-        self.start(&peer.args(options.iter().copied()).arg(data).arg(torrent), host, name)
-    }
-
-    fn start(&self, invocation: &Invocation, host: Host, name: &str) -> Result<Process> {
-        let dir = self.env.dir;
-        let home = dir.join(format!("{name}-home"));
-        let log = dir.join(format!("{name}.log"));
-        Process::start(invocation, Some(&self.net.namespace(host)), &home, &log)
-    }
 }

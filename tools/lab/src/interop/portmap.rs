@@ -69,12 +69,11 @@ impl PortMap {
 /// # Errors
 /// If the router has a mapping too few or too many, a host outside cannot download, or the data differs.
 pub(super) fn run(case: &PortMap, env: &CaseEnv<'_>) -> Result<()> {
-    let &CaseEnv { dir, payloads, tools, number, .. } = env;
+    let &CaseEnv { dir, payloads, tools, .. } = env;
     let patience = env.patience(LIMIT);
     let (source, _) = env.folders(CONTENT)?;
     let torrent = env.make_torrent(&source.join(CONTENT.name()))?;
-    let net = Net::up_with_nat(super::NET_PREFIX, number, tools.program("nft")?)
-        .context("setting up the network")?;
+    let net = env.network_with_nat()?;
     let world = World { net: &net, dir, nft: tools.program("nft")?, ztor: tools.program("ztor")? };
     net.nft(world.nft, case.rules())?;
     let miniupnpd = tools.program("miniupnpd")?;

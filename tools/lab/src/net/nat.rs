@@ -27,6 +27,8 @@ pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
 pub(crate) const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2600, 0x77, 0, 0, 0, 0, 0, 2);
 /// Address of the router outside. It looks public, as routers map no ports otherwise; nothing leaves the namespaces.
 pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(11, 22, 33, 1);
+/// Address of the host outside.
+pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(11, 22, 33, 2);
 
 /// Rules of the router: it translates what leaves, and forwards nothing from outside. The chains are those that
 /// miniupnpd puts its rules into.
@@ -91,11 +93,13 @@ impl Net {
              route add default via fe80::1 dev eth0\n"
         );
         ip(&["-n", &client, "-batch", "-"], &addresses)?;
-        let addresses = "addr add 11.22.33.2/24 dev eth0\n\
+        let addresses = format!(
+            "addr add {OUTSIDE}/24 dev eth0\n\
              addr add 2600:99::2/64 dev eth0 nodad\n\
              link set eth0 up\n\
-             route add default via 2600:99::1\n";
-        ip(&["-n", &outside, "-batch", "-"], addresses)?;
+             route add default via 2600:99::1\n"
+        );
+        ip(&["-n", &outside, "-batch", "-"], &addresses)?;
         net.within(Host::ROUTER, || {
             std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
             Ok(std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")?)
