@@ -6,12 +6,13 @@
 mod entry;
 mod filter;
 mod list;
+mod rows;
 mod selection;
 mod view;
 
 use crate::manager::{Event, Manager};
 use crate::record::Record;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 use ztor_api::Removed;
@@ -21,6 +22,7 @@ use ztor_session::{InfoHashes, Session, TorrentHandle, TorrentStatus};
 
 pub(crate) use entry::{Entry, Load};
 pub(crate) use filter::ListError;
+pub use rows::{Row, Rows};
 pub(crate) use view::View;
 
 /// Maximum number of removals that are remembered. A front end that is further behind gets the whole list.
@@ -43,6 +45,8 @@ pub(crate) struct Core {
     was_held: bool,
     /// Time of the next attempt to load a torrent; `None` if there is none.
     retry_at: Option<Instant>,
+    /// Torrents whose times have changed since they were saved.
+    timed: BTreeSet<TorrentKey>,
 }
 
 impl Core {
@@ -67,6 +71,7 @@ impl Core {
             queue_changes: 0,
             was_held: false,
             retry_at: None,
+            timed: BTreeSet::new(),
         };
         for (key, hashes, record) in records {
             core.insert(key, hashes, record);
@@ -243,14 +248,16 @@ impl Core {
     }
 
     /// Takes a turn of the manager, and records what has changed. Returns its events. Torrents that have left the session
-    /// stay, for their owner to handle.
-    pub(crate) fn turn(&mut self, session: &Session) -> Vec<Event> {
+    /// stay, for their owner to handle. `now_unix_s` is the time in seconds since 1970.
+    pub(crate) fn turn(&mut self, session: &Session, now_unix_s: u64) -> Vec<Event> {
         let events = self.manager.turn(session);
         for event in &events {
             match event {
                 Event::Changed(key, status) => {
-                    if let Some(entry) = self.entries.get_mut(key) {
-                        entry.set_status(Some(Arc::clone(status)));
+                    if let Some(entry) = self.entries.get_mut(key)
+                        && entry.learn_status(Arc::clone(status), now_unix_s)
+                    {
+                        self.timed.insert(*key);
                     }
                     self.touch(*key);
                     self.look(*key);
@@ -261,8 +268,15 @@ impl Core {
                     }
                     self.touch(*key);
                 }
-                Event::Started(key)
-                | Event::Stopped(key, _)
+                Event::Started(key) => {
+                    if let Some(entry) = self.entries.get_mut(key) {
+                        entry.record_mut().times.started_unix_s = now_unix_s;
+                        self.timed.insert(*key);
+                    }
+                    self.touch(*key);
+                    self.look(*key);
+                }
+                Event::Stopped(key, _)
                 | Event::GoalReached(key, _)
                 | Event::NotSupported(key, _)
                 | Event::Removed { torrent: key, .. } => self.look(*key),
@@ -279,6 +293,11 @@ impl Core {
             queue.into_iter().for_each(|key| self.look(key));
         }
         events
+    }
+
+    /// Takes the torrents whose times have changed since they were saved.
+    pub(crate) fn take_timed(&mut self) -> BTreeSet<TorrentKey> {
+        std::mem::take(&mut self.timed)
     }
 
     /// Gives a torrent that is not in the session a status and a state, to measure front ends.

@@ -18,6 +18,7 @@ mod details;
 mod files;
 mod filtering;
 mod folders;
+mod foreign;
 mod free_space;
 mod labels;
 mod load;
@@ -39,7 +40,7 @@ mod watching;
 mod web_seeds;
 
 use crate::bulk::Bulks;
-use crate::core::Core;
+use crate::core::{Core, Rows};
 use crate::error::DaemonError;
 use crate::history::Rated;
 use crate::settings::Settings;
@@ -58,6 +59,7 @@ pub use access::{StoredAccount, StoredSession, StoredSessions, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use files::OpenedFile;
+pub use foreign::ForeignApi;
 pub use start::{DaemonStartError, Started};
 #[cfg(feature = "testing")]
 pub use testing::Found;
@@ -128,6 +130,16 @@ impl Daemon {
     /// A term, a state or a sort key is unknown.
     pub fn follow(&self, query: &ListQuery, known: &HashSet<u64>) -> Result<(List, Vec<u64>), DaemonError> {
         self.core().follow(query, known).map_err(bad_query)
+    }
+
+    /// Returns the torrents that have changed after a revision, with all that is known of them; all torrents without one.
+    pub fn rows(&self, since: Option<u64>) -> Rows {
+        self.core().rows(since)
+    }
+
+    /// Returns the present revision.
+    pub fn revision(&self) -> u64 {
+        self.core().revision()
     }
 
     /// Subscribes to the revision, which grows with each change that front ends see.

@@ -47,15 +47,16 @@ pub mod testing;
 pub mod units;
 mod watch;
 
+pub use core::{Row, Rows};
 pub use daemon::{
-    Daemon, DaemonConfig, DaemonStartError, NewContent, OpenedFile, Options, Started, StoredAccount,
-    StoredSession, StoredSessions, StoredToken, parse_torrent,
+    Daemon, DaemonConfig, DaemonStartError, ForeignApi, NewContent, OpenedFile, Options, Started,
+    StoredAccount, StoredSession, StoredSessions, StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
 pub use filter::FilterSource;
 pub use history::SPANS_S;
 pub use manager::{Event, Manager, NewTorrent};
-pub use record::{FileOptions, Folder, Share};
+pub use record::{FileOptions, Folder, Share, Times};
 pub use select::SelectError;
 pub use store::{DatabaseResumeStore, Salvage, Store, StoreError};
 pub use ztor_policy as policy;

@@ -39,6 +39,10 @@ pub(crate) struct Record {
     pub(crate) overwrite: bool,
     /// Set once a file or folder was renamed.
     pub(crate) is_renamed: bool,
+    /// Path of the file or the folder of the torrent below its download folder, after it was renamed; `None` if it has the
+    /// name that it was added with.
+    pub(crate) content: Option<PathBuf>,
+    pub(crate) times: Times,
     pub(crate) files: FileOptions,
     /// Set while the torrent is being removed with its data.
     pub(crate) is_deleting: bool,
@@ -52,6 +56,18 @@ pub(crate) struct Record {
     pub(crate) is_updated: bool,
     /// Time of the last look for a new version; 0 before the first.
     pub(crate) update_checked_unix_s: u64,
+}
+
+/// Times of events of a torrent in seconds since 1970; 0 before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Times {
+    /// Last transfer of piece data.
+    pub active_unix_s: u64,
+    /// Last start by the policy.
+    pub started_unix_s: u64,
+    /// Last time at which the whole torrent was here, or a seed was connected.
+    pub complete_unix_s: u64,
 }
 
 /// A publisher that is followed.
@@ -136,6 +152,8 @@ impl Default for Record {
             is_super_seeding: false,
             overwrite: false,
             is_renamed: false,
+            content: None,
+            times: Times::default(),
             files: FileOptions::default(),
             is_deleting: false,
             signatures: Vec::new(),
@@ -227,6 +245,18 @@ impl Record {
             .trackers(self.trackers.clone())
             .web_seeds(self.web_seeds.clone())
             .paused(true))
+    }
+
+    /// Returns the path of the file or the folder of the torrent below its download folder. Empty if its files have no folder
+    /// of their own.
+    pub(crate) fn content_path(&self, meta: &Metainfo) -> PathBuf {
+        if let Some(content) = &self.content {
+            return content.clone();
+        }
+        match (self.files.layout, meta.is_single_file()) {
+            (Folder::NoSubfolder, false) => PathBuf::new(),
+            _ => PathBuf::from(&meta.name),
+        }
     }
 
     /// Returns the priorities of all files, pads included; `None` if all are normal.

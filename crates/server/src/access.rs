@@ -7,12 +7,14 @@
 //! `gate` decides about requests, `account` about passwords, and `token_changes` about tokens; all three are methods of
 //! `shared`. Below them, `request` checks where a request comes from, with `host` and `forwarded`; `credentials` reads
 //! headers; `state` has the tables `limiter`, `sessions` and `tokens`; `passwords`, `password` and `secret` hash;
-//! `denied` is a refusal.
+//! `denied` is a refusal. `foreign` has the parts of these decisions for the APIs of other programs, whose order of checks and
+//! whose refusals their clients know.
 
 mod account;
 mod clock;
 mod credentials;
 mod denied;
+mod foreign;
 mod forwarded;
 mod gate;
 mod host;

@@ -40,7 +40,7 @@ pub use log::LogBuffer;
 pub(crate) use log::log_query;
 #[cfg(feature = "testing")]
 pub(crate) use query::{dir_of, list_query};
-pub use serve::{Listening, ServeConfig, ServeError, TlsFiles, WebError};
+pub use serve::{ForeignConfig, Listening, ServeConfig, ServeError, TlsFiles, WebError};
 
 /// State of the routes.
 #[derive(Debug, Clone)]

@@ -23,13 +23,16 @@
 mod access;
 pub mod api;
 pub mod files;
+mod foreign;
 mod guard;
+mod qbittorrent;
 mod route;
 mod served;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tracker;
+mod transmission;
 mod web;
 
 pub use route::reachable_ip;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::Fault;
 use ztor_policy::State;
-use ztor_session::{InfoHashes, TorrentStatus};
+use ztor_session::{InfoHashes, Metainfo, TorrentState, TorrentStatus};
 
 /// A torrent of the daemon.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     revision: u64,
     /// Status in the session as of the last turn; `None` if it is not loaded.
     status: Option<Arc<TorrentStatus>>,
+    /// Metadata, shared with the session; `None` while it is unknown or the torrent is not loaded.
+    meta: Option<Arc<Metainfo>>,
     /// State by the policy, and position in the queue, as of the last look.
     seen: (Option<State>, Option<usize>),
 }
@@ -63,7 +65,7 @@ impl Load {
 
 impl Entry {
     pub(super) fn new(hashes: InfoHashes, record: Record, revision: u64) -> Self {
-        Self { hashes, record, load: Load::Pending, revision, status: None, seen: (None, None) }
+        Self { hashes, record, load: Load::Pending, revision, status: None, meta: None, seen: (None, None) }
     }
 
     pub(crate) fn hashes(&self) -> &InfoHashes {
@@ -112,8 +114,40 @@ impl Entry {
         self.status.as_deref()
     }
 
+    pub(super) fn shared_status(&self) -> Option<&Arc<TorrentStatus>> {
+        self.status.as_ref()
+    }
+
+    pub(super) fn meta(&self) -> Option<&Arc<Metainfo>> {
+        self.meta.as_ref()
+    }
+
+    pub(crate) fn set_meta(&mut self, meta: Arc<Metainfo>) {
+        self.meta = Some(meta);
+    }
+
     pub(super) fn set_status(&mut self, status: Option<Arc<TorrentStatus>>) {
         self.status = status;
+    }
+
+    /// Takes a status over. Returns true if it shows that something has happened, whose time is recorded.
+    pub(super) fn learn_status(&mut self, status: Arc<TorrentStatus>, now_unix_s: u64) -> bool {
+        let moved = |status: &TorrentStatus| {
+            status.session_downloaded_bytes.saturating_add(status.session_uploaded_bytes)
+        };
+        let before = self.status.as_deref().map_or(0, moved);
+        let times = &mut self.record.times;
+        let is_active = moved(&status) > before;
+        if is_active {
+            times.active_unix_s = now_unix_s;
+        }
+        let is_seed = status.state == TorrentState::Seeding && status.left_bytes == 0;
+        let is_complete = is_seed || status.seeds > 0;
+        if is_complete {
+            times.complete_unix_s = now_unix_s;
+        }
+        self.status = Some(status);
+        is_active || is_complete
     }
 
     /// State by the policy as of the last look.

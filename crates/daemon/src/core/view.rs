@@ -29,6 +29,10 @@ impl<'a> View<'a> {
         self.entry
     }
 
+    pub(super) fn policy(&self) -> &'a ztor_policy::Policy {
+        self.manager.policy()
+    }
+
     pub(crate) fn status(&self) -> Option<&'a TorrentStatus> {
         self.entry.status()
     }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ztor_api::{Action, ActionRequest, ActionResult, DataChoice, Failed, Limits, QueueMove};
 use ztor_policy::{Move, TorrentKey};
-use ztor_session::{AskError, MoveError, RateLimits, Reply, Snapshot, TorrentHandle, TorrentId};
+use ztor_session::{
+    AskError, FileStatus, Metainfo, MoveError, RateLimits, Reply, Snapshot, TorrentHandle, TorrentId,
+};
 
 /// Time for which a request waits for slow work. It goes on afterwards.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -317,7 +319,12 @@ impl Daemon {
             None => torrent.rename_folder(from, to).await,
         };
         self.core().touch(key);
-        Ok(renamed?)
+        renamed?;
+        let files = torrent.files().await?;
+        let meta = torrent.metadata().await?;
+        let content = content_of(&files, &meta);
+        self.change_records(&[key], |record| record.content = Some(content.clone())).await?;
+        Ok(())
     }
 
     async fn on_moved(&self, key: TorrentKey, dir: PathBuf) -> Result<(), DaemonError> {
@@ -351,6 +358,20 @@ impl Daemon {
         let done = keys.iter().map(|key| key.as_u64()).collect();
         Ok(ActionResult { done, ..ActionResult::default() })
     }
+}
+
+/// Returns the path that contains all files of a torrent and nothing else: that of its only file, or their common folder.
+/// Empty if they have none.
+fn content_of(files: &[FileStatus], meta: &Metainfo) -> PathBuf {
+    let is_pad = |index: usize| meta.layout.files().get(index).is_some_and(|file| file.pad);
+    let mut paths = files.iter().enumerate().filter(|(index, _)| !is_pad(*index)).map(|(_, file)| &file.path);
+    let Some(first) = paths.next() else { return PathBuf::new() };
+    if meta.is_single_file() {
+        return first.clone();
+    }
+    let Some(root) = first.iter().next().map(PathBuf::from) else { return PathBuf::new() };
+    let is_common = first.components().count() > 1 && paths.all(|path| path.starts_with(&root));
+    if is_common { root } else { PathBuf::new() }
 }
 
 /// Adds the result for one torrent.

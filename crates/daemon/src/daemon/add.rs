@@ -326,6 +326,9 @@ impl Daemon {
         }
         if let Some(entry) = core.entry_mut(key) {
             entry.set_load(Load::Loaded);
+            if let NewContent::Metainfo(meta) = content {
+                entry.set_meta(Arc::clone(meta));
+            }
         }
         core.touch(key);
         if let NewContent::Metainfo(meta) = content {

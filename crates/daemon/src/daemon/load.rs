@@ -128,15 +128,22 @@ impl Daemon {
         record: Record,
         content: Result<Content, String>,
     ) -> Option<TorrentHandle> {
+        let mut meta = None;
         let added = match content {
-            Ok(Content::Metainfo(meta)) => self.add_saved(key, &record, &meta).await,
+            Ok(Content::Metainfo(saved)) => {
+                let added = self.add_saved(key, &record, &saved).await;
+                added.map(|(torrent, shared)| {
+                    meta = Some(shared);
+                    torrent
+                })
+            }
             Ok(Content::Magnet(magnet)) => {
                 self.add_magnet(AddMagnet::new(*magnet)).await.map_err(LoadError::Add)
             }
             Err(message) => Err(LoadError::Bad(message)),
         };
         match added {
-            Ok(torrent) => return self.on_loaded(key, torrent, &record).await,
+            Ok(torrent) => return self.on_loaded(key, torrent, meta, &record).await,
             Err(LoadError::Add(AddError::Removed)) => self.on_deleted(key).await,
             Err(error) => self.on_load_failed(key, error),
         }
@@ -149,14 +156,14 @@ impl Daemon {
         key: TorrentKey,
         record: &Record,
         meta: &Metainfo,
-    ) -> Result<TorrentHandle, LoadError> {
+    ) -> Result<(TorrentHandle, Arc<Metainfo>), LoadError> {
         let pinned = Saved::pin(&self.0.store, &self.0.bulks, key, meta);
         let (meta, saved) = pinned.map_err(|error| LoadError::Bad(error.to_string()))?;
-        let add = record.to_add(meta).map_err(|error| LoadError::Bad(error.to_string()))?;
+        let add = record.to_add(Arc::clone(&meta)).map_err(|error| LoadError::Bad(error.to_string()))?;
         let added = self.0.session.add(add).await.map_err(LoadError::Add);
         // Only now: the names of the files may depend on the info dictionary.
         saved.unpin();
-        added
+        Ok((added?, meta))
     }
 
     /// Adds a magnet link that waits for the policy, like a torrent that begins paused.
@@ -171,11 +178,15 @@ impl Daemon {
         &self,
         key: TorrentKey,
         torrent: TorrentHandle,
+        meta: Option<Arc<Metainfo>>,
         loaded_with: &Record,
     ) -> Option<TorrentHandle> {
         let taken = self.with(|core| {
             let entry = core.entry_mut(key).filter(|entry| !entry.load().is_leaving())?;
             entry.set_load(Load::Loaded);
+            if let Some(meta) = meta {
+                entry.set_meta(meta);
+            }
             let record = entry.record();
             let (now, is_deleting) = (record.clone(), record.is_deleting);
             if !core.manager_mut().attach(key, torrent.clone()) {
@@ -286,6 +297,9 @@ impl Daemon {
             self.0.store.put(Table::Metainfo, key.as_u64(), meta.to_bytes()?);
             Ok((released, saved))
         });
+        if let (Ok((meta, _)), Some(entry)) = (&add, core.entry_mut(key)) {
+            entry.set_meta(Arc::clone(meta));
+        }
         let add = add.map_err(|error| error.to_string()).and_then(|(meta, saved)| {
             let add = record.to_add(meta).map_err(|error| error.to_string())?;
             Ok((add, saved))

@@ -161,6 +161,7 @@ impl Daemon {
         }
         self.put_queue(&core);
         drop(core);
+        self.put_times();
         self.put_history();
     }
 }

@@ -46,6 +46,7 @@ impl Sampler {
         if self.saved.elapsed() >= SAVE_HISTORY_EVERY {
             self.saved = Instant::now();
             daemon.put_history();
+            daemon.put_times();
             daemon.0.saver.wake();
         }
     }
@@ -114,10 +115,18 @@ impl Daemon {
         self.0.store.put_json(Table::Fact, fact::HISTORY, &saved);
     }
 
+    /// Queues the records of torrents whose times have changed.
+    pub(super) fn put_times(&self) {
+        let mut core = self.core();
+        for key in core.take_timed() {
+            self.put_record(&core, key);
+        }
+    }
+
     /// Takes a turn of the policy, and queues what it has changed for the database.
     pub(super) fn turn(&self) {
         let mut core = self.core();
-        let events = core.turn(&self.0.session);
+        let events = core.turn(&self.0.session, now_unix_s());
         let mut has_rows = false;
         for event in events {
             match event {

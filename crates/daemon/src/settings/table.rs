@@ -311,6 +311,16 @@ settings! {
         base_path: String = "", text(BASE_PATH), restart;
         /// Folder of a web UI that is served in place of the built-in one.
         web_dir: Option<PathBuf> = "none", OPTIONAL_PATH, restart;
+        /// Addresses of the Transmission RPC, for programs that speak with Transmission; by convention port 9091. With an
+        /// empty list, it is not served.
+        transmission_listen: Vec<SocketAddr> = "", list(LISTEN), restart;
+        /// Folder of a web UI for Transmission, which is served below /transmission/web/.
+        transmission_web_dir: Option<PathBuf> = "none", OPTIONAL_PATH, restart;
+        /// Addresses of the qBittorrent Web API, for programs that speak with qBittorrent; by convention port 8080. With an
+        /// empty list, it is not served.
+        qbittorrent_listen: Vec<SocketAddr> = "", list(LISTEN), restart;
+        /// Folder of a web UI for qBittorrent, such as VueTorrent, which is served beside the API.
+        qbittorrent_web_dir: Option<PathBuf> = "none", OPTIONAL_PATH, restart;
         /// Addresses and networks of reverse proxies whose X-Forwarded-For header is trusted.
         trusted_proxies: Vec<IpNet> = "", list(NETWORK), restart;
         /// Host names under which the API may be reached, besides IP addresses and localhost.

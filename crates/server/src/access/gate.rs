@@ -70,7 +70,7 @@ impl Access {
                 Some(source.client),
                 "the header Authorization is malformed: expected Bearer TOKEN or Basic",
             )),
-            Some(Credentials::Bearer(token)) => self.find_token(source.client, &token),
+            Some(Credentials::Bearer(token)) => self.verify_token(source.client, &token),
             Some(Credentials::Basic { username, password }) => {
                 self.verify(Some(source.client), &username, &password).await.map(Pass::Password)
             }
@@ -78,7 +78,7 @@ impl Access {
     }
 
     /// Returns the token with a text. A ban does not concern good tokens, which nobody can guess.
-    fn find_token(&self, client: IpAddr, token: &str) -> Result<Pass, Denied> {
+    pub(super) fn verify_token(&self, client: IpAddr, token: &str) -> Result<Pass, Denied> {
         let found = self.state().tokens.find(token, now_unix_s());
         let Some((name, news)) = found else { return Err(self.on_failure(Some(client), "unknown token")) };
         if let Some(row) = news {

@@ -51,6 +51,25 @@ pub(crate) fn examine(
     parts: &Parts,
     is_signed: bool,
 ) -> Result<Source, Denied> {
+    let source = source_of(rules, connection, parts);
+    let host = host_of(parts)?;
+    if !host.is_allowed(&rules.allowed_hosts) {
+        return Err(Denied::new(
+            ProblemKind::Forbidden,
+            "the host name of the request is not allowed: use an IP address, or add the name to allowed_hosts",
+        ));
+    }
+    if !is_same_origin(&parts.headers, &host, source.is_secure) {
+        return Err(foreign());
+    }
+    if !is_signed {
+        check_site(rules, parts)?;
+    }
+    Ok(source)
+}
+
+/// Returns where a request comes from, as far as proxies are trusted.
+pub(super) fn source_of(rules: &Rules, connection: Connection, parts: &Parts) -> Source {
     let headers = &parts.headers;
     let peer = connection.peer.to_canonical();
     let is_proxied = is_proxy(peer, &rules.trusted_proxies);
@@ -60,18 +79,7 @@ pub(crate) fn examine(
     let client = client_ip(peer, forwarded.into_iter(), &rules.trusted_proxies);
     let is_secure = connection.is_tls || (is_proxied && is_forwarded_https(headers));
     let is_private = connection.is_tls || is_proxied || client.is_loopback();
-    let host = host_of(parts)?;
-    if !host.is_allowed(&rules.allowed_hosts) {
-        return Err(Denied::new(
-            ProblemKind::Forbidden,
-            "the host name of the request is not allowed: use an IP address, or add the name to allowed_hosts",
-        ));
-    }
-    check_origin(headers, &host, is_secure)?;
-    if !is_signed {
-        check_site(rules, parts)?;
-    }
-    Ok(Source { client, is_secure, is_private })
+    Source { client, is_secure, is_private }
 }
 
 fn is_forwarded_https(headers: &HeaderMap) -> bool {
@@ -81,7 +89,7 @@ fn is_forwarded_https(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the value of the only `Host`, which a URL in the request line must repeat.
-fn host_of(parts: &Parts) -> Result<Authority, Denied> {
+pub(super) fn host_of(parts: &Parts) -> Result<Authority, Denied> {
     let bad = |detail: &str| Denied::new(ProblemKind::BadRequest, detail);
     let mut values = parts.headers.get_all(HOST).iter();
     let value = values.next().ok_or_else(|| bad("the header Host is missing"))?;
@@ -97,8 +105,8 @@ fn host_of(parts: &Parts) -> Result<Authority, Denied> {
     Ok(host)
 }
 
-/// Refuses requests that a page of another origin makes. WebSockets have this header too.
-fn check_origin(headers: &HeaderMap, host: &Authority, is_secure: bool) -> Result<(), Denied> {
+/// Returns false for requests that a page of another origin makes. WebSockets have this header too.
+pub(super) fn is_same_origin(headers: &HeaderMap, host: &Authority, is_secure: bool) -> bool {
     let is_same = |origin: &str| {
         parse_origin(origin).is_some_and(|(scheme, origin)| {
             origin.is_same(host, scheme) && !(is_secure && scheme == Scheme::Http)
@@ -106,9 +114,9 @@ fn check_origin(headers: &HeaderMap, host: &Authority, is_secure: bool) -> Resul
     };
     let mut origins = headers.get_all(ORIGIN).iter();
     match (origins.next(), origins.next()) {
-        (None, _) => Ok(()),
-        (Some(origin), None) if origin.to_str().is_ok_and(is_same) => Ok(()),
-        _ => Err(foreign()),
+        (None, _) => true,
+        (Some(origin), None) => origin.to_str().is_ok_and(is_same),
+        _ => false,
     }
 }
 

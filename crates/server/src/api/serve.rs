@@ -10,6 +10,7 @@ mod tls;
 use super::metrics::RequestCounts;
 use super::{LogBuffer, app, guard};
 use crate::access::{Access, AccessError, Rules};
+use crate::foreign::Foreign;
 use crate::web::Web;
 use connection::{End, Server};
 use ipnet::IpNet;
@@ -54,6 +55,19 @@ pub struct ServeConfig {
     pub web_dir: Option<PathBuf>,
     /// Lines of the log for front ends.
     pub log: LogBuffer,
+    /// The Transmission RPC.
+    pub transmission: ForeignConfig,
+    /// The qBittorrent Web API.
+    pub qbittorrent: ForeignConfig,
+}
+
+/// Addresses of an API of another program.
+#[derive(Debug, Clone, Default)]
+pub struct ForeignConfig {
+    /// TCP addresses; empty if it is not served.
+    pub listen: Vec<SocketAddr>,
+    /// Folder of a web UI that is served with it.
+    pub web_dir: Option<PathBuf>,
 }
 
 impl ServeConfig {
@@ -70,6 +84,14 @@ impl ServeConfig {
             password_file: settings.password_file.clone(),
             web_dir: settings.web_dir.clone(),
             log,
+            transmission: ForeignConfig {
+                listen: settings.transmission_listen.clone(),
+                web_dir: settings.transmission_web_dir.clone(),
+            },
+            qbittorrent: ForeignConfig {
+                listen: settings.qbittorrent_listen.clone(),
+                web_dir: settings.qbittorrent_web_dir.clone(),
+            },
         }
     }
 }
@@ -126,6 +148,8 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Listening {
     addrs: Vec<SocketAddr>,
+    transmission: Vec<SocketAddr>,
+    qbittorrent: Vec<SocketAddr>,
     socket: PathBuf,
     web_url: Option<String>,
     access: Access,
@@ -155,14 +179,9 @@ impl Listening {
         let web = Web::new(config.web_dir.clone())?;
         let access = Access::start(daemon, rules, config.password_file.clone())?;
         let tls = config.tls.clone().map(Tls::read).transpose()?;
-        let mut listeners = Vec::new();
-        for addr in &config.listen {
-            let failed = |error| ServeError::Listen { addr: *addr, error };
-            let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
-            listener.set_nonblocking(true).map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            listeners.push((bound, TcpListener::from_std(listener).map_err(failed)?));
-        }
+        let listeners = bind(&config.listen)?;
+        let of_transmission = bind(&config.transmission.listen)?;
+        let of_qbittorrent = bind(&config.qbittorrent.listen)?;
         let local = local::bind(&config.socket)?;
         let addrs: Vec<SocketAddr> = listeners.iter().map(|(addr, _)| *addr).collect();
         about.api_addrs = addrs.iter().map(SocketAddr::to_string).collect();
@@ -178,11 +197,34 @@ impl Listening {
         let (alive, ended) = mpsc::channel();
         let end = End::new(is_ending, alive);
         runtime.spawn(connection::serve_local(local, on_socket, end.clone()));
-        let server = Server::new(on_tcp, tls.as_ref().map(Tls::configs), config.trusted_proxies.clone(), end);
-        for (_, listener) in listeners {
-            runtime.spawn(server.clone().serve(listener));
+        let foreign = Foreign::new(daemon, &access, &config.log);
+        let addrs_of =
+            |listeners: &[(SocketAddr, TcpListener)]| listeners.iter().map(|(addr, _)| *addr).collect();
+        let (transmission, qbittorrent) = (addrs_of(&of_transmission), addrs_of(&of_qbittorrent));
+        let all = [
+            (listeners, on_tcp),
+            (of_transmission, crate::transmission::app(&foreign, config.transmission.web_dir.clone())),
+            (of_qbittorrent, crate::qbittorrent::app(&foreign, config.qbittorrent.web_dir.clone())),
+        ];
+        for (listeners, app) in all {
+            let tls = tls.as_ref().map(Tls::configs);
+            let server = Server::new(app, tls, config.trusted_proxies.clone(), end.clone());
+            for (_, listener) in listeners {
+                runtime.spawn(server.clone().serve(listener));
+            }
         }
-        Ok(Self { addrs, socket: config.socket.clone(), web_url, access, tls, ending, ended })
+        let socket = config.socket.clone();
+        Ok(Self { addrs, transmission, qbittorrent, socket, web_url, access, tls, ending, ended })
+    }
+
+    /// Returns the TCP addresses of the Transmission RPC.
+    pub fn transmission_addrs(&self) -> &[SocketAddr] {
+        &self.transmission
+    }
+
+    /// Returns the TCP addresses of the qBittorrent Web API.
+    pub fn qbittorrent_addrs(&self) -> &[SocketAddr] {
+        &self.qbittorrent
     }
 
     /// Returns the TCP addresses.
@@ -232,6 +274,18 @@ impl Listening {
             tracing::debug!("requests are under way at the end");
         }
     }
+}
+
+/// Begins to listen on addresses.
+fn bind(addrs: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpListener)>, ServeError> {
+    let bind = |addr: &SocketAddr| {
+        let listener = std::net::TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        Ok((listener.local_addr()?, TcpListener::from_std(listener)?))
+    };
+    let bound =
+        addrs.iter().map(|addr| bind(addr).map_err(|error| ServeError::Listen { addr: *addr, error }));
+    bound.collect()
 }
 
 /// Returns the URL of the web UI at an address. One that stands for all addresses is reached on this machine.
