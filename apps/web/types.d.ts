@@ -152,6 +152,9 @@ export type AddOptions = {
   files?: FileChoice[];
   /** Goals of each torrent. */
   goals?: Goals;
+  /** Folder of the files until they are complete, an absolute path; the empty string is none. */
+  incomplete_dir?: string | null;
+  layout?: Layout | null;
   /** Rate limits of each torrent. */
   limits?: Limits;
   /** Name in lists; for one torrent only. */
@@ -164,6 +167,7 @@ export type AddOptions = {
   peers?: string[];
   /** True to fetch the pieces in order. */
   sequential?: boolean | null;
+  stop_after?: StopAfter | null;
   /** True to hide pieces from peers while the daemon is the only seed (super-seeding, BEP 16). */
   super_seeding?: boolean | null;
   /** Tags, which need not exist. */
@@ -628,6 +632,8 @@ export type Known = {
   /** Its name. */
   name: string;
 };
+/** Folder layout of a torrent. */
+export type Layout = 'original' | 'subfolder' | 'no_subfolder';
 /** Rate limits in bytes per second; `null` is no limit, and 0 stops the transfer. */
 export type Limits = {
   /** Limit of incoming piece data. */
@@ -1147,6 +1153,8 @@ export type Statistics = {
   /** Time since the start. */
   uptime_s: number;
 };
+/** Stage after which a torrent stops. */
+export type StopAfter = 'metadata' | 'check';
 /** A tag. */
 export type Tag = {
   /** Name. */

@@ -41,12 +41,19 @@ pub struct AddOptions {
     /// Download folder, an absolute path.
     #[cfg_attr(feature = "schema", schema(pattern = "^/"))]
     pub dir: Option<String>,
+    /// Folder of the files until they are complete, an absolute path; the empty string is none.
+    #[cfg_attr(feature = "schema", schema(pattern = "^(/|$)"))]
+    pub incomplete_dir: Option<String>,
+    /// Folder layout.
+    pub layout: Option<Layout>,
     /// Path of a category, which need not exist.
     pub category: Option<String>,
     /// Tags, which need not exist.
     pub tags: Vec<String>,
     /// True to leave the torrents stopped.
     pub paused: Option<bool>,
+    /// Stage after which the torrents stop; `null` for none.
+    pub stop_after: Option<StopAfter>,
     /// Name in lists; for one torrent only.
     pub name: Option<String>,
     /// Rate limits of each torrent.
@@ -74,6 +81,30 @@ pub struct AddOptions {
     pub trackers: Vec<String>,
     /// URLs of web seeds in addition to those of the torrent (BEP 19). They may be on the daemon's machine.
     pub web_seeds: Vec<String>,
+}
+
+/// Folder layout of a torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// As in the torrent.
+    Original,
+    /// Always a folder of its own.
+    Subfolder,
+    /// Never a folder of its own.
+    NoSubfolder,
+}
+
+/// Stage after which a torrent stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StopAfter {
+    /// The metadata of a magnet link has arrived. A torrent file goes on.
+    Metadata,
+    /// The data on disk was checked.
+    Check,
 }
 
 /// Answer to an [`AddRequest`]: one entry for each source, in order.

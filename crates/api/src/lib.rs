@@ -36,7 +36,7 @@ pub use access::{
 pub use action::{
     Action, ActionRequest, ActionResult, DataChoice, Failed, QueueMove, TrackerChange, WebSeedChange,
 };
-pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added};
+pub use add::{AddOptions, AddRequest, AddResult, AddSource, Added, Layout, StopAfter};
 pub use alternative::{LimitsChange, LimitsChoice};
 pub use creation::{Creation, CreationFormat, CreationRequest, CreationState, NewCreation};
 pub use detail::{

@@ -44,6 +44,8 @@ pub(crate) struct Record {
     pub(crate) content: Option<PathBuf>,
     pub(crate) times: Times,
     pub(crate) files: FileOptions,
+    /// True if a magnet link stops once its metadata has arrived.
+    pub(crate) stops_at_metadata: bool,
     /// Set while the torrent is being removed with its data.
     pub(crate) is_deleting: bool,
     /// Signatures of the torrent file, as they were checked when the metadata arrived.
@@ -155,6 +157,7 @@ impl Default for Record {
             content: None,
             times: Times::default(),
             files: FileOptions::default(),
+            stops_at_metadata: false,
             is_deleting: false,
             signatures: Vec::new(),
             update_url: None,

@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     revision: u64,
     /// Status in the session as of the last turn; `None` if it is not loaded.
     status: Option<Arc<TorrentStatus>>,
+    /// Time at which that status was taken over.
+    status_at: Instant,
     /// Metadata, shared with the session; `None` while it is unknown or the torrent is not loaded.
     meta: Option<Arc<Metainfo>>,
     /// State by the policy, and position in the queue, as of the last look.
@@ -65,7 +67,16 @@ impl Load {
 
 impl Entry {
     pub(super) fn new(hashes: InfoHashes, record: Record, revision: u64) -> Self {
-        Self { hashes, record, load: Load::Pending, revision, status: None, meta: None, seen: (None, None) }
+        Self {
+            hashes,
+            record,
+            load: Load::Pending,
+            revision,
+            status: None,
+            status_at: Instant::now(),
+            meta: None,
+            seen: (None, None),
+        }
     }
 
     pub(crate) fn hashes(&self) -> &InfoHashes {
@@ -118,6 +129,10 @@ impl Entry {
         self.status.as_ref()
     }
 
+    pub(super) fn status_at(&self) -> Instant {
+        self.status_at
+    }
+
     pub(super) fn meta(&self) -> Option<&Arc<Metainfo>> {
         self.meta.as_ref()
     }
@@ -128,6 +143,7 @@ impl Entry {
 
     pub(super) fn set_status(&mut self, status: Option<Arc<TorrentStatus>>) {
         self.status = status;
+        self.status_at = Instant::now();
     }
 
     /// Takes a status over. Returns true if it shows that something has happened, whose time is recorded.
@@ -147,6 +163,7 @@ impl Entry {
             times.complete_unix_s = now_unix_s;
         }
         self.status = Some(status);
+        self.status_at = Instant::now();
         is_active || is_complete
     }
 

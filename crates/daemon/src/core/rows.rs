@@ -4,8 +4,10 @@ use super::{Core, View};
 use crate::goals::to_api;
 use crate::record::{Record, Times};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 use ztor_api::{FilePriority, Goals, Removed, Torrent};
 use ztor_session::{InfoHashes, Magnet, Metainfo, TorrentStatus};
 
@@ -18,6 +20,8 @@ pub struct Row {
     pub hashes: InfoHashes,
     /// Status in the session as of its last change; `None` if the torrent is not loaded.
     pub status: Option<Arc<TorrentStatus>>,
+    /// Time of that status. While the torrent is active, what has passed since is to be added to its times.
+    pub status_at: Instant,
     /// Metadata; `None` while it is unknown or the torrent is not loaded. To read its bulk may need a disk.
     pub meta: Option<Arc<Metainfo>>,
     /// Goals of the torrent alone.
@@ -42,7 +46,8 @@ struct Own {
     /// Its link, as it was added, while the metadata is unknown; `None` later.
     magnet: Option<String>,
     trackers: Option<Vec<Vec<String>>>,
-    priorities: Option<Box<std::collections::BTreeMap<usize, FilePriority>>>,
+    /// Those that are not normal.
+    priorities: BTreeMap<usize, FilePriority>,
 }
 
 impl Row {
@@ -56,6 +61,7 @@ impl Row {
             torrent: view.to_row(),
             hashes: *entry.hashes(),
             status: entry.shared_status().cloned(),
+            status_at: entry.status_at(),
             goals: to_api(policy.own_goals(view.key()).unwrap_or_default()),
             effective_goals: to_api(policy.goals(view.key()).unwrap_or_default()),
             times: record.times,
@@ -94,8 +100,7 @@ impl Row {
 
     /// Returns the priority of a file.
     pub fn priority(&self, file: usize) -> FilePriority {
-        let chosen = self.own.priorities.as_ref().and_then(|priorities| priorities.get(&file).copied());
-        chosen.unwrap_or(FilePriority::Normal)
+        self.own.priorities.get(&file).copied().unwrap_or(FilePriority::Normal)
     }
 }
 
@@ -104,7 +109,7 @@ impl Own {
         Self {
             magnet: record.size.is_none().then(|| record.magnet.clone()),
             trackers: record.trackers.clone(),
-            priorities: (!record.priorities.is_empty()).then(|| Box::new(record.priorities.clone())),
+            priorities: record.priorities.clone(),
         }
     }
 }

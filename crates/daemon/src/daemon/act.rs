@@ -211,6 +211,54 @@ impl Daemon {
         Ok(result)
     }
 
+    /// Sets the folder in which the files of torrents are until they are complete; `None` for their download folders. The
+    /// files of a torrent that is complete, or of which there is something on disk already, are not moved.
+    ///
+    /// # Errors
+    /// The path is not absolute, or the state cannot be saved. Failures for single torrents are in the result.
+    pub async fn set_incomplete_dir(
+        &self,
+        ids: &[u64],
+        dir: Option<&str>,
+    ) -> Result<ActionResult, DaemonError> {
+        let dir = dir.map(absolute).transpose()?;
+        let keys: Vec<TorrentKey> = ids.iter().copied().map(TorrentKey::new).collect();
+        let daemon = self.clone();
+        self.detached(async move {
+            daemon
+                .spawn_each(&keys, |daemon, key| {
+                    let dir = dir.clone();
+                    async move { daemon.put_incomplete_dir(key, dir).await }
+                })
+                .await
+        })
+        .await
+    }
+
+    async fn put_incomplete_dir(self, key: TorrentKey, dir: Option<PathBuf>) -> Result<(), DaemonError> {
+        let torrent = self.handle(key)?;
+        let (is_same, is_known) = self.with(|core| {
+            let record = core.entry(key).ok_or(DaemonError::NoTorrent)?.record();
+            Ok::<_, DaemonError>((record.files.incomplete_dir == dir, record.size.is_some()))
+        })?;
+        if is_same {
+            return Ok(());
+        }
+        let status = torrent.status().ok_or(DaemonError::NoTorrent)?;
+        let is_empty = status.have_bytes == 0 && status.downloaded_bytes == 0 && status.partial_pieces == 0;
+        let is_complete = is_known && status.left_bytes == 0;
+        if is_known && !is_complete && !is_empty {
+            let message = "cannot set the folder of incomplete files: some are on disk already";
+            return Err(DaemonError::Conflict(message.into()));
+        }
+        self.change_records(&[key], |record| record.files.incomplete_dir.clone_from(&dir)).await?;
+        // Before its metadata has arrived, it has no files.
+        if is_known && !is_complete {
+            self.reload(key, &torrent).await?;
+        }
+        Ok(())
+    }
+
     /// Makes a quick request for each torrent, and waits for all answers.
     async fn ask_each(
         &self,

@@ -11,14 +11,16 @@ use crate::core::Load;
 use crate::error::DaemonError;
 use crate::goals::goals_of;
 use crate::manager::NewTorrent;
-use crate::record::{FileOptions, Publication, Record};
+use crate::record::{FileOptions, Folder, Publication, Record};
 use crate::store::Table;
 use data_encoding::BASE64;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_api::{AddOptions, AddRequest, AddResult, AddSource, Added, TrackerChange, WebSeedChange};
+use ztor_api::{
+    AddOptions, AddRequest, AddResult, AddSource, Added, Layout, StopAfter, TrackerChange, WebSeedChange,
+};
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{
     AddMagnet, InfoHashes, Magnet, MetadataError, Metainfo, Publisher, RateLimits, TorrentHandle, WebSource,
@@ -43,6 +45,8 @@ pub enum NewContent {
 pub(super) struct Parsed<'o> {
     /// Download folder; `None` for that of the category or the settings.
     dir: Option<PathBuf>,
+    /// Folder of incomplete files, if there is to be one; `None` for that of the settings.
+    incomplete_dir: Option<Option<PathBuf>>,
     /// Path of a category, which may not exist yet.
     category: Option<&'o str>,
     goals: Goals,
@@ -58,6 +62,8 @@ struct Choices<'o> {
     peers: Vec<SocketAddr>,
     /// Treatment of the files.
     files: FileOptions,
+    /// True if the torrent stops at once, and false if the options and the settings decide.
+    stops_now: bool,
     parsed: &'o Parsed<'o>,
 }
 
@@ -183,12 +189,17 @@ impl Daemon {
                     choices
                         .peers
                         .extend(magnet.peers.iter().filter_map(|peer| peer.parse::<SocketAddr>().ok()));
+                    choices.stops_now |= options.stop_after.is_some();
                     NewContent::Metainfo(meta)
                 }
                 None => NewContent::Magnet(magnet),
             },
             content => content,
         };
+        if matches!(content, NewContent::Metainfo(_)) {
+            // It is checked while it is stopped.
+            choices.stops_now |= options.stop_after == Some(StopAfter::Check);
+        }
         let own = TrackerChange { add: options.trackers.clone(), ..TrackerChange::default() };
         let hashes = match &content {
             NewContent::Metainfo(meta) => meta.info_hashes,
@@ -216,6 +227,7 @@ impl Daemon {
                     record.web_seeds = Some(changed_web_seeds(named, &change)?);
                 }
                 record.magnet = link.to_string();
+                record.stops_at_metadata = options.stop_after.is_some();
                 record.name = magnet.name.clone().unwrap_or_else(|| hashes.to_string());
             }
         }
@@ -301,7 +313,7 @@ impl Daemon {
         let new = NewTorrent {
             goals: choices.parsed.goals,
             category: choices.category,
-            is_paused: options.paused.unwrap_or_else(|| self.options().start_paused),
+            is_paused: choices.stops_now || options.paused.unwrap_or_else(|| self.options().start_paused),
             at_top: options.to_top,
         };
         let mut core = self.core();
@@ -405,8 +417,19 @@ impl Daemon {
             .clone()
             .or_else(|| self.core().manager().policy().categories().save_path(category?))
             .unwrap_or_else(|| self.options().download_dir);
-        let files = self.options().files;
-        Ok(Choices { dir, category, peers: parsed.peers.clone(), files, parsed })
+        let mut files = self.options().files;
+        if let Some(dir) = &parsed.incomplete_dir {
+            files.incomplete_dir.clone_from(dir);
+        }
+        if let Some(layout) = parsed.options.layout {
+            files.layout = match layout {
+                Layout::Original => Folder::Original,
+                Layout::Subfolder => Folder::Subfolder,
+                Layout::NoSubfolder => Folder::NoSubfolder,
+            };
+        }
+        let peers = parsed.peers.clone();
+        Ok(Choices { dir, category, peers, files, stops_now: false, parsed })
     }
 
     fn new_record(&self, choices: &Choices<'_>) -> Record {
@@ -438,6 +461,11 @@ impl<'o> Parsed<'o> {
         category.map(check_category_path).transpose()?;
         Ok(Self {
             dir: options.dir.as_deref().map(absolute).transpose()?,
+            incomplete_dir: match options.incomplete_dir.as_deref() {
+                None => None,
+                Some("") => Some(None),
+                Some(dir) => Some(Some(absolute(dir)?)),
+            },
             category,
             goals: goals_of(&options.goals)?,
             name: options.name.as_deref().map(name_of).transpose()?.flatten(),

@@ -84,6 +84,23 @@ impl Daemon {
         true
     }
 
+    /// Takes a torrent out of the session, and loads it again by its record.
+    pub(super) async fn reload(&self, key: TorrentKey, torrent: &TorrentHandle) -> Result<(), AskError> {
+        torrent.remove().await?;
+        {
+            let mut core = self.core();
+            let Some(entry) = core.entry_mut(key).filter(|entry| !entry.load().is_leaving()) else {
+                return Ok(());
+            };
+            let fault = Fault { kind: FaultKind::Load, message: "the torrent is loaded again".into() };
+            entry.set_load(Load::Failed { fault, retry_at: None, pause: FIRST_PAUSE });
+            core.manager_mut().set_failed(key);
+            core.touch(key);
+        }
+        self.load_again(key);
+        Ok(())
+    }
+
     /// Loads torrents. Each gives back its turn once it is loaded: one whose disk hangs does not hold up the others.
     async fn load_part(&self, keys: Vec<TorrentKey>, mut turns: OwnedSemaphorePermit) {
         for (key, (record, content)) in self.read(keys).await {
@@ -289,8 +306,13 @@ impl Daemon {
         }
         record.set_meta(meta);
         record.magnet = bare_magnet(meta.info_hashes);
+        let stops = std::mem::take(&mut record.stops_at_metadata);
         let record = record.clone();
         core.set_hashes(key, meta.info_hashes);
+        if stops {
+            core.manager_mut().policy_mut().pause(key);
+            self.put_policy(&core, key);
+        }
         core.touch(key);
         // It is in memory, as it has just arrived.
         let add = Saved::pin(&self.0.store, &self.0.bulks, key, meta).and_then(|(released, saved)| {

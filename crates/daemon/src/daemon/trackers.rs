@@ -61,8 +61,34 @@ impl Daemon {
         key: TorrentKey,
         change: &TrackerChange,
     ) -> Result<(), DaemonError> {
-        let urls = change.set.iter().flatten().flatten().chain(&change.add).chain(change.replace.values());
-        urls.into_iter().try_for_each(|url| check_url(url))?;
+        new_urls(change).try_for_each(|url| check_url(url))?;
+        self.put_trackers(key, change).await
+    }
+
+    /// Changes the trackers of a torrent. Unlike the action, it takes texts that are no announce URLs, as other clients do:
+    /// they are listed and never asked. Returns when that is durable.
+    ///
+    /// # Errors
+    /// The torrent is unknown or not loaded, a text is empty or too long, or there are too many.
+    pub async fn change_trackers(&self, key: TorrentKey, change: TrackerChange) -> Result<(), DaemonError> {
+        let is_plain = |url: &String| {
+            !url.is_empty()
+                && url.len() <= MAX_URL
+                && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+        };
+        if let Some(bad) = new_urls(&change).find(|url| !is_plain(url)) {
+            let message = format!("cannot use the tracker {}: give an announce URL", redact_url(bad));
+            return Err(DaemonError::BadValue(message));
+        }
+        let daemon = self.clone();
+        self.detached(async move {
+            daemon.put_trackers(key, &change).await?;
+            daemon.commit().await
+        })
+        .await
+    }
+
+    async fn put_trackers(&self, key: TorrentKey, change: &TrackerChange) -> Result<(), DaemonError> {
         let old = self.announce_urls(key).await?;
         let tiers = changed(old, change)?;
         let torrent = self.handle(key)?;
@@ -94,6 +120,11 @@ impl Daemon {
         self.edit_trackers(key, &TrackerChange { add, ..TrackerChange::default() }).await?;
         Ok(true)
     }
+}
+
+/// Returns the announce URLs that a change adds.
+fn new_urls(change: &TrackerChange) -> impl Iterator<Item = &String> {
+    change.set.iter().flatten().flatten().chain(&change.add).chain(change.replace.values())
 }
 
 fn to_api(tracker: TrackerStatus) -> Tracker {
