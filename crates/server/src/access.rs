@@ -32,6 +32,7 @@ mod tokens;
 
 pub(crate) use credentials::{COOKIE_NAME, cookies, set_cookie};
 pub(crate) use denied::{Challenge, Denied};
-pub(crate) use request::{Connection, Rules};
+pub(crate) use request::{Connection, Rules, Source};
+pub(crate) use secret::{Digest, random_text};
 pub(crate) use shared::{Access, Caller, Pass};
 pub use state::AccessError;

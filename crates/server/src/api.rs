@@ -35,6 +35,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use ztor_daemon::Daemon;
 
 pub use crate::access::AccessError;
+pub(crate) use body::read as read_body;
 pub use log::LogBuffer;
 #[cfg(feature = "testing")]
 pub(crate) use log::log_query;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use encoding::Packed;
+pub(crate) use encoding::takes_gzip;
 
 include!(concat!(env!("OUT_DIR"), "/web.rs"));
 

@@ -35,6 +35,7 @@ impl Access {
         host_of(parts).is_ok_and(|host| is_same_origin(&parts.headers, &host, source.is_secure))
     }
 
+    #[allow(dead_code, reason = "one of the APIs needs it")]
     /// Returns the time for which an address may not try passwords; `None` if it may.
     pub(crate) fn ban_of(&self, client: IpAddr) -> Option<Duration> {
         self.state().limiter.ban(client, Instant::now())

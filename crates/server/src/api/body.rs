@@ -44,7 +44,7 @@ impl<T: DeserializeOwned, S: Sync, const MAX: usize> FromRequest<S> for JsonBody
 }
 
 /// Reads a body.
-async fn read(body: Body, max: usize, patience: Duration) -> Result<Vec<u8>, Refused> {
+pub(crate) async fn read(body: Body, max: usize, patience: Duration) -> Result<Vec<u8>, Refused> {
     let bad = |detail: String| Refused::new(ProblemKind::BadRequest, detail);
     let too_large = || Refused::new(ProblemKind::TooLarge, format!("the body is longer than {max} bytes"));
     if body.size_hint().lower() > max as u64 {

@@ -91,6 +91,11 @@ impl LogBuffer {
         }
     }
 
+    /// Returns the last lines after a number, of all levels.
+    pub(crate) fn after(&self, since: u64) -> Vec<LogLine> {
+        self.read(LogQuery { since, ..LogQuery::default() })
+    }
+
     /// Returns the lines that a query selects.
     fn read(&self, query: LogQuery) -> Vec<LogLine> {
         let LogQuery { since, level, limit, torrent } = query;

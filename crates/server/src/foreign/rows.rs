@@ -9,7 +9,7 @@ use ztor_daemon::{Daemon, Row};
 pub(crate) struct Table {
     revision: u64,
     rows: BTreeMap<u64, Arc<Row>>,
-    /// Ids by info-hash in hexadecimal, of v1 and of v2.
+    /// Ids by info-hash in hexadecimal, of v1 and of v2, and that of v2 cut to the length of v1.
     ids: HashMap<String, u64>,
 }
 
@@ -40,9 +40,9 @@ impl Table {
 
     fn insert(&mut self, row: Row) {
         let id = row.torrent.id;
-        for hash in [Some(&row.torrent.hash), row.torrent.hash_v2.as_ref()].into_iter().flatten() {
+        for hash in names(&row) {
             if self.ids.get(hash) != Some(&id) {
-                self.ids.insert(hash.clone(), id);
+                self.ids.insert(hash.to_owned(), id);
             }
         }
         self.rows.insert(id, Arc::new(row));
@@ -50,13 +50,19 @@ impl Table {
 
     fn remove(&mut self, id: u64) {
         let Some(row) = self.rows.remove(&id) else { return };
-        for hash in [Some(&row.torrent.hash), row.torrent.hash_v2.as_ref()].into_iter().flatten() {
+        for hash in names(&row) {
             // It may have been added again since.
             if self.ids.get(hash) == Some(&id) {
                 self.ids.remove(hash);
             }
         }
     }
+}
+
+/// Returns the info-hashes by which clients may know a torrent.
+fn names(row: &Row) -> impl Iterator<Item = &str> {
+    let v2 = row.torrent.hash_v2.as_deref();
+    [Some(row.torrent.hash.as_str()), v2, v2.and_then(|hash| hash.get(..40))].into_iter().flatten()
 }
 
 /// A [`Table`] that is brought up to date when it is asked for.
@@ -101,7 +107,7 @@ impl RowCache {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use crate::api::tests::fixture::Fixture;

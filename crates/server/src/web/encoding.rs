@@ -36,7 +36,7 @@ pub(super) fn respond(packed: &Packed, media_type: &'static str, request: &Heade
     let brotli = packed.brotli.as_ref().filter(|_| takes(request, &["br"]));
     let (content, coding) = match brotli {
         Some(brotli) => (Some(brotli.clone()), Some("br")),
-        None if takes(request, &["gzip", "x-gzip"]) => (Some(packed.gzip.clone()), Some("gzip")),
+        None if takes_gzip(request) => (Some(packed.gzip.clone()), Some("gzip")),
         None => (expand(&packed.gzip), None),
     };
     let Some(content) = content else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
@@ -56,6 +56,11 @@ fn expand(compressed: &Bytes) -> Option<Bytes> {
     let result = GzDecoder::new(compressed.as_ref()).read_to_end(&mut content);
     result.inspect_err(|error| tracing::error!(%error, "cannot expand a file of the web UI")).ok()?;
     Some(content.into())
+}
+
+/// Returns true if a client takes content that is compressed by gzip.
+pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
+    takes(request, &["gzip", "x-gzip"])
 }
 
 /// Returns true if a client takes content in an encoding with one of these names (RFC 9110 §12.5.3).
