@@ -8,6 +8,9 @@ const MAX_TEXT: usize = 200;
 /// Minimum length of a part of a URL that counts as a secret, in characters.
 const MIN_SECRET: usize = 6;
 
+/// Minimum length of a word that looks like a key, in bytes.
+const MIN_KEY: usize = 16;
+
 /// Converts foreign bytes to one line of text of at most 200 characters. Invalid UTF-8 is replaced. Control characters
 /// become spaces; invisible and direction-changing ones are removed.
 pub fn plain(bytes: &[u8]) -> String {
@@ -75,7 +78,7 @@ pub fn redact(url: &str) -> String {
 /// assert_eq!(redact_web_seed(url), "https://h.example/…/debian-12.iso?…");
 /// ```
 pub fn redact_web_seed(url: &str) -> String {
-    redact_by(url, |part| !is_key_like(part) || part.contains('.'))
+    redact_by(url, |part| if part.contains('.') { !has_key(part) } else { !is_key_like(part) })
 }
 
 fn redact_by(url: &str, is_harmless: impl Fn(&str) -> bool) -> String {
@@ -195,7 +198,27 @@ fn redact_host(host: &str) -> String {
 /// too, and are exempt.
 fn is_key_like(label: &str) -> bool {
     let digits = label.bytes().filter(u8::is_ascii_digit).count();
-    label.len() >= 16 && digits >= 3 && !label.starts_with("xn--")
+    label.len() >= MIN_KEY && digits >= 3 && !label.starts_with("xn--")
+}
+
+/// Returns true for a name with a dot in which something looks like a key: a token whose parts are separated by dots, such as a
+/// JSON Web Token (RFC 7519), and not the name of a file with its versions.
+fn has_key(name: &str) -> bool {
+    let is_key = |label: &str| {
+        let letters = label.bytes().filter(u8::is_ascii_alphabetic).count();
+        // Groups of hexadecimal digits, as in a UUID.
+        let bare: String = label.chars().filter(|c| !matches!(c, '-' | '_')).collect();
+        let is_hex = bare.len() >= MIN_KEY && letters > 0 && bare.bytes().all(|b| b.is_ascii_hexdigit());
+        is_hex || label.starts_with("eyJ") || label.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
+    };
+    name.split('.').any(is_key)
+}
+
+/// Returns true for a long word with many digits, or with capitals in the middle over and over, which no language has.
+fn is_random(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let rises = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    is_key_like(word) || (bytes.len() >= MIN_KEY && rises.count() >= 4)
 }
 
 fn is_invisible(c: char) -> bool {
@@ -234,6 +257,34 @@ mod tests {
             redact_urls("error sending request for url (http://t.example/a?key=1): refused (udp://x:1/?k)"),
             "error sending request for url (http://t.example/a?…): refused (udp://x:1?…)"
         );
+    }
+
+    #[test]
+    fn redact_web_seed_shows_names_of_files_and_hides_tokens_with_dots() {
+        let shown = |part: &str| !redact_web_seed(&format!("http://h.example/{part}/b")).contains('…');
+        for name in [
+            "debian-12.5.0-amd64-netinst.iso",
+            "Fedora-Workstation-Live-x86_64-40-1.14.iso",
+            "ubuntu-24.04.1-desktop-amd64.iso",
+            "archlinux-2024.05.01-x86_64.iso",
+            "2024-05-01-12-34-56-789.mkv",
+            "A%20Long%20Name%20With%20Words.tar.gz",
+            "README.md",
+        ] {
+            assert!(shown(name), "{name}");
+        }
+        for token in [
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+            "eyJhIjoxfQ.e30.x",
+            "user.0123456789abcdef",
+            "0123456789abcdef.iso",
+            "550e8400-e29b-41d4-a716-446655440000.me",
+            "v1.SflKxwRJSMeKKFQTfwpMeJfPOkyJV-adQssw.c",
+        ] {
+            assert!(!shown(token), "{token}");
+        }
+        // The name of the file itself may be a token, too.
+        assert_eq!(redact_web_seed("http://h.example/a/user.0123456789abcdef"), "http://h.example/a/…");
     }
 
     #[test]
