@@ -138,20 +138,32 @@ impl Bitfield {
         self.find(from, |at| self.word(at) & also.word(at) & !other.word(at))
     }
 
+    /// Returns the indices at or after `from`, then from zero, that are in neither set, each once. Both must have the same
+    /// `len`.
+    pub(crate) fn absent_from_both<'a>(
+        &'a self,
+        other: &'a Self,
+        from: u32,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.members_of(from, move |at| !self.word(at) & !other.word(at))
+    }
+
     /// Returns the first index at or after `from`, then from zero, that is not in the set.
     pub fn first_absent(&self, from: u32) -> Option<u32> {
         self.find(from, |at| !self.word(at))
     }
 
     fn find(&self, from: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
-        let count = self.word_count();
-        if count == 0 {
-            return None;
-        }
-        let start = (from / 64) as usize % count;
+        self.members_of(from, word).next()
+    }
+
+    /// Returns the members of the set that `word` gives, at or after `from`, then from zero.
+    fn members_of(&self, from: u32, word: impl Fn(usize) -> u64) -> impl Iterator<Item = u32> {
+        let (count, len) = (self.word_count(), self.len);
+        let start = (from / 64) as usize % count.max(1);
         let head = u64::MAX >> (from % 64);
         // The starting word is searched twice: its tail first, and its head last.
-        (0..=count).find_map(|step| {
+        (0..=count).filter(move |_| count > 0).flat_map(move |step| {
             let at = (start + step) % count;
             let mask = if step == 0 {
                 head
@@ -160,7 +172,7 @@ impl Bitfield {
             } else {
                 u64::MAX
             };
-            ones(at, word(at) & mask).find(|index| *index < self.len)
+            ones(at, word(at) & mask).filter(move |index| *index < len)
         })
     }
 

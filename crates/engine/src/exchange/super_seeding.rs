@@ -24,6 +24,8 @@ const OFFERS_ALONE: usize = 16;
 /// Bounds of the time without payload after which an open offer is closed.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 const MIN_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum number of pieces whose spread is compared for one offer.
+const MAX_COMPARED: usize = 256;
 /// Maximum number of pieces announced one by one when super-seeding ends. A peer that would get more is closed, and gets
 /// a bitfield when it connects again.
 const MAX_ANNOUNCED_ONE_BY_ONE: usize = 4096;
@@ -45,9 +47,12 @@ struct Active {
     /// Number of peers with each piece, seeds not counted; and of peers with an open offer of it.
     holders: Vec<u16>,
     offered: Vec<u16>,
-    /// Number of pieces without a holder, and of those among them without an open offer.
+    /// Number of pieces without a holder.
     missing: u32,
-    unassigned: u32,
+    /// Pieces without a holder and without an open offer.
+    unassigned: Bitfield,
+    /// Number of changes after which there may be a piece for a peer that found none.
+    changes: u64,
 }
 
 /// Pieces that a peer knows that we have, while super-seeding.
@@ -57,6 +62,8 @@ pub(super) struct Offers {
     /// At most [`OFFERS_ALONE`].
     open: Vec<Offer>,
     patience: Duration,
+    /// Value of [`Active::changes`] when there was no piece for this peer; `None` if there may be one.
+    none_since: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +77,8 @@ struct Offer {
 impl Active {
     fn new(pieces: u32) -> Self {
         let counts = vec![0; pieces as usize];
-        Self { holders: counts.clone(), offered: counts, missing: pieces, unassigned: pieces }
+        let unassigned = Bitfield::full(pieces);
+        Self { holders: counts.clone(), offered: counts, missing: pieces, unassigned, changes: 0 }
     }
 
     /// Changes the counts of a piece, and those of all pieces with it.
@@ -83,43 +91,47 @@ impl Active {
         act(holders, offered);
         let after = (*holders == 0, *holders == 0 && *offered == 0);
         self.missing = self.missing + u32::from(after.0) - u32::from(before.0);
-        self.unassigned = self.unassigned + u32::from(after.1) - u32::from(before.1);
+        match (before.1, after.1) {
+            (false, true) => drop(self.unassigned.insert(piece)),
+            (true, false) => drop(self.unassigned.remove(piece)),
+            _ => {}
+        }
+        // The end of the first copy frees all pieces, and one that is free again goes to anybody.
+        let ends_first_copy = before.0 && self.missing == 0;
+        self.changes += u64::from(ends_first_copy || (!before.1 && after.1));
     }
 
     fn holders(&self, piece: u32) -> u16 {
         self.holders.get(piece as usize).copied().unwrap_or(0)
     }
 
-    /// Chooses a piece for a peer; `None` if there is none for now. `from` is a random index.
+    /// Chooses a piece for a peer; `None` if there is none for now. `from` is a random index. Reads at most the bitmaps, and
+    /// the spread of [`MAX_COMPARED`] pieces: of more, the rarest is not worth a search for each of a thousand peers.
     fn choose(&self, has: &Pieces, announced: &Bitfield, from: u32) -> Option<u32> {
-        let is_first_copy = self.missing > 0;
-        if is_first_copy && self.unassigned == 0 {
-            return None;
+        if self.missing > 0 {
+            // Nobody has such a piece.
+            return self.unassigned.first_without(announced, from);
         }
-        let count = self.holders.len();
-        let mut best = None;
-        for step in 0..count {
-            let at = (from as usize + step) % count;
-            let (Some(holders), Some(offered)) = (self.holders.get(at), self.offered.get(at)) else {
-                continue;
-            };
-            let score = u32::from(*holders) + u32::from(*offered);
-            let piece = at as u32;
-            let is_better = best.is_none_or(|(least, _)| score < least) && (score == 0 || !is_first_copy);
-            if is_better && !announced.contains(piece) && !has.contains(piece) {
-                best = Some((score, piece));
-                if score == 0 {
-                    break;
-                }
+        let none;
+        let has = match has {
+            Pieces::Some(set) => set,
+            Pieces::None => {
+                none = Bitfield::new(announced.len());
+                &none
             }
-        }
-        best.map(|(_, piece)| piece)
+            Pieces::All => return None,
+        };
+        let spread = |piece: &u32| {
+            let of = |counts: &[u16]| counts.get(*piece as usize).map_or(0, |count| u32::from(*count));
+            of(&self.holders) + of(&self.offered)
+        };
+        announced.absent_from_both(has, from).take(MAX_COMPARED).min_by_key(spread)
     }
 }
 
 impl Offers {
     fn new(pieces: u32) -> Self {
-        Self { announced: Bitfield::new(pieces), open: Vec::new(), patience: MAX_PATIENCE }
+        Self { announced: Bitfield::new(pieces), open: Vec::new(), patience: MAX_PATIENCE, none_since: None }
     }
 
     /// Returns true if the peer knows that we have a piece.
@@ -198,6 +210,8 @@ impl Exchange {
     pub(super) fn pieces_vanished(&mut self, pieces: impl Iterator<Item = u32>) {
         if let Some(active) = &mut self.super_seeding.active {
             pieces.for_each(|piece| active.change(piece, |holders, _| *holders = holders.saturating_sub(1)));
+            // A peer that has lost a piece may be offered that one.
+            active.changes += 1;
         }
     }
 
@@ -261,7 +275,13 @@ impl Exchange {
             patience = offers.patience;
             while offers.open.len() < most {
                 let from = rng.u32(0..active.holders.len().max(1) as u32);
-                let Some(piece) = active.choose(has, &offers.announced, from) else { break };
+                if offers.none_since == Some(active.changes) {
+                    break;
+                }
+                let Some(piece) = active.choose(has, &offers.announced, from) else {
+                    offers.none_since = Some(active.changes);
+                    break;
+                };
                 active.change(piece, |_, offered| *offered = offered.saturating_add(1));
                 offers.announced.insert(piece);
                 offers.open.push(Offer { piece, made_at: cx.now, others: active.holders(piece) });
@@ -292,5 +312,54 @@ impl Exchange {
             }
         });
         over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the state of a torrent whose pieces have this number of holders.
+    fn spread(holders: impl ExactSizeIterator<Item = u16>) -> Active {
+        let mut active = Active::new(holders.len() as u32);
+        for (piece, count) in holders.enumerate() {
+            active.change(piece as u32, |holders, _| *holders = count);
+        }
+        active
+    }
+
+    #[test]
+    fn choose_of_a_first_copy_takes_only_pieces_that_are_nowhere() {
+        let mut active = spread((0..100_000).map(|piece| u16::from(piece % 1000 != 7)));
+        assert_eq!((active.missing, active.unassigned.count()), (100, 100));
+        let mut announced = Bitfield::new(100_000);
+        assert_eq!(active.choose(&Pieces::None, &announced, 50_000), Some(50_007));
+        active.change(50_007, |_, offered| *offered = 1);
+        assert_eq!(active.choose(&Pieces::None, &announced, 50_000), Some(51_007));
+        announced.extend(51_000..100_000);
+        assert_eq!(active.choose(&Pieces::None, &announced, 50_000), Some(7), "from the start again");
+        announced.extend(0..51_000);
+        assert_eq!(active.choose(&Pieces::None, &announced, 50_000), None);
+        let before = active.changes;
+        active.change(50_007, |_, offered| *offered = 0);
+        assert!(active.changes > before, "those that found none look again");
+    }
+
+    #[test]
+    fn choose_of_later_copies_takes_the_rarest_of_a_bounded_number_of_pieces() {
+        let pieces = 100_000;
+        // Each piece is rarer than the one before.
+        let active = spread((0..pieces).map(|piece| (pieces - piece).min(65_535) as u16));
+        let none = Bitfield::new(pieces);
+        let compared = MAX_COMPARED as u32;
+        assert_eq!(active.choose(&Pieces::None, &none, 40_000), Some(40_000 + compared - 1));
+        let mut announced = Bitfield::new(pieces);
+        announced.extend((0..pieces).filter(|piece| piece % 2 == 0));
+        let mut has = Bitfield::new(pieces);
+        has.extend((0..pieces).filter(|piece| piece % 3 == 0));
+        let chosen = active.choose(&Pieces::Some(has.clone()), &announced, 99_990);
+        assert!(chosen.is_some_and(|piece| piece % 2 != 0 && piece % 3 != 0), "{chosen:?}");
+        has.extend(0..pieces);
+        assert_eq!(active.choose(&Pieces::Some(has), &announced, 0), None);
     }
 }
