@@ -34,6 +34,9 @@ impl Router<'_> {
             };
             keys.push(key);
         }
+        if keys.is_empty() {
+            self.web.leave_queue(id);
+        }
         torrent.set_web_seeds(keys);
         for key in old {
             self.end_fetch(key);
@@ -44,6 +47,7 @@ impl Router<'_> {
 
     /// Ends the requests to the web seeds of a torrent.
     pub(super) fn stop_web_seeds(&mut self, id: TorrentId) {
+        self.web.leave_queue(id);
         for key in self.torrents.get(id).map_or_else(Vec::new, |torrent| torrent.web_seeds().to_vec()) {
             self.end_fetch(key);
         }
@@ -75,6 +79,9 @@ impl Router<'_> {
             WebEvent::Failed { fault, file, retry_after } => {
                 self.web_failed(id.seed, fault, (file, retry_after));
             }
+        }
+        for waiting in self.web.whose_turn(self.cx.config.max_web_seeds) {
+            self.cx.dirty.mark_torrent(waiting);
         }
     }
 
@@ -211,6 +218,7 @@ impl Router<'_> {
         }
         let keys = torrent.web_seeds().to_vec();
         if !torrent.is_active() || torrent.is_finished() || self.cx.is_ending {
+            self.web.leave_queue(id);
             for key in keys {
                 self.end_fetch(key);
             }
@@ -222,9 +230,13 @@ impl Router<'_> {
         let mut fetching =
             keys.iter().filter(|k| self.web.get(**k).is_some_and(|s| s.fetch().is_some())).count();
         let mut next: Option<Instant> = None;
+        let mut waits = false;
         for key in keys {
-            let at = self.settle_web_seed(id, key, has_freed, &mut fetching);
+            let at = self.settle_web_seed(id, key, has_freed, (&mut fetching, &mut waits));
             next = [next, at].into_iter().flatten().min();
+        }
+        if !waits {
+            self.web.leave_queue(id);
         }
         next
     }
@@ -234,7 +246,7 @@ impl Router<'_> {
         id: TorrentId,
         key: WebKey,
         has_freed: bool,
-        fetching: &mut usize,
+        (fetching, waits): (&mut usize, &mut bool),
     ) -> Option<Instant> {
         let now = self.cx.now;
         let torrent = self.torrents.get(id)?;
@@ -269,10 +281,18 @@ impl Router<'_> {
         if !seed.is_free(now) {
             return seed.free_at();
         }
-        if *fetching >= MAX_FETCHES_PER_TORRENT || self.web.fetching() >= self.cx.config.max_web_seeds {
+        if *fetching >= MAX_FETCHES_PER_TORRENT {
             return Some(now + PLACE_PAUSE);
         }
-        *fetching += usize::from(self.fetch_run(id, key));
+        if !self.web.may_begin(id, self.cx.config.max_web_seeds) {
+            *waits = true;
+            return Some(now + PLACE_PAUSE);
+        }
+        if self.fetch_run(id, key) {
+            *fetching += 1;
+            // The next place is for others that wait.
+            self.web.leave_queue(id);
+        }
         let seed = self.web.get(key)?;
         seed.fetch().map(Fetch::look_at).or(seed.free_at())
     }
