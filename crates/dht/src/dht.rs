@@ -160,6 +160,22 @@ impl Dht {
         dht
     }
 
+    /// Takes part under other ids from now on, which have nothing in common with those of before. Known nodes are kept;
+    /// those near the new ids are looked up. Tokens given out before are not valid any more.
+    pub fn renew_ids(&mut self, now: Instant) {
+        self.tokens = Tokens::new(now, self.rng.u64(..));
+        for family in Family::ALL {
+            let id = match self.votes[family].elected() {
+                Some(external) => NodeId::for_ip(external, &mut self.rng),
+                None => NodeId::random(&mut self.rng),
+            };
+            match self.config.families[family] {
+                true => self.move_to(now, family, id),
+                false => self.tables[family] = Table::new(id, now),
+            }
+        }
+    }
+
     /// Handles a datagram. Returns false if it is no DHT message and may belong to another protocol on the same socket.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         let from = canonical(from);

@@ -343,15 +343,16 @@ impl Engine {
         }
     }
 
-    /// Changes what others learn about the client ([`Config::peer_id`], [`Config::is_anonymous`]). All connections are
-    /// closed, since their peers know the old id. Trackers are not told that it is gone: they must not connect the two.
+    /// Changes what others learn about the client ([`Config::peer_id`], [`Config::is_anonymous`]), and the ids of its DHT
+    /// node. All connections are closed, since their peers know the old id. Trackers are not told that it is gone: they
+    /// must not connect the two.
     pub fn set_identity(&mut self, now: Instant, peer_id: PeerId, is_anonymous: bool, out: &mut Outbox) {
         self.core.set_identity(peer_id, is_anonymous);
-        self.trackers.renew_key(self.core.rng());
         if let Some(dht) = &mut self.dht {
             dht.set_anonymous(is_anonymous);
+            dht.renew_ids(now);
         }
-        self.router(now, out).close_all("the identity of the client has changed");
+        self.router(now, out).renew_identity();
     }
 
     /// Joins the DHT, starting with the nodes of the last run.

@@ -190,9 +190,14 @@ impl Engine {
         self.trackers.has_goodbyes()
     }
 
-    /// Returns the state of the DHT for the next run; `None` if the DHT is off.
+    /// Returns the state of the DHT for the next run; `None` if the DHT is off. In anonymous mode it has no ids, which would
+    /// connect the runs.
     pub fn dht_to_save(&self) -> Option<ztor_dht::Saved> {
-        self.dht.as_ref().map(|dht| dht.save())
+        let mut saved = self.dht.as_ref()?.save();
+        if self.core.config().is_anonymous {
+            saved.ids = ztor_dht::PerFamily::default();
+        }
+        Some(saved)
     }
 
     /// Returns the number of connections that peers have opened, and that got past the handshake.

@@ -401,6 +401,19 @@ impl Announcer {
         self.changed = true;
     }
 
+    /// Starts over as a client that no tracker knows: every tracker gets `started`, and none its own
+    /// [`tracker_id`](Due::tracker_id) back. The caller should drop announces under way.
+    pub fn forget_us(&mut self) {
+        let was_stopped = self.stopped;
+        // Nobody is told that the client of before is gone.
+        drop(self.stop());
+        for tracker in &mut self.trackers {
+            tracker.tracker_id = None;
+        }
+        self.stopped = was_stopped;
+        self.changed = true;
+    }
+
     /// Returns the latest time for the next [`Announcer::poll_announce`] with the same `wants_peers`. With another
     /// value, call it at once.
     pub fn poll_timeout(&self) -> Option<Instant> {

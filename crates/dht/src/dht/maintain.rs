@@ -203,10 +203,15 @@ impl Dht {
         let Some(external) = self.votes[family].elected() else { return };
         if !self.tables[family].own().fits(external) && self.upkeep[family].may_move(now) {
             let id = NodeId::for_ip(external, &mut self.rng);
-            self.tables[family].move_to(id, now);
-            // The new id has other neighbours, which have to learn of us.
-            self.bootstrap_family(now, family);
+            self.move_to(now, family, id);
         }
+    }
+
+    /// Replaces our id in a family's network.
+    pub(super) fn move_to(&mut self, now: Instant, family: Family, id: NodeId) {
+        self.tables[family].move_to(id, now);
+        // The new id has other neighbours, which have to learn of us.
+        self.bootstrap_family(now, family);
     }
 
     fn keep_up(&mut self, now: Instant, family: Family) {

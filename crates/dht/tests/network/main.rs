@@ -49,6 +49,28 @@ fn bootstrap_of_all_nodes_finds_the_network_and_a_fitting_id() {
 }
 
 #[test]
+fn renew_ids_takes_another_fitting_id_that_others_find() {
+    let mut net = Net::settled(1, 50, config(true, false));
+    let before = net.dhts[7].id(Family::V4);
+    let now = net.now;
+    net.dhts[7].renew_ids(now);
+    let renewed = net.dhts[7].id(Family::V4);
+    assert_ne!(before, renewed);
+    assert!(renewed.fits(addr(Family::V4, 7).ip()), "the external address is the same");
+    net.run(Duration::from_secs(120));
+    assert_eq!(net.dhts[7].id(Family::V4), renewed);
+    assert!(net.dhts[7].node_count() >= 8, "known nodes are kept");
+    let now = net.now;
+    let lookup = net.dhts[30].find_node(now, renewed);
+    done(&mut net, 30, lookup);
+    let found = net.events[30].iter().find_map(|event| match event {
+        Event::Nodes { lookup: of, nodes } if *of == lookup => Some(nodes.clone()),
+        _ => None,
+    });
+    assert!(found.unwrap().iter().any(|node| node.id == renewed && node.addr == addr(Family::V4, 7)));
+}
+
+#[test]
 fn get_peers_after_announces_finds_the_peers() {
     let mut net = Net::settled(2, 50, config(true, false));
     for (index, port) in [(3, 1000), (4, 2000)] {

@@ -110,6 +110,11 @@ impl DhtDriver {
         self.node.set_version(ztor_dht::Config::default().version.filter(|_| !is_anonymous));
     }
 
+    /// Takes part under other ids from now on.
+    pub(crate) fn renew_ids(&mut self, now: Instant) {
+        self.node.renew_ids(now);
+    }
+
     /// Returns the state that the next run starts with.
     pub(crate) fn save(&self) -> Saved {
         self.node.save()

@@ -32,6 +32,12 @@ impl Router<'_> {
         }
     }
 
+    /// Ends everything by which others could connect our identity with the one of before.
+    pub(crate) fn renew_identity(&mut self) {
+        self.close_all("the identity of the client has changed");
+        self.trackers.renew_identity(&mut self.cx, self.torrents);
+    }
+
     /// Closes all connections, which does not count against their peers.
     pub(crate) fn close_all(&mut self, reason: &str) {
         for key in self.peers.keys() {

@@ -166,6 +166,15 @@ impl Hosts {
         self.goodbyes -= dropped.unwrap_or(0);
     }
 
+    /// Drops all queued goodbyes.
+    pub(super) fn drop_all_goodbyes(&mut self) {
+        let ids: Vec<HostId> = self.hosts.keys().copied().filter(|_| self.goodbyes > 0).collect();
+        for id in ids {
+            self.change(id, |host| host.waiting.retain(|_, ask| !matches!(ask, Ask::Goodbye(_))));
+        }
+        self.goodbyes = 0;
+    }
+
     /// Drops all queued announces except goodbyes, and lets more of those be under way, as nothing follows.
     pub(super) fn end(&mut self) {
         self.is_ending = true;

@@ -281,9 +281,22 @@ impl Trackers {
         }
     }
 
-    /// Announces under another key from now on, as our peer id has changed.
-    pub(crate) fn renew_key(&mut self, rng: &mut Rng) {
-        self.key = rng.u32(..);
+    /// Announces as a client that no tracker knows from now on, as our peer id has changed. Nothing is sent any more by
+    /// which a tracker could connect the two: announces and goodbyes of before, the key, and connection ids (BEP 15).
+    pub(crate) fn renew_identity(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
+        self.hosts.drop_all_goodbyes();
+        for request in self.rounds.drop_all() {
+            self.end_part(cx, request, Outcome::Cancelled, Some(TrackerError::Timeout));
+        }
+        self.udp = udp::Client::new(cx.rng.u64(..));
+        self.key = cx.rng.u32(..);
+        for id in torrents.ids() {
+            if let Some(torrent) = torrents.get_mut(id) {
+                torrent.trackers_mut().announcer_mut().forget_us();
+                cx.dirty.mark_torrent(id);
+                cx.dirty.show(id);
+            }
+        }
     }
 
     /// Lets unresponsive hosts be asked again, as the network is back or has changed.

@@ -196,6 +196,12 @@ impl Rounds {
         late
     }
 
+    /// Discards all further replies, goodbyes included. Returns the UDP requests, which can be cancelled.
+    pub(super) fn drop_all(&mut self) -> Vec<RequestId> {
+        self.rounds.values_mut().for_each(|round| round.is_dropped = true);
+        self.parts.iter().filter(|(_, part)| part.is_udp).map(|(id, _)| *id).collect()
+    }
+
     /// Discards further replies to the announces of a torrent, except for goodbyes. Returns its UDP requests, which can
     /// be cancelled.
     pub(super) fn drop_torrent(&mut self, torrent: TorrentId) -> Vec<RequestId> {
