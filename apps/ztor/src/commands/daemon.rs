@@ -97,6 +97,12 @@ pub(super) fn run(
             salvage.rows,
             salvage.damaged.display()
         ));
+        if salvage.is_partial {
+            console.warn(
+                "settings may be lost, among them proxy, bind and anonymous: all torrents are paused; check the \
+                 settings before you start them",
+            );
+        }
     }
     if args.demo_torrents > 0 {
         served.daemon.add_synthetic(args.demo_torrents);

@@ -3,14 +3,15 @@
 use crate::clock::now_unix_s;
 use crate::record::{Record, bare_magnet};
 use crate::store::{Key, Store, StoreError, Table};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use ztor_policy::{Mode, SavedTorrent, TorrentKey};
 use ztor_session::Metainfo;
 
 /// Makes records for torrent files without one. Their folder is that of their resume data, or else `download_dir`. They are
-/// paused, as what the user had chosen for them is lost. Returns their number.
+/// paused, as what the user had chosen for them is lost. So are all others: with the rows that are lost, there may have been a
+/// proxy or another setting that hides the user. Returns the number of new records.
 pub(super) fn recover(store: &Store, download_dir: &Path) -> Result<usize, StoreError> {
     let mut known = BTreeSet::new();
     store.visit(Table::Torrent, &mut |key, _| {
@@ -38,6 +39,13 @@ pub(super) fn recover(store: &Store, download_dir: &Path) -> Result<usize, Store
         store.put_json(Table::Torrent, *id, &record);
         store.put_json(Table::Policy, *id, &policy);
         tracing::warn!(torrent = record.name, "the record of a torrent was lost; it is paused");
+    }
+    let paused = store.all_json::<SavedTorrent>(Table::Policy)?;
+    let mut policies: BTreeMap<TorrentKey, SavedTorrent> =
+        paused.into_iter().map(|(_, saved)| (saved.key, saved)).collect();
+    for key in known.into_iter().filter_map(|key| key.as_number()).map(TorrentKey::new) {
+        let policy = policies.remove(&key).unwrap_or_else(|| SavedTorrent::new(key));
+        store.put_json(Table::Policy, key.as_u64(), &SavedTorrent { mode: Mode::Paused, ..policy });
     }
     store.commit()?;
     Ok(found.len())
@@ -88,6 +96,8 @@ mod tests {
         assert_eq!(record(9).size, None);
         let policy = store.get_json::<SavedTorrent>(Table::Policy, 5).unwrap().unwrap();
         assert_eq!(policy.mode, Mode::Paused);
+        let policy = store.get_json::<SavedTorrent>(Table::Policy, 9).unwrap().unwrap();
+        assert_eq!(policy.mode, Mode::Paused, "a lost setting may have hidden the user");
         assert_eq!(recover(&store, Path::new("/downloads")).unwrap(), 0, "once");
     }
 }

@@ -17,6 +17,9 @@ struct Row {
     base: Option<String>,
 }
 
+/// Value in place of one that cannot be read: no kind of setting takes control characters.
+const UNREADABLE: &str = "\0(unreadable)";
+
 /// Settings, and those at the start.
 #[derive(Debug)]
 pub(super) struct State {
@@ -32,16 +35,23 @@ impl State {
 }
 
 impl Store {
-    /// Returns the settings that front ends have changed.
+    /// Returns the settings that front ends have changed. The value of a row that cannot be read is one that no setting can
+    /// have, so that it is not taken for a default.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn settings(&self) -> Result<Vec<Stored>, StoreError> {
-        let rows = self.all_json::<Row>(Table::Setting)?;
-        let stored = rows
-            .into_iter()
-            .filter_map(|(key, Row { value, base })| Some(Stored { key: key.into_text()?, value, base }));
-        Ok(stored.collect())
+        let mut stored = Vec::new();
+        self.visit(Table::Setting, &mut |key, value| {
+            let row = serde_json::from_slice(&value).unwrap_or_else(|error| {
+                tracing::error!(?key, %error, "cannot read a stored setting");
+                Row { value: UNREADABLE.to_owned(), base: None }
+            });
+            let Row { value, base } = row;
+            stored.extend(key.into_text().map(|key| Stored { key, value, base }));
+            true
+        })?;
+        Ok(stored)
     }
 }
 

@@ -7,7 +7,7 @@ use super::start::restore;
 use super::watching::Watching;
 use super::{StoredAccount, StoredToken};
 use crate::core::Core;
-use crate::settings::Sources;
+use crate::settings::{Problem, SettingError, Sources};
 use crate::store::{Store, StoreError, Table};
 use ztor_api::{List, ListQuery};
 
@@ -24,7 +24,8 @@ pub struct Found {
     pub watch_folders: usize,
     /// Number of changed settings.
     pub settings: usize,
-    /// Reason why the changed settings keep the daemon from starting; `None` if they do not.
+    /// Reason why the changed settings keep the daemon from starting; `None` if they do not, or if that is for the protection of
+    /// the user.
     pub settings_error: Option<String>,
 }
 
@@ -33,7 +34,9 @@ pub(crate) fn read_state(store: &Store, saves: bool) -> Result<Found, StoreError
     let stored = store.settings()?;
     let settings = stored.len();
     let resolved = Sources::new(Some("/home/me".into())).stored(stored).resolve();
-    let settings_error = resolved.as_ref().err().map(|errors| format!("{errors:?}"));
+    let is_fault = |error: &&SettingError| !matches!(error.problem, Problem::Protection { .. });
+    let faults = resolved.as_ref().err().and_then(|errors| errors.iter().find(is_fault));
+    let settings_error = faults.map(|error| format!("{error:?}"));
     let rules = resolved.map(|resolved| resolved.settings().policy_config()).unwrap_or_default();
     let core = restore(store, rules, ztor_session::Settings::default(), 1)?;
     for key in core.keys() {

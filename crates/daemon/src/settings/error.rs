@@ -141,6 +141,15 @@ pub enum Problem {
         /// Key of the setting that it needs.
         missing: String,
     },
+    /// A stored change of a setting that protects the user cannot be used.
+    #[error(
+        "{problem}; nothing runs without this setting, as its default may expose what it hides: set it in the \
+         configuration file, the environment or by a flag"
+    )]
+    Protection {
+        /// Reason for which it cannot be used.
+        problem: Box<Problem>,
+    },
     /// The text is not TOML.
     #[error("not valid TOML: {message}")]
     Syntax {
@@ -176,6 +185,7 @@ impl Problem {
             | Self::WrongSection { key, .. }
             | Self::Duplicate { key }
             | Self::Lone { key, .. } => Some(key),
+            Self::Protection { problem } => problem.key(),
             _ => None,
         }
     }

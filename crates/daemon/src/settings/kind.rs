@@ -4,8 +4,8 @@ use ztor_api::{SettingKind, SettingValue};
 use ztor_session::Proxy;
 
 use super::error::{Problem, quoted, shown};
-use super::secret::{is_masked, masked};
-use super::shape::{MAX_TEXT, Shape};
+use super::secret::{is_masked, is_masked_source, masked, masked_source, unmasked, unmasked_source};
+use super::shape::{LIST_SOURCE, MAX_TEXT, Shape};
 use crate::units::{duration_text, parse_duration, parse_limit, size_text};
 
 /// Maximum rate in bytes per second.
@@ -55,6 +55,8 @@ pub enum Kind {
     },
     /// URL of a proxy, or none. It may have a password, which front ends do not get.
     Proxy,
+    /// A URL or path of a list, or none. A URL may have credentials, which front ends do not get.
+    ListSource,
     /// A text.
     Text {
         /// True if there may be none.
@@ -127,7 +129,8 @@ impl Kind {
             return Err(refusal(format!("expected at most {MAX_TEXT} bytes")));
         }
         let is_empty_none =
-            matches!(self, Self::Path { .. } | Self::Text { .. } | Self::Proxy) && text.is_empty();
+            matches!(self, Self::Path { .. } | Self::Text { .. } | Self::Proxy | Self::ListSource)
+                && text.is_empty();
         if self.is_optional() && (text == self.none_word() || text == "none" || is_empty_none) {
             return Ok(V::None);
         }
@@ -155,6 +158,12 @@ impl Kind {
                     Ok(proxy) => Ok(V::Text(proxy.secret_url())),
                     Err(error) => Err(refusal(error.to_string())),
                 };
+            }
+            Self::ListSource if is_masked_source(text) => {
+                return Err(refusal("its credentials are masked; give the URL itself".into()));
+            }
+            Self::ListSource => {
+                return (LIST_SOURCE.canonical)(text).map(V::Text).ok_or_else(refused);
             }
             Self::Text { shape, .. } => {
                 return (shape.canonical)(text).map(V::Text).ok_or_else(refused);
@@ -199,17 +208,34 @@ impl Kind {
 
     /// Returns true if a value may have a secret in it.
     pub fn is_secret(&self) -> bool {
-        matches!(self, Self::Proxy)
+        matches!(self, Self::Proxy | Self::ListSource)
     }
 
     /// Returns a value as front ends get it: without a secret.
     pub(super) fn shown(&self, value: &SettingValue) -> SettingValue {
-        if self.is_secret() { masked(value) } else { value.clone() }
+        match self {
+            Self::Proxy => masked(value),
+            Self::ListSource => masked_source(value),
+            _ => value.clone(),
+        }
+    }
+
+    /// Returns the value in effect if a front end returns it as it got it; `None` for another value.
+    pub(super) fn unmasked(&self, given: &SettingValue, current: &SettingValue) -> Option<SettingValue> {
+        match self {
+            Self::Proxy => unmasked(given, current),
+            Self::ListSource => unmasked_source(given, current),
+            _ => None,
+        }
     }
 
     /// Returns a text that was given as a value, for a message.
     pub(super) fn quoted(&self, text: &str) -> String {
-        if self.is_secret() { "the given URL".to_owned() } else { shown(text) }
+        match self {
+            Self::Proxy => "the given URL".to_owned(),
+            Self::ListSource => "the given source".to_owned(),
+            _ => shown(text),
+        }
     }
 
     /// Returns a description of the values, which follows `expected`.
@@ -235,6 +261,7 @@ impl Kind {
                             or http"
                     .to_owned()
             }
+            Self::ListSource => LIST_SOURCE.values.to_owned(),
             Self::Text { shape, .. } => shape.values.to_owned(),
             Self::List { shape, .. } => format!("a list of texts, each {}", shape.values),
         };
@@ -262,7 +289,7 @@ impl Kind {
             | Self::Time { is_optional, .. }
             | Self::Path { is_optional }
             | Self::Text { is_optional, .. } => *is_optional,
-            Self::Ratio | Self::Proxy => true,
+            Self::Ratio | Self::Proxy | Self::ListSource => true,
             Self::Bool | Self::Choice(_) | Self::List { .. } => false,
         }
     }
@@ -287,7 +314,7 @@ impl Kind {
                 SettingKind::Choice { choices: words.iter().map(|word| (*word).to_owned()).collect() }
             }
             Self::Path { is_optional } => SettingKind::Path { is_optional },
-            Self::Proxy => SettingKind::Text { is_optional: true },
+            Self::Proxy | Self::ListSource => SettingKind::Text { is_optional: true },
             Self::Text { is_optional, .. } => SettingKind::Text { is_optional },
             Self::List { .. } => SettingKind::List,
         }

@@ -9,8 +9,29 @@ use super::error::{Errors, Place, Problem, SettingError, shown};
 use super::kind::{Kind, Refusal, value_shown};
 use super::nearest::nearest;
 use super::pin::Pin;
-use super::secret::unmasked;
 use super::table::{Declaration, Settings, TABLE, index_of};
+
+/// Settings whose default may expose what a user has hidden, or let in what a user has kept out. A stored change of one that
+/// cannot be used is an error, while other settings fall back to their default.
+pub(super) const PROTECTIVE: &[&str] = &[
+    "bind",
+    "dns_servers",
+    "tracker_dns",
+    "encryption",
+    "dht",
+    "dht_bootstrap",
+    "dht_read_only",
+    "local_discovery",
+    "peer_exchange",
+    "port_mapping",
+    "ip_filter",
+    "ip_filter_trackers",
+    "proxy",
+    "proxy_for",
+    "proxy_incoming",
+    "anonymous",
+    "listen",
+];
 
 /// A change by a front end, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +81,18 @@ impl Resolved {
     ) -> Result<Self, Vec<SettingError>> {
         let stored = stored.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut layers = Layers { home, pins, stored, ignored: BTreeSet::new() };
-        let mut warnings = Errors::default();
+        let (mut warnings, mut errors) = (Errors::default(), Errors::default());
         for row in layers.stored.values() {
             if let Err(problem) = layers.usable(row) {
                 layers.ignored.insert(row.key.clone());
-                warnings.add(|| SettingError { place: Place::Stored, problem });
+                let (list, problem) = match layers.protects(row) {
+                    true => (&mut errors, Problem::Protection { problem: Box::new(problem) }),
+                    false => (&mut warnings, problem),
+                };
+                list.add(|| SettingError { place: Place::Stored, problem });
             }
         }
+        errors.into_result()?;
         let mut values = layers.values();
         let mut settings = layers.settings(&values)?;
         // A stored change without its partner gives way to the value below it.
@@ -212,11 +238,8 @@ impl Resolved {
 impl Resolved {
     /// Returns a value that a front end has sent, with the secret that it did not get.
     fn unmasked(&self, index: usize, value: &SettingValue) -> SettingValue {
-        let is_secret = TABLE[index].kind.is_secret();
-        is_secret
-            .then(|| unmasked(value, &self.values[index].value))
-            .flatten()
-            .unwrap_or_else(|| value.clone())
+        let unmasked = TABLE[index].kind.unmasked(value, &self.values[index].value);
+        unmasked.unwrap_or_else(|| value.clone())
     }
 }
 
@@ -225,6 +248,12 @@ impl Layers {
     fn usable(&self, row: &Stored) -> Result<(), Problem> {
         let index = index_of(&row.key).ok_or_else(|| unknown_key(&row.key))?;
         self.row(index, &SettingValue::Text(row.value.clone())).map(drop)
+    }
+
+    /// Returns true if a stored change would count, and protects what the default might expose.
+    fn protects(&self, row: &Stored) -> bool {
+        let counts = |index: usize| self.pins[index].is_none() || row.base == self.base(index);
+        PROTECTIVE.contains(&row.key.as_str()) && index_of(&row.key).is_some_and(counts)
     }
 
     /// Returns the row of a change to a value.

@@ -1,7 +1,8 @@
 //! Values with a secret, as front ends get them and return them.
 
+use super::shape::is_url;
 use ztor_api::SettingValue;
-use ztor_session::Proxy;
+use ztor_session::{Proxy, redact_web_seed};
 
 /// Text in place of a password, as [`Proxy`] shows it.
 const MASK: &str = "***";
@@ -22,11 +23,50 @@ pub(super) fn is_masked(text: &str) -> bool {
     credentials.is_some_and(|credentials| credentials.password() == MASK)
 }
 
+/// Keys of queries whose values say which list is meant.
+const HARMLESS_KEYS: [&str; 4] = ["list", "fileformat", "archiveformat", "format"];
+/// Sign in place of secrets in a URL.
+const GAP: char = '…';
+
+/// Returns the source of a list without user, password, and whatever may be a key in its path or query.
+pub(super) fn masked_source(value: &SettingValue) -> SettingValue {
+    match value {
+        SettingValue::Text(text) if is_url(text) => SettingValue::Text(masked_url(text)),
+        other => other.clone(),
+    }
+}
+
+fn masked_url(url: &str) -> String {
+    let (start, query) = url.split_once('?').map_or((url, None), |(start, query)| (start, Some(query)));
+    let is_harmless = |pair: &str| HARMLESS_KEYS.contains(&pair.split_once('=').map_or(pair, |(key, _)| key));
+    let shown = match query {
+        Some(query) if query.split('&').all(is_harmless) => format!("{}?{query}", redact_web_seed(start)),
+        _ => redact_web_seed(url),
+    };
+    let authority = start.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    match shown.split_once("://").filter(|_| authority.contains('@')) {
+        Some((scheme, rest)) => format!("{scheme}://{MASK}@{rest}"),
+        None => shown,
+    }
+}
+
+/// Returns true for a URL in which something is masked.
+pub(super) fn is_masked_source(text: &str) -> bool {
+    is_url(text) && (text.contains(GAP) || text.contains(&format!("://{MASK}@")))
+}
+
 /// Returns the value in effect if a front end returns it as it got it. A masked password is not combined with anything
 /// else: another host would get it.
 pub(super) fn unmasked(given: &SettingValue, current: &SettingValue) -> Option<SettingValue> {
     let SettingValue::Text(text) = given else { return None };
     let is_same = is_masked(text) && masked(current) == masked(given);
+    is_same.then(|| current.clone())
+}
+
+/// Does the same for the source of a list.
+pub(super) fn unmasked_source(given: &SettingValue, current: &SettingValue) -> Option<SettingValue> {
+    let SettingValue::Text(text) = given else { return None };
+    let is_same = is_masked_source(text) && masked_source(current) == *given;
     is_same.then(|| current.clone())
 }
 
@@ -47,5 +87,31 @@ mod tests {
             assert_eq!(unmasked(&text(other), &current), None, "{other}");
         }
         assert_eq!(masked(&text("rubbish:secret")), text("***"));
+    }
+
+    #[test]
+    fn source_of_a_list_shows_no_credentials_and_comes_back_unchanged() {
+        for (source, shown) in [
+            ("https://me:secret@h.example/list.gz", "https://***@h.example/list.gz"),
+            ("https://h.example/0123456789abcdef01/list.gz", "https://h.example/…/list.gz"),
+            ("https://h.example/?list=bt&username=me&pin=1", "https://h.example?…"),
+            (
+                "https://h.example/l?list=bt_level1&fileformat=p2p",
+                "https://h.example/l?list=bt_level1&fileformat=p2p",
+            ),
+            ("https://h.example/list.gz", "https://h.example/list.gz"),
+            ("/etc/list…gz", "/etc/list…gz"),
+        ] {
+            let current = text(source);
+            let masked = masked_source(&current);
+            assert_eq!(masked, text(shown));
+            let back = unmasked_source(&masked, &current).unwrap_or(masked);
+            assert_eq!(back, current, "{source}");
+        }
+        for other in ["https://***@evil.example/list.gz", "https://h.example/…", "https://h.example?…"] {
+            let current = text("https://me:secret@h.example/list.gz");
+            assert_eq!(unmasked_source(&text(other), &current), None);
+            assert!(is_masked_source(other), "{other}");
+        }
     }
 }

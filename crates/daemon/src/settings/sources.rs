@@ -122,7 +122,8 @@ impl Sources {
     ///
     /// # Errors
     /// All errors in the file, the environment and the flags, up to [`MAX_ERRORS`](super::MAX_ERRORS). Stored changes
-    /// that cannot be used become [warnings](Resolved::warnings).
+    /// that cannot be used become [warnings](Resolved::warnings), unless they are of settings that protect the user, such as
+    /// the proxy.
     pub fn resolve(self) -> Result<Resolved, Vec<SettingError>> {
         let mut errors = Errors::default();
         let mut pins = vec![None; TABLE.len()];

@@ -18,8 +18,7 @@ use super::choices::{
 };
 use super::kind::Kind;
 use super::shape::{
-    BASE_PATH, BIND, HOST, HOST_PORT, IP, LIST_SOURCE, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape,
-    USE, USERNAME,
+    BASE_PATH, BIND, HOST, HOST_PORT, IP, LISTEN, LOG_LEVEL, NETWORK, SCHEDULE, SUFFIX, Shape, USE, USERNAME,
 };
 use super::typed::Typed;
 use crate::filter::FilterSource;
@@ -215,7 +214,7 @@ settings! {
     filter {
         /// List of addresses with which nothing is exchanged: a file, or a URL from which it is fetched. Formats: DAT, P2P,
         /// P2B, CIDR; plain, gzip or zip.
-        ip_filter: Option<FilterSource> = "none", Kind::Text { is_optional: true, shape: LIST_SOURCE };
+        ip_filter: Option<FilterSource> = "none", Kind::ListSource;
         /// Time after which the list is read again, if it has changed.
         ip_filter_interval: Duration = "1d", time(10 * 60, 365 * DAY_S);
         /// The list also applies to trackers.

@@ -57,6 +57,32 @@ fn table_has_unique_keys_and_canonical_defaults_within_their_kinds() {
 }
 
 #[test]
+fn stored_change_that_protects_and_cannot_be_used_is_an_error_until_it_is_given_elsewhere() {
+    for key in resolved::PROTECTIVE {
+        assert!(TABLE.iter().any(|declaration| declaration.key == *key), "{key}");
+    }
+    for (key, value) in [
+        ("proxy", "socks9://me:secret@h:1"),
+        ("bind", "a/b"),
+        ("anonymous", "perhaps"),
+        ("proxy_for", "peers, all"),
+        ("dns_servers", "here"),
+        ("ip_filter", "\0(unreadable)"),
+    ] {
+        let found = messages(sources().stored([stored(key, value, None)]).resolve());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("stored change: cannot use ") && found[0].contains(key), "{found:?}");
+        assert!(found[0].contains("nothing runs without this setting"), "{found:?}");
+        assert!(!found[0].contains("secret"), "{found:?}");
+    }
+    let flags = [flag("proxy", "--proxy", "none")];
+    let resolved = sources().flags(flags).stored([stored("proxy", "socks9://h:1", None)]).resolve().unwrap();
+    assert_eq!((resolved.settings().proxy.as_ref(), resolved.warnings().len()), (None, 1));
+    let resolved = sources().stored([stored("max_downloads", "many", None)]).resolve().unwrap();
+    assert_eq!(resolved.warnings().len(), 1, "others fall back to the default");
+}
+
+#[test]
 fn file_with_a_bad_value_names_the_line_and_what_was_expected() {
     for (line, message) in [
         (
