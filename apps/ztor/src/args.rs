@@ -503,12 +503,22 @@ pub(crate) struct DhtArgs {
     /// Bind all sockets to this local IP address or interface [default: all addresses]
     #[arg(long, value_name = "ADDR|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
     pub(crate) bind: Bind,
+    /// Ask this name server in place of those of the system, from the address or interface of --bind; may be repeated
+    #[arg(long, value_name = "IP")]
+    pub(crate) dns_server: Vec<IpAddr>,
     /// Join the DHT through this node (HOST:PORT) instead of the default ones; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) dht_bootstrap: Vec<String>,
     /// Fail if the command has not finished after this time: 30s, 2m
     #[arg(long, value_name = "D", default_value = "30s", value_parser = parse_duration)]
     pub(crate) give_up: Duration,
+}
+
+impl DhtArgs {
+    /// Returns the way of datagrams and of lookups of names.
+    pub(crate) fn route(&self) -> Route {
+        Route::new(self.bind.clone()).dns_servers(self.dns_server.clone())
+    }
 }
 
 #[derive(Debug, Args)]

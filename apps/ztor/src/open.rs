@@ -79,8 +79,8 @@ fn of_publisher(publisher: Publisher, net: &NetArgs, stop: &Stop) -> anyhow::Res
         return Err(CliError::usage(message).into());
     }
     let nodes = dht_nodes(&net.dht_bootstrap);
-    let (bind, shown) = (net.bind.clone(), publisher.to_string());
-    let looked_up = in_thread(stop, move || look_up_publishers(&[publisher], &bind, &nodes, DHT_PATIENCE));
+    let (route, shown) = (net.route(Use::Peers)?, publisher.to_string());
+    let looked_up = in_thread(stop, move || look_up_publishers(&[publisher], &route, &nodes, DHT_PATIENCE));
     let Some(found) = looked_up else { return Ok(None) };
     let found = found.with_context(|| format!("cannot look up {shown}"))?;
     match found.into_iter().flatten().next() {

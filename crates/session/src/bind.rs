@@ -115,16 +115,30 @@ impl Bind {
 
     /// Binds a socket to the interface, if there is one.
     pub(crate) fn hold(&self, socket: &Socket) -> io::Result<()> {
-        let Some(name) = self.device() else { return Ok(()) };
+        self.check()?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        return socket.bind_device(Some(name.as_bytes()));
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        {
-            let _ = (name, socket);
-            Err(io::Error::new(
+        if let Some(name) = self.device() {
+            return socket.bind_device(Some(name.as_bytes()));
+        }
+        let _ = socket;
+        Ok(())
+    }
+
+    /// Checks that the system can bind sockets in this way. Whatever opens sockets by a library must ask first.
+    ///
+    /// # Errors
+    /// The system cannot bind sockets to an interface.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.check_on(cfg!(any(target_os = "linux", target_os = "android")))
+    }
+
+    fn check_on(&self, has_device_binding: bool) -> io::Result<()> {
+        match self {
+            Self::Device(_) if !has_device_binding => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "cannot bind to an interface on this system; use its address instead",
-            ))
+            )),
+            _ => Ok(()),
         }
     }
 }
@@ -185,6 +199,17 @@ mod tests {
         for bad in ["", "10.0.0", "a/b", "much-too-long-name", "fe80::x", "wg 0"] {
             assert!(bad.parse::<Bind>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn check_of_an_interface_on_a_system_without_such_bindings_is_an_error() {
+        let device = Bind::Device("wg0".to_owned());
+        let error = device.check_on(false).unwrap_err();
+        assert!(error.to_string().contains("use its address instead"), "{error}");
+        assert!(device.check_on(true).is_ok());
+        assert!(
+            Bind::All.check_on(false).is_ok() && Bind::Addr([10, 0, 0, 1].into()).check_on(false).is_ok()
+        );
     }
 
     #[test]

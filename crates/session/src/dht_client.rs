@@ -4,11 +4,12 @@ use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::message::NetEvent;
 use crate::reply::Reply;
+use crate::route::Route;
 use crate::session::{Session, dht_config, random_u64};
 use crate::start_error::{SetupError, StartError};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use ztor_base::Instant;
 use ztor_base::addr::canonical;
@@ -27,23 +28,28 @@ pub struct DhtClient {
 }
 
 impl DhtClient {
-    /// Opens a socket at `bind` and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
+    /// Opens a socket on a route and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
     /// them. Without any, it enters no DHT, and only nodes with known addresses can be queried.
     ///
     /// # Errors
-    /// The socket cannot be opened, or none of the names can be resolved.
-    pub fn start(bind: &Bind, bootstrap: &[String]) -> Result<Self, StartError> {
+    /// The route has a proxy, the socket cannot be opened, or none of the names can be resolved.
+    pub fn start(route: &Route, bootstrap: &[String]) -> Result<Self, StartError> {
+        if route.has_proxy() {
+            return Err(StartError::Proxied);
+        }
+        let bind = route.bind();
         let socket =
             udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
         let clock = Clock::start();
         let config = dht_config(socket.local_addr().map_err(SetupError::of("socket"))?);
-        let config = Config { read_only: ReadOnly::Always, ..config };
+        let version = config.version.filter(|_| !route.is_anonymous());
+        let config = Config { read_only: ReadOnly::Always, version, ..config };
         let mut node = Dht::new(clock.now(), config, random_u64()?, None);
         let mut addrs = Vec::new();
         let mut failure = None;
         for name in bootstrap {
-            match name.to_socket_addrs() {
-                Ok(found) => addrs.extend(found.take(4)),
+            match route.resolve(name) {
+                Ok(found) => addrs.extend(found.into_iter().take(4)),
                 Err(error) => failure = Some(format!("{name}: {error}")),
             }
         }

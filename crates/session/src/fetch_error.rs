@@ -43,10 +43,15 @@ pub(crate) fn plain(error: reqwest::Error) -> FetchError {
     if let Some(words) = tls_error::explain(&error) {
         return FetchError::Network(words);
     }
-    let mut cause: &dyn std::error::Error = &error;
+    let text = innermost(&error);
+    FetchError::Network(if error.is_connect() { format!("cannot connect: {text}") } else { text })
+}
+
+/// Returns the text of the innermost cause.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    let text = cause.to_string();
-    FetchError::Network(if error.is_connect() { format!("cannot connect: {text}") } else { text })
+    cause.to_string()
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
-use ztor_engine::IpFamily;
+use ztor_engine::{IpFamily, WebOrigin};
 use ztor_tracker::http::may_ask_loopback;
 
 pub(crate) use web::{Failure, Opened, Wanted};
@@ -34,6 +34,8 @@ pub(crate) struct Fetched {
     /// Address of the server; `None` if the library does not know it.
     pub(crate) from: Option<IpAddr>,
     validators: Validators,
+    /// True if each request to the answer was over HTTPS.
+    is_secure: bool,
 }
 
 /// Headers of an answer by which a server tells later whether the content has changed (RFC 9110 §8.8).
@@ -108,13 +110,9 @@ impl Fetcher {
 
     /// Fetches a URL that a torrent or a link names, with at most `max_len` bytes of body. Follows redirects. Of this
     /// machine, only [trackers](ztor_tracker::http::may_ask_loopback) are queried.
-    pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
+    #[cfg(test)]
+    async fn get(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
         self.get_within(url, max_len, Asker::Torrent(None)).await
-    }
-
-    /// Does the same as [`Fetcher::get`] for a URL that the user named, which may be on this machine.
-    pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
-        self.get_within(url, max_len, Asker::User(None)).await
     }
 
     async fn get_within(&self, url: &str, max_len: usize, asker: Asker<'_>) -> Result<Fetched, FetchError> {
@@ -141,15 +139,22 @@ impl Fetcher {
         asker: Asker<'_>,
     ) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
-        let (is_users, family, conditions) = match asker {
-            Asker::User(conditions) => (true, None, conditions),
-            Asker::Torrent(family) => (false, family, None),
+        let (family, conditions) = match asker {
+            Asker::User(conditions) => (None, conditions),
+            Asker::Torrent(family) => (family, None),
+            Asker::Feed(_) => (None, None),
         };
+        let is_users = matches!(asker, Asker::User(_));
+        let mut is_secure = url.scheme() == "https";
         // The narrowest reach of all servers that have redirected us.
         let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
-            let may_be_here = is_users || may_ask_loopback(url.as_str());
-            let reach = widest.max(if may_be_here { Reach::All } else { Reach::OffMachine });
+            let reach = widest.max(match asker {
+                Asker::User(_) => Reach::All,
+                Asker::Torrent(_) if may_ask_loopback(url.as_str()) => Reach::All,
+                Asker::Torrent(_) => Reach::OffLoopback,
+                Asker::Feed(reach) => reach,
+            });
             // Addresses in the URL itself are not resolved, so the resolver does not see them.
             let is_out_of_reach = match literal_ip(&url) {
                 Some(ip) => !reach.takes(ip),
@@ -173,10 +178,12 @@ impl Fetcher {
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
                 if is_users && target.scheme() == "magnet" {
                     let validators = Validators::default();
-                    return Ok(Fetched { status: 200, body: target.as_str().into(), from: None, validators });
+                    let body = target.as_str().into();
+                    return Ok(Fetched { status: 200, body, from: None, validators, is_secure });
                 }
                 widest = widest.max(Reach::by_redirect_from(from));
                 url = parse(target.as_str())?;
+                is_secure &= url.scheme() == "https";
                 continue;
             }
             let validators = Validators::of(&response);
@@ -187,7 +194,8 @@ impl Fetcher {
                 }
                 body.extend_from_slice(&chunk);
             }
-            return Ok(Fetched { status: response.status().as_u16(), body, from, validators });
+            let status = response.status().as_u16();
+            return Ok(Fetched { status, body, from, validators, is_secure });
         }
         Err(FetchError::Network("too many redirects".into()))
     }
@@ -208,13 +216,11 @@ impl Fetcher {
             let get = get.timeout(LIST_TIMEOUT);
             validators.conditions().fold(get, |get, (name, value)| get.header(name, value))
         };
-        let sent = match request().send().await {
-            Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                request().send().await
-            }
+        let sent = match client.send(request()).await {
+            Err(error) if error.is_stale() => client.send(request()).await,
             sent => sent,
         };
-        sent.map_err(|error| match plain(error) {
+        sent.map_err(|error| match error.into() {
             FetchError::Network(text) if self.clients.has_proxy() => {
                 FetchError::Network(format!("{text} (through the proxy)"))
             }
@@ -229,6 +235,8 @@ enum Asker<'a> {
     /// The user, and for a list the headers of its last answer.
     User(Option<&'a Validators>),
     Torrent(Option<IpFamily>),
+    /// The feed that a torrent names (BEP 39), with the addresses that it may be at.
+    Feed(Reach),
 }
 
 fn literal_ip(url: &Url) -> Option<IpAddr> {
@@ -268,22 +276,42 @@ pub(crate) fn fetch_named_url(url: &str, route: &Route, max_len: usize) -> Resul
 }
 
 fn fetch(url: &str, route: &Route, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
-    let Fetched { status, body, .. } = block_on(url, route, async |fetcher: Fetcher| match is_users {
-        true => fetcher.get_for_user(url, max_len).await,
-        false => fetcher.get(url, max_len).await,
-    })?;
-    if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
+    let asker = if is_users { Asker::User(None) } else { Asker::Torrent(None) };
+    Ok(fetch_as(url, route, max_len, asker)?.body)
+}
+
+/// Fetches a URL for somebody, and returns an answer of success.
+fn fetch_as(url: &str, route: &Route, max_len: usize, asker: Asker<'_>) -> Result<Fetched, FetchError> {
+    let fetched =
+        block_on(url, route, async |fetcher: Fetcher| fetcher.get_within(url, max_len, asker).await)?;
+    if (200..300).contains(&fetched.status) { Ok(fetched) } else { Err(FetchError::Status(fetched.status)) }
+}
+
+/// The answer of a feed of new versions.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FetchedFeed {
+    /// Content, which should be a torrent file.
+    pub body: Vec<u8>,
+    /// True if it came over HTTPS all the way, redirects included. Otherwise anybody on the way may have written it.
+    pub is_secure: bool,
 }
 
 /// Fetches the torrent file of a feed of new versions (BEP 39), of at most `max_len` bytes. The feed hears the info-hash of the
-/// old version, in hexadecimal. No request goes to this machine.
+/// old version, in hexadecimal. No request goes to this machine, nor one with a query of the torrent to the local network.
 ///
 /// # Errors
 /// As for [`fetch_url`].
-pub fn fetch_feed(url: &str, info_hash: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
+pub fn fetch_feed(
+    url: &str,
+    info_hash: &str,
+    route: &Route,
+    max_len: usize,
+) -> Result<FetchedFeed, FetchError> {
     let mut url = Url::parse(url).map_err(|error| FetchError::BadUrl(error.to_string()))?;
+    let asker = Asker::Feed(web::reach_of(&url, WebOrigin::Torrent));
     url.query_pairs_mut().append_pair("info_hash", info_hash);
-    fetch_named_url(url.as_str(), route, max_len)
+    let Fetched { body, is_secure, .. } = fetch_as(url.as_str(), route, max_len, asker)?;
+    Ok(FetchedFeed { body, is_secure })
 }
 
 /// A list on a server.
@@ -441,6 +469,21 @@ mod tests {
             assert_eq!(get(&format!("http://{host}:{port}/my.torrent"), true).unwrap(), b"ok");
         }
         assert_eq!(requests.load(Ordering::SeqCst), 6);
+    }
+
+    #[test]
+    fn fetch_feed_from_this_machine_or_by_a_query_in_the_local_network_is_refused() {
+        let (addr, requests) = server(OK.into());
+        let feed = |url: &str| fetch_feed(url, &"a".repeat(40), &Route::default(), 100);
+        for host in ["localhost", "127.0.0.1"] {
+            for path in ["/announce", "/feed"] {
+                let error = feed(&format!("http://{host}:{}{path}", addr.port())).unwrap_err().to_string();
+                assert!(error.contains("servers on this machine"), "{error}");
+            }
+        }
+        let error = feed("http://192.168.0.1/reboot?now=1").unwrap_err().to_string();
+        assert!(error.contains("local network"), "{error}");
+        assert_eq!(requests.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -66,6 +66,12 @@ impl Interfaces {
     }
 }
 
+/// Returns true for an address of an interface of this machine. Without a list of them, the route to the address tells.
+pub(crate) fn is_own(ip: IpAddr) -> bool {
+    let is_listed = if_addrs::get_if_addrs().is_ok_and(|all| all.iter().any(|i| i.ip().to_canonical() == ip));
+    is_listed || source(&Bind::All, SocketAddr::new(ip, 9)) == Some(ip)
+}
+
 /// Returns true if there is a route to hosts of this family.
 pub(crate) fn has_way(bind: &Bind, is_ipv6: bool) -> bool {
     source(bind, ELSEWHERE[usize::from(is_ipv6)]).is_some()

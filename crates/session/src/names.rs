@@ -3,7 +3,7 @@
 use crate::dns::Dns;
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
@@ -20,6 +20,15 @@ const MAX_NAMES: usize = 4096;
 
 /// Addresses of a host.
 pub(crate) type Addrs = Arc<[IpAddr]>;
+
+/// Looks up the addresses of a host by the name servers that the user has chosen, or else by the system. Blocks.
+pub(crate) fn look_up(dns: &Dns, name: &str) -> io::Result<Vec<IpAddr>> {
+    if dns.has_servers() { dns.addresses(name) } else { by_system(name) }
+}
+
+fn by_system(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((name, 0).to_socket_addrs()?.map(|addr| addr.ip()).collect())
+}
 
 /// Result of a lookup.
 #[derive(Debug)]
@@ -47,17 +56,14 @@ struct Shared {
 impl Default for Names {
     /// Creates a cache of lookups by the system.
     fn default() -> Self {
-        Self::with(|name| {
-            use std::net::ToSocketAddrs;
-            Ok((name, 0).to_socket_addrs()?.map(|addr| addr.ip()).collect())
-        })
+        Self::with(by_system)
     }
 }
 
 impl Names {
     /// Creates a cache of lookups by these name servers, or else by the system.
     pub(crate) fn by(dns: Dns) -> Self {
-        if dns.has_servers() { Self::with(move |name| dns.addresses(name)) } else { Self::default() }
+        Self::with(move |name| look_up(&dns, name))
     }
 
     fn with(system: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {

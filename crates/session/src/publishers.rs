@@ -1,7 +1,7 @@
 //! Lookups of the current torrents of publishers (BEP 46), and their announcement.
 
-use crate::bind::Bind;
 use crate::dht_client::DhtClient;
+use crate::route::Route;
 use crate::start_error::StartError;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -43,17 +43,17 @@ pub enum PublishError {
 }
 
 /// Looks up the current torrents of publishers in the DHT, each `None` if it is unknown or its value is no torrent. Blocks for
-/// at most `patience`. Values that are found are stored again, which keeps them alive (BEP 44).
+/// at most `patience`, besides the lookup of the bootstrap nodes. Values that are found are stored again, which keeps them alive (BEP 44).
 ///
 /// # Errors
 /// The DHT cannot be entered, or nobody there answers.
 pub fn look_up_publishers(
     publishers: &[Publisher],
-    bind: &Bind,
+    route: &Route,
     bootstrap: &[String],
     patience: Duration,
 ) -> Result<Vec<Option<Published>>, PublishError> {
-    let mut client = DhtClient::start(bind, bootstrap)?;
+    let mut client = DhtClient::start(route, bootstrap)?;
     let now = client.now();
     let asked = publishers.iter().take(MAX_PUBLISHERS).enumerate();
     let mut open: BTreeMap<LookupId, usize> = asked
@@ -101,7 +101,7 @@ pub fn publish(
     key_seed: &[u8; 32],
     salt: &[u8],
     (info_hash, seq): (InfoHashV1, Option<i64>),
-    (bind, bootstrap): (&Bind, &[String]),
+    (route, bootstrap): (&Route, &[String]),
     patience: Duration,
 ) -> Result<(Publisher, i64, usize), PublishError> {
     // The number is signed, so the value before is looked up first.
@@ -109,7 +109,7 @@ pub fn publish(
     let Item::Mutable { key, .. } = &draft else { return Err(PublishError::Silent) };
     let publisher = Publisher { key: *key, salt: salt.to_vec() };
     let half = patience / 2;
-    let before = look_up_publishers(std::slice::from_ref(&publisher), bind, bootstrap, half)?;
+    let before = look_up_publishers(std::slice::from_ref(&publisher), route, bootstrap, half)?;
     let before = before.into_iter().flatten().next().map(|published| published.seq);
     let seq = match (seq, before) {
         (Some(seq), Some(before)) if seq <= before => return Err(PublishError::Stale(before)),
@@ -117,7 +117,7 @@ pub fn publish(
         (None, before) => before.map_or(1, |before| before.saturating_add(1)),
     };
     let item = Item::sign(key_seed, salt.to_vec(), seq, announced_value(info_hash))?;
-    let mut client = DhtClient::start(bind, bootstrap)?;
+    let mut client = DhtClient::start(route, bootstrap)?;
     let lookup = client.node.put(client.now(), item, None)?;
     let until = Instant::now() + half;
     let mut nodes = 0;

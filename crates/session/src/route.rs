@@ -3,17 +3,20 @@
 use crate::bind::Bind;
 use crate::dns::Dns;
 use crate::fetch_error::FetchError;
-use crate::names::Names;
+use crate::interfaces::is_own;
+use crate::named_proxy::{Named, NamedLimits, Sender};
+use crate::names::{self, Names};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use thiserror::Error;
 use ztor_base::addr::is_local;
 use ztor_engine::{IpFamily, IpFilter};
-use ztor_socks::Proxy;
+use ztor_socks::{Proxy, ProxyKind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit of a request.
@@ -67,6 +70,43 @@ impl Route {
         Names::by(Dns::new(&self.dns_servers, &self.bind))
     }
 
+    /// Returns the addresses of `host:port`, by the name servers of the route or else by the system. Blocks for some seconds at
+    /// most.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the text has another form. Otherwise the name cannot be resolved; with a
+    /// proxy, none is, as names are for the proxy alone.
+    pub fn resolve(&self, target: &str) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(addr) = target.parse() {
+            return Ok(vec![addr]);
+        }
+        let bad = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let (host, port) = target.rsplit_once(':').ok_or_else(|| bad("expected HOST:PORT"))?;
+        let port = port.parse().map_err(|_| bad("the port is no number from 0 to 65535"))?;
+        let ips = self.look_up(host)?;
+        Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+
+    /// Returns the addresses of a host, in the same way.
+    pub(crate) fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse() {
+            return Ok(vec![ip]);
+        }
+        if self.has_proxy() {
+            return Err(io::Error::other("with a proxy, names are not resolved"));
+        }
+        names::look_up(&Dns::new(&self.dns_servers, &self.bind), host)
+    }
+
+    /// Returns the name of the client for servers.
+    fn agent(&self) -> &'static str {
+        if self.is_anonymous { COMMON_AGENT } else { AGENT }
+    }
+
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.is_anonymous
+    }
+
     pub(crate) fn bind(&self) -> &Bind {
         &self.bind
     }
@@ -85,7 +125,7 @@ impl From<Bind> for Route {
 /// Clients of a route.
 pub(crate) enum Clients {
     /// Clients by reach and address family, and those by reach that decode nothing.
-    Direct(Box<([[Client; 3]; 3], [Client; 3])>),
+    Direct(Box<([[Client; 3]; REACHES], [Client; REACHES])>),
     Proxied(Box<Proxied>),
     /// The clients cannot be built, for this reason.
     Broken(String),
@@ -114,17 +154,18 @@ impl Clients {
         }
         let build = |reach, family, decodes| {
             let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
-            let client = client(route, tls.clone(), decodes).dns_resolver(Arc::new(resolver));
+            let client = client(route, tls.clone(), decodes)?.dns_resolver(Arc::new(resolver));
             client.build().map_err(|e| FetchError::Setup(e.to_string()))
         };
         let of_reach = |reach| {
             let [any, v4, v6] = FAMILIES.map(|family| build(reach, family, true));
             Ok::<_, FetchError>([any?, v4?, v6?])
         };
-        let all = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
-        let [every, off, public] =
-            [Reach::All, Reach::OffMachine, Reach::Public].map(|reach| build(reach, None, false));
-        Ok(Self::Direct(Box::new((all, [every?, off?, public?]))))
+        let reaches = [Reach::All, Reach::OffLoopback, Reach::OffMachine, Reach::Public];
+        let [a, b, c, d] = reaches.map(of_reach);
+        let all = [a?, b?, c?, d?];
+        let [a, b, c, d] = reaches.map(|reach| build(reach, None, false));
+        Ok(Self::Direct(Box::new((all, [a?, b?, c?, d?]))))
     }
 
     pub(crate) fn has_proxy(&self) -> bool {
@@ -132,23 +173,23 @@ impl Clients {
     }
 
     /// Returns the client for addresses within reach and of a family. A proxy decides on the family.
-    pub(crate) async fn client(&self, reach: Reach, family: Option<IpFamily>) -> Result<Client, FetchError> {
+    pub(crate) async fn client(&self, reach: Reach, family: Option<IpFamily>) -> Result<Sender, FetchError> {
         match self {
             Self::Broken(why) => Err(FetchError::Setup(why.clone())),
             Self::Proxied(proxied) => proxied.client(true).await,
             Self::Direct(clients) => {
                 let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
-                Ok(clients.0[reach as usize][family].clone())
+                Ok(Sender::Library(clients.0[reach as usize][family].clone()))
             }
         }
     }
 
     /// Does the same for data of any encoding, which stays as it is: offsets count bytes of the file.
-    pub(crate) async fn data_client(&self, reach: Reach) -> Result<Client, FetchError> {
+    pub(crate) async fn data_client(&self, reach: Reach) -> Result<Sender, FetchError> {
         match self {
             Self::Broken(why) => Err(FetchError::Setup(why.clone())),
             Self::Proxied(proxied) => proxied.client(false).await,
-            Self::Direct(clients) => Ok(clients.1[reach as usize].clone()),
+            Self::Direct(clients) => Ok(Sender::Library(clients.1[reach as usize].clone())),
         }
     }
 }
@@ -161,11 +202,11 @@ pub(crate) struct Proxied {
     names: Names,
     /// The last client that decodes nothing, and the last other one, each with the address of the proxy that it is for; `None`
     /// before the first request.
-    built: Mutex<[Option<(IpAddr, Client)>; 2]>,
+    built: Mutex<[Option<(IpAddr, Sender)>; 2]>,
 }
 
 impl Proxied {
-    async fn client(&self, decodes: bool) -> Result<Client, FetchError> {
+    async fn client(&self, decodes: bool) -> Result<Sender, FetchError> {
         let found = self.names.look_up(self.proxy.host()).await.map_err(FetchError::Proxy)?;
         let usable = |ip: &&IpAddr| {
             self.route.bind.ip().is_none_or(|own| own.is_unspecified() || own.is_ipv4() == ip.is_ipv4())
@@ -177,13 +218,30 @@ impl Proxied {
         if let Some((_, client)) = built.as_ref().filter(|(of, _)| *of == ip) {
             return Ok(client.clone());
         }
+        let client = self.build(ip, decodes)?;
+        *built = Some((ip, client.clone()));
+        Ok(client)
+    }
+
+    fn build(&self, ip: IpAddr, decodes: bool) -> Result<Sender, FetchError> {
+        let setup = |error: reqwest::Error| FetchError::Setup(error.without_url().to_string());
+        if self.proxy.kind() == ProxyKind::Socks4a && self.proxy.credentials().is_some() {
+            let library = client(&self.route, self.tls.clone(), decodes)?.build().map_err(setup)?;
+            let way = (self.route.bind.clone(), self.proxy.clone(), SocketAddr::new(ip, self.proxy.port()));
+            let limits = NamedLimits {
+                connect: CONNECT_TIMEOUT,
+                whole: WHOLE_TIMEOUT,
+                max_idle: MAX_IDLE,
+                idle: MAX_IDLE_TIME,
+            };
+            let named = Named::new(library, way, self.tls.clone(), self.route.agent(), limits);
+            return Ok(Sender::Named(Box::new(named)));
+        }
         // The error would contain the URL, and so the password.
         let proxy = reqwest::Proxy::all(remote_dns_url(&self.proxy, ip));
         let proxy = proxy.map_err(|_| FetchError::Setup("the URL of the proxy cannot be used".into()))?;
-        let client = client(&self.route, self.tls.clone(), decodes).proxy(proxy).build();
-        let client = client.map_err(|error| FetchError::Setup(error.without_url().to_string()))?;
-        *built = Some((ip, client.clone()));
-        Ok(client)
+        let client = client(&self.route, self.tls.clone(), decodes)?.proxy(proxy).build();
+        client.map(Sender::Library).map_err(setup)
     }
 }
 
@@ -214,17 +272,22 @@ fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
         .with_no_client_auth())
 }
 
-fn client(route: &Route, tls: ClientConfig, decodes: bool) -> ClientBuilder {
+/// Returns the settings of a client.
+///
+/// # Errors
+/// The system cannot bind to the interface of the route: its requests must not use another one.
+fn client(route: &Route, tls: ClientConfig, decodes: bool) -> Result<ClientBuilder, FetchError> {
     let bind = &route.bind;
+    bind.check().map_err(|error| FetchError::Setup(error.to_string()))?;
     let builder = match bind.device() {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         Some(name) => Client::builder().interface(name),
         _ => Client::builder(),
     };
-    builder
+    Ok(builder
         .gzip(decodes)
         .tls_backend_preconfigured(tls)
-        .user_agent(if route.is_anonymous { COMMON_AGENT } else { AGENT })
+        .user_agent(route.agent())
         // Variables of the environment must not decide where announces go.
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -235,13 +298,13 @@ fn client(route: &Route, tls: ClientConfig, decodes: bool) -> ClientBuilder {
         .pool_idle_timeout(MAX_IDLE_TIME)
         // The URL before a redirect may contain a passkey.
         .referer(false)
-        .redirect(redirect::Policy::none())
+        .redirect(redirect::Policy::none()))
 }
 
 /// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
 pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
     // Gateways have no certificates, and nobody is trusted here.
-    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true)
+    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true)?
         .local_address(local)
         .no_gzip()
         // Simple gateways restart often, compare headers literally, and serve one request per connection.
@@ -255,19 +318,30 @@ pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, Fetch
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Reach {
     All,
-    /// All but those of this machine.
+    /// All but loopback addresses. This machine may run a public tracker at another address of its own.
+    OffLoopback,
+    /// All but those of this machine, with every address of its interfaces.
     OffMachine,
     /// None of this machine or of the local network.
     Public,
 }
 
+/// Number of variants of [`Reach`].
+const REACHES: usize = 4;
+
 impl Reach {
     pub(crate) fn takes(self, ip: IpAddr) -> bool {
+        self.takes_with(ip, is_own)
+    }
+
+    fn takes_with(self, ip: IpAddr, is_own: impl FnOnce(IpAddr) -> bool) -> bool {
         let ip = ip.to_canonical();
+        let is_off_loopback = !ip.is_loopback() && !ip.is_unspecified();
         match self {
             Self::All => true,
-            Self::OffMachine => !ip.is_loopback() && !ip.is_unspecified(),
-            Self::Public => !is_local(ip),
+            Self::OffLoopback => is_off_loopback,
+            Self::OffMachine => is_off_loopback && !is_own(ip),
+            Self::Public => !is_local(ip) && !is_own(ip),
         }
     }
 
@@ -275,7 +349,8 @@ impl Reach {
     pub(crate) fn by_redirect_from(from: Option<IpAddr>) -> Self {
         match from.map(|ip| ip.to_canonical()) {
             Some(ip) if ip.is_loopback() => Self::All,
-            Some(ip) if is_local(ip) => Self::OffMachine,
+            // A tracker on this machine may redirect within it.
+            Some(ip) if is_local(ip) || is_own(ip) => Self::OffLoopback,
             _ => Self::Public,
         }
     }
@@ -283,8 +358,9 @@ impl Reach {
     pub(crate) fn refusal(self) -> &'static str {
         match self {
             Self::All => "its name has no usable address",
-            Self::OffMachine => "only announces and scrapes may go to this machine",
-            Self::Public => "a public server may not redirect to the local network",
+            Self::OffLoopback => "only announces and scrapes may go to this machine",
+            Self::OffMachine => "a torrent may not name servers on this machine",
+            Self::Public => "a public server may not redirect to the local network or this machine",
         }
     }
 }
@@ -342,3 +418,45 @@ impl Resolve for Within {
 
 /// Text of the error for a tracker all of whose addresses are filtered.
 pub(crate) const FILTERED: &str = "all addresses of the host are in the IP filter";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn reach_off_this_machine_excludes_all_its_addresses() {
+        let own: [IpAddr; 3] = ["192.168.1.5", "203.0.113.5", "2001:db8::5"].map(|ip| ip.parse().unwrap());
+        let takes = |reach: Reach, ip: &str| reach.takes_with(ip.parse().unwrap(), |ip| own.contains(&ip));
+        for ip in ["127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1"] {
+            assert!(takes(Reach::All, ip) && !takes(Reach::OffLoopback, ip), "{ip}");
+            assert!(!takes(Reach::OffMachine, ip) && !takes(Reach::Public, ip), "{ip}");
+        }
+        for ip in ["192.168.1.5", "203.0.113.5", "2001:db8::5", "::ffff:192.168.1.5"] {
+            assert!(takes(Reach::OffLoopback, ip), "{ip}");
+            assert!(!takes(Reach::OffMachine, ip) && !takes(Reach::Public, ip), "{ip}");
+        }
+        assert!(takes(Reach::OffMachine, "192.168.1.6") && !takes(Reach::Public, "192.168.1.6"));
+        assert!(takes(Reach::Public, "203.0.113.6"));
+    }
+
+    #[test]
+    fn every_address_of_this_machine_is_its_own() {
+        let all = if_addrs::get_if_addrs().unwrap();
+        assert!(!all.is_empty() && all.iter().all(|interface| is_own(interface.ip())), "{all:?}");
+        assert!(!is_own([203, 0, 113, 77].into()));
+    }
+
+    #[test]
+    fn resolve_reads_addresses_and_leaves_names_to_the_proxy() {
+        let direct = Route::default();
+        assert_eq!(direct.resolve("[2001:db8::1]:80").unwrap(), ["[2001:db8::1]:80".parse().unwrap()]);
+        for bad in ["host", "host:", "host:65536", "192.0.2.1"] {
+            assert_eq!(direct.resolve(bad).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{bad}");
+        }
+        let proxied = Route::default().proxy(Some("socks5://127.0.0.1:1".parse().unwrap()));
+        assert!(proxied.resolve("192.0.2.1:1").is_ok());
+        assert!(proxied.resolve("localhost:1").unwrap_err().to_string().contains("with a proxy"));
+    }
+}

@@ -7,7 +7,6 @@ use crate::driver::sockets::sendable;
 use crate::http::fetch_named_url;
 use crate::route::Route;
 use crate::session::random_u64;
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 use thiserror::Error;
 use ztor_base::SwarmId;
@@ -66,8 +65,9 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, route: &Route) -> Result<Vec<Scrap
     let own = socket.local_addr().map_err(|e| network(&e))?;
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let host = if has_port { host.to_owned() } else { format!("{host}:{DEFAULT_UDP_PORT}") };
-    let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
+    let found = route.resolve(&host).map_err(|e| network(&e))?;
     let to = found
+        .into_iter()
         .find(|to| sendable(own, *to).is_some())
         .ok_or_else(|| network(&"its name has no address of a usable family"))?;
     let clock = Clock::start();

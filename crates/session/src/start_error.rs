@@ -40,6 +40,9 @@ pub enum StartError {
     /// No bootstrap node of the DHT could be resolved; the last failure in plain words.
     #[error("cannot resolve a bootstrap node of the DHT: {0}")]
     NoNode(String),
+    /// A stand-alone node of the DHT sends its datagrams directly, which a proxy forbids.
+    #[error("cannot ask the DHT: its datagrams do not go through the proxy")]
+    Proxied,
     /// A part of the session could not be set up.
     #[error("cannot start the session: {0}")]
     Setup(#[from] SetupError),

@@ -1,7 +1,7 @@
 //! `ztor dht`: queries the DHT.
 
 use std::ffi::OsStr;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use ztor_base::SwarmId;
@@ -10,8 +10,8 @@ use anyhow::Context;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
 use ztor_metainfo::{InfoHashV1, Magnet, Publisher};
-use ztor_session::DhtClient;
 use ztor_session::dht::{Event, Family, Item, LookupId, NodeId, QueryId, Summary};
+use ztor_session::{DhtClient, Route};
 
 use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
@@ -62,6 +62,7 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
 /// One query to the DHT, with the node that sends it.
 struct DhtQuery<'a> {
     client: DhtClient,
+    route: Route,
     console: &'a Console,
     stop: &'a Stop,
     until: Instant,
@@ -75,12 +76,20 @@ impl<'a> DhtQuery<'a> {
         console: &'a Console,
         stop: &'a Stop,
     ) -> anyhow::Result<DhtQuery<'a>> {
-        let client = DhtClient::start(&net.bind, bootstrap)?;
-        Ok(DhtQuery { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
+        let route = net.route();
+        let client = DhtClient::start(&route, bootstrap)?;
+        Ok(DhtQuery {
+            client,
+            route,
+            console,
+            stop,
+            until: Instant::now() + net.give_up,
+            patience: net.give_up,
+        })
     }
 
     fn ping(mut self, node: &str) -> anyhow::Result<Exit> {
-        let addr = resolve(node)?;
+        let addr = resolve(node, &self.route)?;
         let now = self.client.now();
         let query = self.client.node.ping(now, addr);
         self.until_some(|dht, event| match event {
@@ -323,12 +332,11 @@ fn announce(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let seed = key_seed(key)?;
-    let (bind, nodes, salt) =
-        (net.bind.clone(), open::dht_nodes(&net.dht_bootstrap), salt.as_bytes().to_vec());
+    let (route, nodes, salt) = (net.route(), open::dht_nodes(&net.dht_bootstrap), salt.as_bytes().to_vec());
     // Two lookups, one after the other.
     let patience = net.give_up * 2;
     let published = open::in_thread(stop, move || {
-        ztor_session::publish(&seed, &salt, (hash, seq), (&bind, &nodes), patience)
+        ztor_session::publish(&seed, &salt, (hash, seq), (&route, &nodes), patience)
     });
     let Some(published) = published else { return Ok(Exit::Interrupted) };
     let (publisher, seq, nodes) = published.context("cannot publish the torrent")?;
@@ -348,11 +356,11 @@ fn is_of(event: &Event, query: QueryId) -> bool {
     matches!(event, Event::Pong { query: of, .. } | Event::Failed { query: of, .. } if *of == query)
 }
 
-fn resolve(node: &str) -> Result<SocketAddr, CliError> {
+fn resolve(node: &str, route: &Route) -> Result<SocketAddr, CliError> {
     let wrong =
         |why: String| CliError::usage(format!("cannot find the node {node}: {why}")).hint("write HOST:PORT");
-    let mut found = node.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
-    found.next().ok_or_else(|| wrong("its name has no address".into()))
+    let found = route.resolve(node).map_err(|error| wrong(error.to_string()))?;
+    found.first().copied().ok_or_else(|| wrong("its name has no address".into()))
 }
 
 fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_session::{
-    AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, ShareFiles, TorrentId, WebSource,
-    named_web_seeds,
+    AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, Route, ShareFiles, TorrentId, Use,
+    WebSource, named_web_seeds,
 };
 use ztor_storage::as_found;
 
@@ -34,6 +34,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         .map_err(|error| CliError::usage(format!("cannot use --exclude: {error}")))?;
     let names = names(args)?;
     let mut peers = runner::peers_for(&args.net, &args.peer)?;
+    let route = args.net.route(Use::Peers)?;
     let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
@@ -46,7 +47,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             let known = magnet_cache::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
-                peers.extend(linked_peers(&link.magnet, args, console));
+                peers.extend(linked_peers(&link.magnet, &route, console));
                 torrents.push(meta);
             }
             is_new
@@ -178,17 +179,11 @@ fn complete(
 }
 
 /// Returns the addresses of the peers in a link. Warns about names that cannot be resolved.
-fn linked_peers(magnet: &Magnet, args: &GetArgs, console: &Console) -> Vec<SocketAddr> {
+fn linked_peers(magnet: &Magnet, route: &Route, console: &Console) -> Vec<SocketAddr> {
     let mut addrs = Vec::new();
     for peer in &magnet.peers {
-        // The names of peers are not for the resolver if there is a proxy.
-        let is_forbidden = peer.parse::<SocketAddr>().is_err() && args.net.proxy.is_for_peers();
-        let found = match is_forbidden {
-            true => Err(io::Error::other("with a proxy, names are not resolved")),
-            false => peer.to_socket_addrs(),
-        };
-        match found {
-            Ok(found) => addrs.extend(found.take(8)),
+        match route.resolve(peer) {
+            Ok(found) => addrs.extend(found.into_iter().take(8)),
             Err(error) => console.warn(&format!("cannot find the peer {peer} of the magnet link: {error}")),
         }
     }

@@ -13,6 +13,7 @@ use super::wait::wait;
 use crate::exit::{CliError, Exit};
 use crate::open::Source;
 use crate::runner::peers;
+use ztor_session::Route;
 
 /// Largest number of torrents in one request.
 const MAX_SOURCES: usize = 500;
@@ -140,7 +141,7 @@ fn options(args: &AddArgs, connection: &Connection) -> anyhow::Result<AddOptions
         ends_first: args.ends_first.then_some(true),
         super_seeding: args.super_seeding.then_some(true),
         to_top: args.top.then_some(true),
-        peers: peers(&args.peer)?.iter().map(ToString::to_string).collect(),
+        peers: peers(&args.peer, &Route::default())?.iter().map(ToString::to_string).collect(),
         overwrite: args.overwrite,
         trackers: args.tracker.clone(),
         web_seeds: args.web_seed.clone(),

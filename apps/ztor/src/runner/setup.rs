@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ztor_session::{Config, DhtOptions, PortMappingOptions, RateLimits, Settings, default_state_dir};
+use ztor_session::{
+    Config, DhtOptions, PortMappingOptions, RateLimits, Route, Settings, Use, default_state_dir,
+};
 
 use crate::args::NetArgs;
 use crate::console::Console;
@@ -91,14 +93,14 @@ pub(crate) fn peers_for(net: &NetArgs, flags: &[String]) -> Result<Vec<SocketAdd
         );
         return Err(error.hint("give the address of the peer"));
     }
-    peers(flags)
+    peers(flags, &net.route(Use::Peers)?)
 }
 
-/// Returns the addresses of all `--peer` flags. Resolves names.
-pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
+/// Returns the addresses of all `--peer` flags. Resolves names on a route.
+pub(crate) fn peers(flags: &[String], route: &Route) -> Result<Vec<SocketAddr>, CliError> {
     let mut peers = HashSet::new();
     for flag in flags {
-        peers.extend(flag.to_socket_addrs().map_err(|error| bad_peer(flag, &error))?);
+        peers.extend(route.resolve(flag).map_err(|error| bad_peer(flag, &error))?);
     }
     let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
     peers.sort();
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn malformed_peer_is_wrong_usage_and_an_unknown_name_a_network_failure() {
         for flag in ["192.0.2.1", "192.0.2.1:65536", "host:", "host"] {
-            let report = Report::of(&peers(&[flag.to_owned()]).unwrap_err().into());
+            let report = Report::of(&peers(&[flag.to_owned()], &Route::default()).unwrap_err().into());
             assert_eq!(report.exit, Exit::Usage, "{}", report.message);
             assert!(report.hint.is_some_and(|hint| hint.contains("HOST:PORT")));
         }

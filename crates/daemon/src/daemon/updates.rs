@@ -11,8 +11,8 @@ use std::time::Duration;
 use ztor_api::{AddOptions, Added, FilePriority, State};
 use ztor_policy::TorrentKey;
 use ztor_session::{
-    DHT_ROUTERS, InfoHashes, Magnet, Metainfo, Published, Publisher, SignatureState, Use, fetch_feed,
-    look_up_publishers, redact_url,
+    DHT_ROUTERS, FetchedFeed, InfoHashes, Magnet, Metainfo, Published, Publisher, SignatureState, Use,
+    fetch_feed, look_up_publishers, redact_url,
 };
 
 /// Time limit of the lookups in the DHT.
@@ -116,9 +116,12 @@ impl Daemon {
         if nodes.is_empty() {
             nodes = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
         }
-        let bind = settings.bind.clone();
+        let route = settings
+            .proxy_policy()
+            .route(&settings.bind, Use::Peers, settings.anonymous)
+            .dns_servers(settings.dns_servers.clone());
         in_background(move || {
-            let found = look_up_publishers(&[publisher], &bind, &nodes, DHT_PATIENCE);
+            let found = look_up_publishers(&[publisher], &route, &nodes, DHT_PATIENCE);
             let found = found.map_err(|error| {
                 DaemonError::Conflict(format!("cannot ask for the publisher's torrent: {error}"))
             })?;
@@ -159,13 +162,13 @@ impl Daemon {
         let (url, route, hashes) = (url.to_owned(), self.options().route, *hashes);
         in_background(move || {
             let hash = hashes.v1().map_or_else(|| hashes.to_string(), |v1| v1.to_string());
-            let bytes = match fetch_feed(&url, &hash, &route, MAX_TORRENT) {
-                Ok(bytes) => bytes,
+            let FetchedFeed { body, is_secure } = match fetch_feed(&url, &hash, &route, MAX_TORRENT) {
+                Ok(fetched) => fetched,
                 // The feed has nothing new.
                 Err(error) if error.is_not_found() => return Ok(None),
                 Err(error) => return Err(DaemonError::Fetch { url: redact_url(&url), error }),
             };
-            let NewContent::Metainfo(new) = parse(&bytes)? else {
+            let NewContent::Metainfo(new) = parse(&body)? else {
                 let message =
                     "cannot use the new version: the feed leads to a magnet link, not to a torrent file";
                 return Err(DaemonError::BadTorrent(message.into()));
@@ -179,7 +182,7 @@ impl Daemon {
                 let message = "cannot use the new version: the originator of the torrent has not signed it";
                 return Err(DaemonError::BadTorrent(message.into()));
             }
-            let is_doubtful = signers.is_empty() && !url.starts_with("https://");
+            let is_doubtful = signers.is_empty() && !is_secure;
             Ok(Some(NewVersion { content: NewContent::Metainfo(new), publication: None, is_doubtful }))
         })
         .await

@@ -1,10 +1,11 @@
 //! Requests to web seeds (BEP 17, 19), whose responses are read as they arrive.
 
 use super::{Fetcher, MAX_REDIRECTS, literal_ip, names_this_machine, parse};
-use crate::fetch_error::{FetchError, plain};
+use crate::fetch_error::FetchError;
+use crate::named_proxy::{SendError, Sender};
 use crate::route::{FILTERED, OutOfReach, Reach};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use ztor_engine::{WebFault, WebOrigin};
@@ -127,7 +128,7 @@ impl Fetcher {
             let response = match send(&client, &url, range).await {
                 Ok(response) => response,
                 Err(error) if says_out_of_reach(&error) => return Err(refused(widest, reach)),
-                Err(error) => return Err(plain(error).into()),
+                Err(error) => return Err(FetchError::from(error).into()),
             };
             // Through a proxy, it is the address of the proxy.
             let from = response.remote_addr().map(|addr| addr.ip()).filter(|_| !self.clients.has_proxy());
@@ -143,7 +144,7 @@ impl Fetcher {
 }
 
 /// Sends a GET for data.
-async fn send(client: &Client, url: &Url, range: Option<&str>) -> reqwest::Result<Response> {
+async fn send(client: &Sender, url: &Url, range: Option<&str>) -> Result<Response, SendError> {
     let request = || {
         let request = client.get(url.clone()).timeout(LONGEST_RESPONSE);
         // Offsets count bytes of the file, not of a compressed form.
@@ -153,16 +154,15 @@ async fn send(client: &Client, url: &Url, range: Option<&str>) -> reqwest::Resul
             None => request,
         }
     };
-    match request().send().await {
+    match client.send(request()).await {
         // The server has closed a kept connection.
-        Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-            request().send().await
-        }
+        Err(error) if error.is_stale() => client.send(request()).await,
         sent => sent,
     }
 }
+
 /// Returns the servers that a URL of this origin may lead to.
-fn reach_of(url: &Url, origin: WebOrigin) -> Reach {
+pub(super) fn reach_of(url: &Url, origin: WebOrigin) -> Reach {
     match origin {
         WebOrigin::User => Reach::All,
         // Both may be commands to a device of the network.
@@ -190,12 +190,12 @@ fn refused(redirected: Reach, reach: Reach) -> Failure {
             return WebFault::Refused { message: reach.refusal().into() }.into();
         }
         Reach::Public => "a torrent may not name queries to the local network",
-        Reach::OffMachine | Reach::All => "a torrent may not name servers on this machine",
+        reach => reach.refusal(),
     };
     WebFault::Refused { message: format!("{message}; add the web seed yourself to use it") }.into()
 }
 
-fn says_out_of_reach(error: &reqwest::Error) -> bool {
+fn says_out_of_reach(error: &SendError) -> bool {
     let first: &dyn std::error::Error = error;
     std::iter::successors(Some(first), |error| error.source()).any(|error| error.is::<OutOfReach>())
 }
