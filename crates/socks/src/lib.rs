@@ -2,6 +2,7 @@
 //!
 //! - [`Proxy`]: kind, host, port and credentials of a proxy, from a URL. No text form shows the password.
 //! - [`Tunnel`]: the negotiation on a connection to a proxy, up to the end of its answer.
+//! - [`Link`]: the decision whether a proxy answers, when it is tried again, and the association for datagrams.
 //! - [`udp`]: the header of datagrams that a SOCKS5 proxy relays.
 //!
 //! Names of targets are never resolved here: the proxy gets them as they are.
@@ -22,6 +23,7 @@
 
 mod error;
 mod http;
+mod link;
 mod proxy;
 mod socks4;
 mod socks5;
@@ -30,6 +32,7 @@ mod tunnel;
 pub mod udp;
 
 pub use error::{Refusal, TunnelError};
+pub use link::{Link, LinkAction, LinkGoal, NoRelay, ProxyState, ProxyStatus, RelayState, Way};
 pub use proxy::{BadProxy, Credentials, Proxy, ProxyKind};
 pub use target::Target;
 pub use tunnel::{MAX_ANSWER, Step, Tunnel};

@@ -15,6 +15,7 @@ use ztor_engine::{
     AddError, AddMagnet, Command, Connect, DiskEvent, Event, StartTorrent, StartTorrentError, TorrentEvent,
     TorrentId, Transport, WebSource,
 };
+use ztor_socks::Way;
 
 impl Driver {
     pub(super) fn add(&mut self, new: NewTorrent) -> Result<TorrentId, AddError> {
@@ -149,12 +150,15 @@ impl Driver {
         match transport {
             // It stands for a name that only a proxy resolves, and is no peer's.
             _ if is_alias(addr.ip()) => Err(CloseReason::NoRoute),
-            Transport::Tcp if self.calls_through_proxy() => self.call_through_proxy(peer, addr, cipher),
-            Transport::Tcp => {
-                let stream = sockets::connect(self.device.bind(), addr).map_err(CloseReason::Socket)?;
-                let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
-                inserted.map_err(CloseReason::Socket)
-            }
+            Transport::Tcp => match self.egress.way_of_calls() {
+                Way::Through(proxy) => self.call_through_proxy(peer, addr, proxy, cipher),
+                Way::Nowhere => Err(CloseReason::ProxyDown),
+                Way::Direct => {
+                    let stream = sockets::connect(self.device.bind(), addr).map_err(CloseReason::Socket)?;
+                    let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
+                    inserted.map_err(CloseReason::Socket)
+                }
+            },
             Transport::Utp => {
                 let conn = self.datagrams.utp_mut().call(self.cx.now(), peer, addr)?;
                 self.conns.insert_utp(peer, conn, true, cipher);

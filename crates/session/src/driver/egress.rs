@@ -16,7 +16,7 @@ use mio::event::Event as Ready;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::Instant;
 use ztor_engine::{DhtRole, Event, NetworkChange, PeerKey, Transports};
-use ztor_socks::Tunnel;
+use ztor_socks::{Tunnel, Way};
 
 /// The settings, the link to the proxy, and connections that the proxy is making.
 pub(crate) struct Egress {
@@ -64,9 +64,14 @@ impl Egress {
         &self.settings.proxy
     }
 
+    /// Returns the way of connections to peers.
+    pub(super) fn way_of_calls(&self) -> Way {
+        self.link.connection_way(self.proxied().peers)
+    }
+
     /// Returns true if datagrams with peers can be sent.
     fn has_datagrams(&self) -> bool {
-        !self.proxied().peers || self.link.has_relay()
+        self.link.datagram_way(self.proxied().peers) != Way::Nowhere
     }
 
     /// Returns the transports that can be used now.
@@ -91,11 +96,11 @@ impl Driver {
 
     /// Runs `f` on the link, and carries out what follows.
     fn with_link(&mut self, f: impl FnOnce(&mut Link, Means<'_>)) {
-        let had_relay = self.egress.link.has_relay();
+        let relay = self.egress.link.relay();
         let was_up = self.egress.link.dial_addr().is_some();
         let (registry, bind, control) = (self.poll.registry(), self.device.bind(), &self.control);
         f(&mut self.egress.link, Means { now: self.cx.now(), registry, bind, control });
-        self.on_link_changed(was_up, had_relay);
+        self.on_link_changed(was_up, relay);
     }
 
     /// Starts the attempts to reach the proxy that are due.
@@ -119,20 +124,25 @@ impl Driver {
 
     /// Starts the link anew, as connections over the network of before are lost.
     pub(super) fn restart_link(&mut self) {
-        self.with_link(|link, means| link.restart(means.now, link.policy().clone()));
+        self.with_link(|link, means| link.restart(means, link.policy().clone()));
     }
 
-    fn on_link_changed(&mut self, was_up: bool, had_relay: bool) {
+    fn on_link_changed(&mut self, was_up: bool, relay_before: Option<SocketAddr>) {
         let is_up = self.egress.link.dial_addr().is_some();
-        if let Some(addr) = self.egress.link.take_relay() {
-            self.open_relay(addr);
-        } else if had_relay && !self.egress.link.has_relay() {
-            self.close_relay();
+        let relay = self.egress.link.relay();
+        if relay != relay_before {
+            match relay {
+                Some(addr) => self.open_relay(addr),
+                None => self.close_relay(),
+            }
         }
-        if had_relay != self.egress.link.has_relay() {
+        if relay.is_some() != relay_before.is_some() {
             self.apply_settings();
         }
-        let has_news = is_up && (!was_up || (self.egress.link.has_relay() && !had_relay));
+        // A relay that comes and goes must not make us announce to all trackers each time.
+        let has_new_relay =
+            relay.is_some() && relay_before.is_none() && !self.egress.link.has_doubtful_relay();
+        let has_news = is_up && (!was_up || has_new_relay);
         if has_news && self.ending.is_running() {
             self.control.forget_names();
             // Everything that has failed is tried again, and the DHT is joined.
@@ -202,22 +212,22 @@ impl Driver {
     pub(super) fn close_by_proxy(&mut self, key: PeerKey, reason: CloseReason) {
         if let CloseReason::Proxy(problem) = &reason {
             let problem = problem.clone();
-            self.with_link(|link, means| link.note_failure(means.now, problem));
+            self.with_link(|link, means| link.note_failure(means, problem));
         }
         self.close(key, reason);
     }
 
-    /// Starts a connection to a peer through the proxy, if there is one for peers. Returns false if there is none.
+    /// Starts a connection to a peer through the proxy at an address.
     pub(super) fn call_through_proxy(
         &mut self,
         key: PeerKey,
         addr: SocketAddr,
+        at: SocketAddr,
         cipher: super::cipher::StreamCipher,
     ) -> Result<(), CloseReason> {
         let Some(proxy) = self.egress.policy().proxy_for(Use::Peers) else {
             return Err(CloseReason::NoRoute);
         };
-        let Some(at) = self.egress.link.dial_addr() else { return Err(CloseReason::ProxyDown) };
         let tunnel = Tunnel::connect(proxy, &addr.into()).map_err(CloseReason::Tunnel)?;
         let means = self.means();
         let stream = super::sockets::connect(means.bind, at);
@@ -229,11 +239,6 @@ impl Driver {
             Err(error) => Err(error),
         };
         inserted.map_err(|error| CloseReason::Proxy(error.to_string()))
-    }
-
-    /// Returns true if connections to peers go through the proxy.
-    pub(super) fn calls_through_proxy(&self) -> bool {
-        self.egress.proxied().peers
     }
 
     /// Replaces the settings.
@@ -296,7 +301,7 @@ impl Driver {
         self.datagrams.set_relay(None);
         self.datagrams.set_proxied(self.egress.proxied());
         let policy = self.egress.policy().clone();
-        self.with_link(|link, means| link.restart(means.now, policy));
+        self.with_link(|link, means| link.restart(means, policy));
         self.join_dht();
     }
 

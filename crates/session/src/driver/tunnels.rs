@@ -2,17 +2,16 @@
 
 use super::cipher::StreamCipher;
 use super::close::CloseReason;
-use super::link::{NegotiateError, Negotiated, negotiate};
 use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use slotmap::SecondaryMap;
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 use ztor_base::{Duration, Instant};
 use ztor_engine::PeerKey;
-use ztor_socks::Tunnel;
+use ztor_socks::{Step, Tunnel, TunnelError};
 
 /// Time within which the proxy accepts a connection. The engine ends attempts that take longer in all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -115,7 +114,7 @@ impl Tunnels {
         }
         match negotiate(&mut making.stream, &mut making.tunnel, &mut making.output) {
             Ok(Negotiated::More) => Ok(Made::NotYet),
-            Ok(Negotiated::Done { .. }) => {
+            Ok(Negotiated::Done) => {
                 let made = self.remove(registry, key);
                 Ok(made.map_or(Made::NotYet, |(stream, cipher)| Made::Done(stream, cipher)))
             }
@@ -126,6 +125,61 @@ impl Tunnels {
             Ok(Negotiated::Closed { was_silent: false }) => Err(CloseReason::ProxyClosed),
             Err(NegotiateError::Tunnel(error)) if error.is_of_target() => Err(CloseReason::Tunnel(error)),
             Err(error) => Err(CloseReason::Proxy(error.to_string())),
+        }
+    }
+}
+
+/// Result of [`negotiate`].
+enum Negotiated {
+    More,
+    /// The proxy has closed the connection.
+    Closed {
+        /// True if it had not sent anything.
+        was_silent: bool,
+    },
+    Done,
+}
+
+/// Failure of [`negotiate`].
+#[derive(Debug, thiserror::Error)]
+enum NegotiateError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+}
+
+/// Sends and receives what a negotiation needs, until the socket has no more. `output` is what is not sent yet.
+fn negotiate(
+    stream: &mut TcpStream,
+    tunnel: &mut Tunnel,
+    output: &mut Vec<u8>,
+) -> Result<Negotiated, NegotiateError> {
+    let mut buf = [0; 2048];
+    loop {
+        output.extend(tunnel.poll_transmit());
+        while !output.is_empty() {
+            match stream.write(output) {
+                Ok(sent) => drop(output.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let got = match stream.read(&mut buf) {
+            Ok(0) => return Ok(Negotiated::Closed { was_silent: tunnel.is_unanswered() }),
+            Ok(got) => got,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Negotiated::More),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match tunnel.handle(&buf[..got])? {
+            Step::More => {}
+            // Peers do not speak first, so that the rest would be of the proxy.
+            Step::Done { rest, .. } if !rest.is_empty() => {
+                return Ok(Negotiated::Closed { was_silent: false });
+            }
+            Step::Done { .. } => return Ok(Negotiated::Done),
         }
     }
 }

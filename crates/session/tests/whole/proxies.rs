@@ -3,8 +3,9 @@
 use crate::common::{Client, LIMIT, content, session};
 use crate::scripted_proxy::{Kind, Mode, ScriptedProxy};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::mpsc;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use ztor_session::{
@@ -26,10 +27,42 @@ fn behind(proxy: &ScriptedProxy, tune: impl FnOnce(&mut Config)) -> Client {
     })
 }
 
+/// The only way to a seed over TCP, which counts the connections on it.
+struct Gate {
+    addr: SocketAddr,
+    passed: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    fn start(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (addr, passed) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counter = Arc::clone(&passed);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(from), Ok(to)) = (stream, TcpStream::connect(to)) else { return };
+                counter.fetch_add(1, Ordering::SeqCst);
+                let (mut from2, mut to2) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let (mut from, mut to) = (from, to);
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    to.shutdown(Shutdown::Both)
+                });
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut to2, &mut from2);
+                    from2.shutdown(Shutdown::Both)
+                });
+            }
+        });
+        Self { addr, passed }
+    }
+}
+
 /// A seed, and a session behind a proxy that downloads from it.
 struct Transfer {
     tmp: TempDir,
     seed: Client,
+    gate: Gate,
     leech: Client,
     torrent: TorrentHandle,
 }
@@ -38,18 +71,43 @@ impl Transfer {
     fn start(len: usize, leech: Client, tune_seed: impl FnOnce(&mut Config)) -> Self {
         let tmp = tempfile::tempdir().unwrap();
         let meta = content(&tmp.path().join("a"), len);
-        let seed = session(None, tune_seed);
+        let mut seed_transports = Transports::Tcp;
+        let seed = session(None, |config| {
+            tune_seed(config);
+            seed_transports = config.transports;
+        });
         seed.add(AddTorrent::new(meta.clone(), tmp.path().join("a")).read_only(true)).wait().unwrap();
         seed.started();
-        let add = AddTorrent::new(meta, tmp.path().join("b")).peers(vec![seed.local_addr()]);
+        let gate = Gate::start(seed.local_addr());
+        // Over µTP, there is no gate.
+        let at = if seed_transports == Transports::Utp { seed.local_addr() } else { gate.addr };
+        let add = AddTorrent::new(meta, tmp.path().join("b")).peers(vec![at]);
         let torrent = leech.add(add).wait().unwrap();
-        Self { tmp, seed, leech, torrent }
+        Self { tmp, seed, gate, leech, torrent }
+    }
+
+    /// Ends a transfer over TCP. No connection may have gone around the proxy, at any time.
+    fn end_by(self, proxy: &ScriptedProxy) {
+        self.complete();
+        let gate = self.gate.addr.to_string();
+        let by_proxy = proxy.targets().iter().filter(|target| **target == gate).count();
+        let passed = self.gate.passed.load(Ordering::SeqCst);
+        assert!((1..=by_proxy).contains(&passed), "{passed} connections, {by_proxy} by the proxy");
+        self.stop();
     }
 
     fn end(self) {
+        self.complete();
+        self.stop();
+    }
+
+    fn complete(&self) {
         self.leech.finished();
         let read = |dir: &str| std::fs::read(self.tmp.path().join(dir).join("data")).unwrap();
         assert!(read("a") == read("b"));
+    }
+
+    fn stop(self) {
         assert!(self.seed.shutdown(LIMIT) && self.leech.shutdown(LIMIT));
     }
 }
@@ -68,7 +126,9 @@ fn state(client: &Client) -> ProxyState {
 
 #[test]
 fn transfer_through_a_proxy_of_each_kind_is_complete_and_nobody_can_call() {
-    for kind in [Kind::Socks5 { has_udp: false, has_login: true }, Kind::Socks4a, Kind::Http] {
+    for kind in
+        [Kind::Socks5 { has_udp: false, has_login: true }, Kind::Socks4a, Kind::Socks4aOfUser, Kind::Http]
+    {
         let proxy = ScriptedProxy::start(kind, Mode::Normal);
         let leech = behind(&proxy, |config| config.port = 6999);
         assert!(TcpStream::connect(leech.local_addr()).is_err(), "nothing listens");
@@ -76,7 +136,7 @@ fn transfer_through_a_proxy_of_each_kind_is_complete_and_nobody_can_call() {
         let free = UdpSocket::bind(leech.local_addr());
         assert!(free.is_ok(), "{free:?}");
         let transfer = Transfer::start(2_000_000, leech, |_| {});
-        let seed = transfer.seed.local_addr().to_string();
+        let seed = transfer.gate.addr.to_string();
         let status = transfer.leech.proxy();
         transfer.end();
         assert!(proxy.targets().contains(&seed), "{kind:?}: {:?}", proxy.targets());
@@ -123,7 +183,9 @@ fn proxy_that_misbehaves_carries_nothing_until_it_recovers() {
 
 fn misbehave(kind: Kind, mode: Mode, is_down: bool) {
     let proxy = ScriptedProxy::start(kind, mode);
-    let transfer = Transfer::start(300_000, behind(&proxy, |_| {}), |_| {});
+    // Over TCP alone each connection has a request to the proxy.
+    let leech = behind(&proxy, |config| config.transports = Transports::Tcp);
+    let transfer = Transfer::start(300_000, leech, |_| {});
     if is_down {
         let is_problem = |e: &SessionEvent| matches!(e, SessionEvent::Proxy { problem: Some(_) });
         transfer.leech.wait(&format!("{kind:?} {mode:?}"), is_problem);
@@ -134,10 +196,25 @@ fn misbehave(kind: Kind, mode: Mode, is_down: bool) {
         };
         assert!(!problem.contains("secret"), "{problem}");
     }
+    if mode != Mode::Dead {
+        // The first connection is that of the link. The next one is for the peer, or another attempt of the link.
+        until(&format!("{kind:?} {mode:?} is asked again"), || proxy.accepted() >= 2);
+    }
     assert!(proxy.targets().is_empty(), "{kind:?} {mode:?}: {:?}", proxy.targets());
     assert_eq!(transfer.torrent.status().unwrap().have_bytes, 0);
     proxy.set_mode(Mode::Normal);
-    transfer.end();
+    transfer.end_by(&proxy);
+}
+
+#[test]
+fn association_that_ends_at_once_leaves_a_proxy_without_a_relay() {
+    let proxy = ScriptedProxy::start(SOCKS5, Mode::EndsAssociation);
+    let leech = behind(&proxy, |_| {});
+    let ended = NoRelay::Refused("it has ended the association".into());
+    until("it is asked again", || proxy.accepted() >= 3);
+    until("it has ended", || leech.proxy().wait().unwrap().relay == RelayState::Off(ended.clone()));
+    assert_eq!(state(&leech), ProxyState::Up, "it may carry connections");
+    assert!(leech.shutdown(LIMIT));
 }
 
 #[test]
@@ -155,7 +232,10 @@ fn proxy_that_hangs_is_down_after_a_time() {
 #[test]
 fn proxy_that_dies_in_the_middle_stops_everything_and_the_download_goes_on_after_its_return() {
     let proxy = ScriptedProxy::start(SOCKS5, Mode::Normal);
-    let leech = behind(&proxy, |config| config.settings.limits.down = Some(1 << 20));
+    let leech = behind(&proxy, |config| {
+        config.transports = Transports::Tcp;
+        config.settings.limits.down = Some(1 << 20);
+    });
     let transfer = Transfer::start(4_000_000, leech, |_| {});
     until("a part", || transfer.torrent.status().unwrap().have_bytes > 500_000);
     proxy.set_mode(Mode::Dead);
@@ -163,11 +243,9 @@ fn proxy_that_dies_in_the_middle_stops_everything_and_the_download_goes_on_after
     until("no peer is left", || {
         transfer.torrent.peers().wait().unwrap().iter().all(|peer| peer.client.is_none())
     });
-    let seen = transfer.seed.snapshot().torrents.iter().map(|torrent| torrent.peers).sum::<u32>();
-    assert_eq!(seen, 0, "nothing goes around the proxy");
     proxy.set_mode(Mode::Normal);
     transfer.leech.wait("up", |e| matches!(e, SessionEvent::Proxy { problem: None }));
-    transfer.end();
+    transfer.end_by(&proxy);
 }
 
 #[test]
@@ -182,7 +260,7 @@ fn change_of_the_proxy_closes_direct_connections_and_is_in_force_at_once() {
     let own = transfer.leech.local_addr();
     transfer.leech.set_settings(&settings).wait().unwrap();
     assert!(TcpStream::connect(own).is_err(), "nothing listens any more");
-    let seed = transfer.seed.local_addr().to_string();
+    let seed = transfer.gate.addr.to_string();
     until("the proxy is asked", || proxy.targets().contains(&seed) || proxy.datagrams().contains(&seed));
     // Without the proxy again, the session listens again.
     transfer.leech.set_settings(&Settings::default()).wait().unwrap();
@@ -235,7 +313,7 @@ fn magnet(trackers: &[String]) -> AddMagnet {
 fn http_trackers_are_named_to_the_proxy_and_see_no_version_in_anonymous_mode() {
     // Nothing but a proxy resolves this name.
     let (port, heads) = http_tracker();
-    for kind in [SOCKS5, Kind::Socks4a] {
+    for kind in [SOCKS5, Kind::Socks4a, Kind::Socks4aOfUser] {
         for is_anonymous in [false, true] {
             let proxy = ScriptedProxy::start(kind, Mode::Normal);
             let client = behind(&proxy, |config| config.settings.is_anonymous = is_anonymous);

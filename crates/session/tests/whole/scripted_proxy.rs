@@ -17,6 +17,8 @@ pub(crate) enum Mode {
     Garbage,
     /// Closes the connection after its first answer.
     ClosesHalfway,
+    /// Grants an association, and ends it at once.
+    EndsAssociation,
     /// Refuses every login.
     WrongLogin,
     /// Sends an answer that never ends.
@@ -32,12 +34,16 @@ pub(crate) enum Kind {
         has_login: bool,
     },
     Socks4a,
+    /// With the user name `me`.
+    Socks4aOfUser,
     Http,
 }
 
 #[derive(Debug)]
 struct State {
     mode: Mode,
+    /// Number of connections that were accepted since the mode last changed.
+    accepted: usize,
     /// Destinations of the requests.
     targets: Vec<String>,
     /// Sources and destinations of the relayed datagrams of clients.
@@ -63,6 +69,7 @@ impl ScriptedProxy {
         let names = [("tracker.test".to_owned(), Ipv4Addr::LOCALHOST)].into();
         let state = State {
             mode: Mode::Dead,
+            accepted: 0,
             targets: Vec::new(),
             datagrams: Vec::new(),
             open: Vec::new(),
@@ -79,12 +86,18 @@ impl ScriptedProxy {
             Kind::Socks5 { has_login: true, .. } => format!("socks5://me:secret@{}", self.addr),
             Kind::Socks5 { .. } => format!("socks5://{}", self.addr),
             Kind::Socks4a => format!("socks4a://{}", self.addr),
+            Kind::Socks4aOfUser => format!("socks4a://me@{}", self.addr),
             Kind::Http => format!("http://me:secret@{}", self.addr),
         }
     }
 
     pub(crate) fn targets(&self) -> Vec<String> {
         lock(&self.state).targets.clone()
+    }
+
+    /// Returns the number of connections that were accepted since the behaviour last changed.
+    pub(crate) fn accepted(&self) -> usize {
+        lock(&self.state).accepted
     }
 
     pub(crate) fn datagrams(&self) -> Vec<String> {
@@ -95,6 +108,7 @@ impl ScriptedProxy {
     pub(crate) fn set_mode(&self, mode: Mode) {
         let mut state = lock(&self.state);
         state.mode = mode;
+        state.accepted = 0;
         state.open.drain(..).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
         if mode == Mode::Dead {
             if let Some(listener) = state.listener.take() {
@@ -131,11 +145,17 @@ fn accept(listener: &TcpListener, kind: Kind, state: &Arc<Mutex<State>>) {
             return;
         }
         let mode = locked.mode;
+        locked.accepted += 1;
         locked.open.push(stream.try_clone().unwrap());
         drop(locked);
         let state = Arc::clone(state);
         // An error is the end of the connection, by one side or the other.
-        thread::spawn(move || serve(stream, kind, mode, &state));
+        thread::spawn(move || {
+            let open = stream.try_clone();
+            serve(stream, kind, mode, &state);
+            // The state has a handle, too, so that it would stay open.
+            open.map(|open| open.shutdown(Shutdown::Both))
+        });
     }
 }
 
@@ -150,11 +170,12 @@ fn serve(mut stream: TcpStream, kind: Kind, mode: Mode, state: &Arc<Mutex<State>
             while stream.write_all(b"X-Y: zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\r\n").is_ok() {}
             return None;
         }
-        Mode::Normal | Mode::Dead | Mode::ClosesHalfway | Mode::WrongLogin => {}
+        Mode::Normal | Mode::Dead | Mode::ClosesHalfway | Mode::EndsAssociation | Mode::WrongLogin => {}
     }
     match kind {
         Kind::Socks5 { has_udp, has_login } => socks5(stream, (has_udp, has_login), mode, state),
-        Kind::Socks4a => socks4a(stream, mode, state),
+        Kind::Socks4a => socks4a(stream, "", mode, state),
+        Kind::Socks4aOfUser => socks4a(stream, "me", mode, state),
         Kind::Http => http(stream, mode, state),
     }
 }
@@ -205,6 +226,9 @@ fn socks5(
             };
             stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
             join(stream, target, state)
+        }
+        3 if has_udp && mode == Mode::EndsAssociation => {
+            stream.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 9]).ok()
         }
         3 if has_udp => associate(stream, state),
         _ => stream.write_all(&[5, 7, 0, 1, 0, 0, 0, 0, 0, 0]).ok(),
@@ -260,7 +284,7 @@ fn target_of<'a>(data: &'a [u8], state: &Mutex<State>) -> Option<(SocketAddr, &'
     }
 }
 
-fn socks4a(mut stream: TcpStream, mode: Mode, state: &Arc<Mutex<State>>) -> Option<()> {
+fn socks4a(mut stream: TcpStream, user: &str, mode: Mode, state: &Arc<Mutex<State>>) -> Option<()> {
     let [4, 1, high, low, a, b, c, d] = take(&mut stream)? else { return None };
     let mut text = || {
         let mut text = Vec::new();
@@ -271,7 +295,9 @@ fn socks4a(mut stream: TcpStream, mode: Mode, state: &Arc<Mutex<State>>) -> Opti
             }
         }
     };
-    text()?;
+    if text()? != user {
+        return stream.write_all(&[0, 93, 0, 0, 0, 0, 0, 0]).ok();
+    }
     let host = if [a, b, c] == [0, 0, 0] { text()? } else { Ipv4Addr::new(a, b, c, d).to_string() };
     if mode == Mode::ClosesHalfway {
         return stream.write_all(&[0]).ok();
