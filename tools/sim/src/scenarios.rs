@@ -14,9 +14,11 @@ mod verbs;
 mod web_seeds;
 
 use crate::dht_world;
+use crate::gateways;
 use crate::group_limits;
 use crate::hung_disk;
 use crate::outcome::Outcome;
+use crate::proxy_links;
 use crate::utp_links;
 use crate::world::World;
 use fastrand::Rng;
@@ -192,6 +194,8 @@ pub const SCENARIOS: &[Scenario] = &[
         scenario("moving", "files move between two disks during the download", verbs::moving),
         verbs::report_moving,
     ),
+    own("gateways", "routers that forget, shorten, refuse and lie about mapped ports", gateways::play),
+    own("proxies", "proxies that die, hang, refuse, move and come back", proxy_links::play),
     own("group-limits", "several torrents share the limits of nested groups", group_limits::play),
     scenario("removing", "a torrent is removed and added again", verbs::removing),
     scenario("lifting-bans", "a ban is lifted once its cause is gone", verbs::lifting_bans),

@@ -58,6 +58,8 @@ pub(crate) enum Subject {
     UtpRow = 96,
     HungDisk = 112,
     GroupLimits = 113,
+    Gateway = 114,
+    ProxyLink = 115,
 }
 
 /// Trace of a run. Two runs are equal if their hashes are, apart from collisions.
