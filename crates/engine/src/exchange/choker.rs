@@ -43,6 +43,8 @@ struct Candidate {
     tried_at: Instant,
     /// True if it takes without progress, and is last in line.
     is_debtor: bool,
+    /// True if blocks for it wait for tokens.
+    waits_for_quota: bool,
 }
 
 impl Candidate {
@@ -64,6 +66,7 @@ impl Candidate {
             served: upload.turn().is_some_and(is_served),
             waiting_since: upload.waiting_since(),
             is_debtor,
+            waits_for_quota: upload.waits_for_quota(),
             tried_at: if gives_little {
                 upload.tried_at() + OPTIMISTIC_ROUND * DEBTOR_ROUNDS
             } else {
@@ -108,15 +111,17 @@ impl Exchange {
             })
             .collect();
         let slots = self.slot_count(cx, is_round, is_seeding, &candidates);
+        let is_short = candidates.iter().any(|c| c.waits_for_quota && !c.is_debtor);
         let (candidates, mut debtors) = self.slots.without_debtors(is_round, candidates);
         let mut chosen = match (is_round, is_seeding) {
             (false, _) => fill_free(slots, is_seeding, candidates),
             (true, true) => seeding_round(slots, candidates),
             (true, false) => leeching_round(cx, slots, rotate, candidates),
         };
-        // Last in line: slots that nobody else needs.
+        // Last in line: slots that nobody else needs. All slots share the tokens of the limits, so that a debtor would take
+        // them from others that wait for some.
         debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
-        let free = slots.saturating_sub(chosen.len());
+        let free = if is_short { 0 } else { slots.saturating_sub(chosen.len()) };
         chosen.extend(debtors.into_iter().take(free).map(|c| (c.key, false)));
         for (key, is_optimistic) in chosen {
             if let Some(peer) = peers.get_mut(key) {
@@ -179,7 +184,8 @@ impl Slots {
             self.rounds = self.rounds.wrapping_add(1);
         }
         let (mut debtors, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| c.is_debtor);
-        if self.rounds.is_multiple_of(DEBTOR_ROUND_EVERY) {
+        // Not in the first round, when others have just come.
+        if self.rounds % DEBTOR_ROUND_EVERY == DEBTOR_ROUND_EVERY - 1 {
             debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
             others.push(debtors.remove(0));
         }

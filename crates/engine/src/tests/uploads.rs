@@ -23,6 +23,8 @@ struct Leecher {
     asked: BTreeSet<u64>,
     next: u64,
     got: u64,
+    /// True if it announces the pieces that it gets.
+    announces: bool,
 }
 
 struct Uploads {
@@ -37,14 +39,22 @@ struct Uploads {
 }
 
 impl Uploads {
+    /// Creates torrents with peers that announce nothing, for which there is no defence.
     fn new(torrents: usize, peers_of_each: usize) -> Self {
+        Self::with_defence(LeechDefence::Off, torrents, peers_of_each).0
+    }
+
+    fn with_defence(
+        leech_defence: LeechDefence,
+        torrents: usize,
+        peers_of_each: usize,
+    ) -> (Self, Vec<Arc<Metainfo>>) {
         let config = Config {
             limit_up: Some(LIMIT),
             max_peers: 2000,
             local_discovery: false,
             peer_exchange: false,
-            // The leechers announce no progress.
-            leech_defence: LeechDefence::Off,
+            leech_defence,
             ..Config::new(PeerId::from_random([0; 12]), 6881)
         };
         let rig = Rig::new(Instant::from_micros(1_000_000), config, 1);
@@ -57,17 +67,19 @@ impl Uploads {
             number: 0,
             most_unchoked: 0,
         };
+        let mut metas = Vec::new();
         for torrent in 0..torrents {
             let name = format!("torrent {torrent}");
             let meta = Blueprint::new(&name, PIECE_LENGTH).made_up(LENGTH);
             let id = uploads.rig.add(&AddTorrent::new(Arc::clone(&meta)));
             uploads.rig.disk(id, DiskEvent::Checked { have: Bitfield::full(meta.layout.piece_count()) });
-            (0..peers_of_each).for_each(|_| uploads.connect(&meta));
+            (0..peers_of_each).for_each(|_| uploads.connect(&meta, false));
+            metas.push(meta);
         }
-        uploads
+        (uploads, metas)
     }
 
-    fn connect(&mut self, meta: &Metainfo) {
+    fn connect(&mut self, meta: &Metainfo, announces: bool) {
         let number = self.leechers.len() as u32;
         let from = SocketAddr::new(Ipv4Addr::from(0x0808_0000 + number * 256).into(), 6881);
         let key = self.rig.engine.accept(self.rig.now, from, Transport::Tcp).unwrap();
@@ -81,7 +93,8 @@ impl Uploads {
         let mut far_end = FarEnd::default();
         self.rig.give(key, &mut far_end, &hello.encode());
         self.rig.give(key, &mut far_end, &encode(&[Message::Interested]));
-        let leecher = Leecher { far_end, is_choked: true, asked: BTreeSet::new(), next: 0, got: 0 };
+        let leecher =
+            Leecher { far_end, is_choked: true, asked: BTreeSet::new(), next: 0, got: 0, announces };
         self.leechers.insert(key, leecher);
     }
 
@@ -157,6 +170,11 @@ impl Uploads {
                 leecher.asked.pop_first();
                 leecher.got += u64::from(block.len);
                 self.sent_bytes += u64::from(block.len);
+                let is_whole = leecher.got.is_multiple_of(PIECE_LENGTH.into());
+                if leecher.announces && is_whole {
+                    let have = Message::Have { piece: block.piece };
+                    self.rig.give(peer, &mut leecher.far_end, &encode(&[have]));
+                }
                 self.rig.handle(Event::Sent { peer, block_bytes: block.len, reply_bytes: 0 });
             }
         }
@@ -273,4 +291,23 @@ fn bytes_reported_to_a_tracker_are_counted_when_it_answers() {
     let now = uploads.rig.now;
     let resumed = uploads.rig.engine.resume_data(now, id).unwrap().statistics;
     assert_eq!(resumed.trackers.values().map(|bytes| bytes.uploaded).collect::<Vec<_>>(), [last]);
+}
+
+#[test]
+fn debtors_get_free_slots_only_while_no_other_peer_waits_for_tokens() {
+    const LEECHES: usize = 4;
+    let (mut uploads, metas) = Uploads::with_defence(LeechDefence::Normal, 1, LEECHES);
+    let leeches: Vec<PeerKey> = uploads.leechers.keys().copied().collect();
+    let got = |uploads: &Uploads| leeches.iter().map(|key| uploads.leechers[key].got).sum::<u64>();
+    // All are debtors by then, and get what nobody else wants.
+    uploads.run_until(uploads.rig.now + Duration::from_secs(12));
+    let alone = got(&uploads);
+    assert!(alone > 8 * LIMIT, "{alone} bytes");
+    (0..2).for_each(|_| uploads.connect(&metas[0], true));
+    let before = uploads.sent_bytes;
+    // Before the others have everything.
+    uploads.run_until(uploads.rig.now + Duration::from_secs(10));
+    let (taken, sent) = (got(&uploads) - alone, uploads.sent_bytes - before);
+    assert!(taken < sent / 5, "{taken} of {sent} bytes");
+    assert!(sent > 8 * LIMIT, "{sent} bytes");
 }
