@@ -1,6 +1,8 @@
 """libtorrent in the roles of single cases of the interop suite, each with its own commands and lines of output."""
 
 import argparse
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -94,6 +96,40 @@ def node(options):
         time.sleep(0.2)
 
 
+# Seconds without data after which a cheat starts over.
+PATIENCE = 3
+
+
+def cheat(options):
+    """Takes from a seed without an end: announces nothing, and comes back as a new peer that has nothing.
+
+    It comes back after some bytes, and when it gets no more. Prints TOOK and the number of bytes so far.
+    """
+    seed = address(options.connect)
+    only_seed = lt.ip_filter()
+    only_seed.add_rule("0.0.0.0", "255.255.255.255", 1)
+    only_seed.add_rule(seed[0], seed[0], 0)
+    took = 0
+    while True:
+        folder = tempfile.mkdtemp(dir=os.environ["HOME"])
+        # Without redundant announces, a seed hears of no piece.
+        session = start_session(options, alert_mask=0, send_redundant_have=False, outgoing_interfaces=options.bind)
+        session.set_ip_filter(only_seed)
+        torrent = add_torrent(session, options.torrent, folder)
+        torrent.replace_trackers([])
+        torrent.connect_peer(seed)
+        now, moved = 0, time.monotonic()
+        while now < options.take and time.monotonic() - moved < PATIENCE:
+            time.sleep(0.05)
+            before, now = now, torrent.status().total_payload_download
+            if now > before:
+                moved = time.monotonic()
+                print("TOOK", took + now, flush=True)
+        took += now
+        del torrent, session
+        shutil.rmtree(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -113,6 +149,9 @@ def main():
     command = add("node", node)
     command.add_argument("--read-only", action="store_true")
     command.add_argument("--enter", metavar="HOST:PORT", help="query this node again and again")
+    command = add("cheat", cheat, "torrent")
+    command.add_argument("--connect", required=True)
+    command.add_argument("--take", type=int, required=True, help="bytes after which it starts over")
 
     options = parser.parse_args()
     options.run(options)

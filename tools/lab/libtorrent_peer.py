@@ -91,6 +91,8 @@ def peer(options):
         session = start_session(options, alert_mask=alert_mask(["error_notification"]), **{**FAST, **ways})
     else:
         more = {"enable_lsd": options.local, **ways}
+        if options.only_from_bind:
+            more.update(outgoing_interfaces=options.bind)
         if options.dht:
             more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
         if options.idle:
@@ -208,6 +210,7 @@ def main():
             command.add_argument("--trust", action="store_true", help="trust that the data in the folder is complete")
             command.add_argument("--super-seeding", action="store_true", help="show peers a few pieces at a time")
             command.add_argument("--limit-up", metavar="BYTES", type=int, default=0, help="upload limit per second")
+            command.add_argument("--only-from-bind", action="store_true", help="connect from the address of --bind")
             command.add_argument("--log-peers", action="store_true", help="print every message")
 
     command = commands.add_parser("dht")

@@ -142,6 +142,12 @@ impl Net {
         Ok(())
     }
 
+    /// Adds an address with its prefix length to an interface. The others reach it through the host of the bridge.
+    pub(crate) fn add_address(&self, host: Host, interface: &str, address: &str) -> Result<()> {
+        ip(&["-n", &self.namespace(host), "addr", "add", address, "dev", interface], "")?;
+        Ok(())
+    }
+
     /// Removes a link.
     pub(crate) fn remove_link(&self, host: Host, interface: &str) -> Result<()> {
         ip(&["-n", &self.namespace(host), "link", "del", interface], "")?;

@@ -2,6 +2,7 @@
 
 mod fast;
 mod hosts;
+mod leeches;
 mod read_only;
 mod signed;
 mod tracker_ports;
@@ -50,6 +51,8 @@ pub(super) enum Extension {
     Update,
     /// ztor is a read-only DHT node behind a NAT, or the other one is (BEP 43).
     ReadOnly { is_ztor: bool },
+    /// ztor seeds to honest clients and to some that take without an end.
+    Leeches,
 }
 
 impl Extension {
@@ -69,6 +72,7 @@ impl Extension {
             Self::Update => "nginx:ztor new version of a torrent",
             Self::ReadOnly { is_ztor: true } => "ztor:libtorrent read-only DHT node",
             Self::ReadOnly { is_ztor: false } => "libtorrent:ztor read-only DHT node",
+            Self::Leeches => "ztor:libtorrent, aria2 and leeches",
         };
         name.to_owned()
     }
@@ -80,6 +84,7 @@ impl Extension {
             Self::Signatures => vec!["ztor", "openssl"],
             Self::Update => vec!["ztor", "openssl", "nginx"],
             Self::ReadOnly { .. } => vec!["ztor", "libtorrent", "nft"],
+            Self::Leeches => vec!["ztor", "libtorrent", "aria2c", "opentracker"],
             _ => vec!["ztor", "libtorrent"],
         }
     }
@@ -87,7 +92,7 @@ impl Extension {
 
 pub(super) fn all() -> Vec<Extension> {
     let both = [true, false];
-    let slow = [Extension::Publisher, Extension::LostPieces, Extension::BlockHashes];
+    let slow = [Extension::Leeches, Extension::Publisher, Extension::LostPieces, Extension::BlockHashes];
     let others = [Extension::Signatures, Extension::Update];
     let ports = [Transport::Udp, Transport::Http].map(Extension::TrackerPorts);
     let super_seeding = both.map(|by_ztor| Extension::SuperSeeding { by_ztor });
@@ -126,6 +131,7 @@ pub(super) fn run(case: Extension, env: &CaseEnv<'_>) -> Result<()> {
         Extension::Update => signed::update(&hosts),
         Extension::ReadOnly { is_ztor: true } => read_only::ztor(&hosts),
         Extension::ReadOnly { is_ztor: false } => read_only::other(&hosts),
+        Extension::Leeches => leeches::run(&hosts),
     }
 }
 
