@@ -30,6 +30,9 @@ mod stubs;
 mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod testing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests;
 pub(crate) mod track;
 mod transfer;
 mod web;

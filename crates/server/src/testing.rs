@@ -26,3 +26,20 @@ pub fn parse_dir_query(text: &str) -> Result<String, Problem> {
 pub fn parse_log_query(text: &str) -> Result<(), Problem> {
     log_query(text).map(drop).map_err(|refused| refused.0)
 }
+
+/// Parses the body of a request of the qBittorrent API, and reads its values in every way. Returns the fields, and the number
+/// of files.
+///
+/// # Errors
+/// The body cannot be parsed; the status of the answer.
+pub fn parse_form(media_type: &str, body: &[u8]) -> Result<(Vec<(String, String)>, usize), u16> {
+    crate::qbittorrent::testing::read_form(media_type, body)
+}
+
+/// Follows a server of the qBittorrent API through changes and lost answers, derived from the bytes.
+///
+/// # Panics
+/// The client of the model has another state than the server.
+pub fn follow_updates(operations: &[u8]) {
+    crate::qbittorrent::testing::follow(operations);
+}

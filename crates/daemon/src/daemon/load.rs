@@ -84,7 +84,7 @@ impl Daemon {
         true
     }
 
-    /// Takes a torrent out of the session, and loads it again by its record.
+    /// Takes a torrent out of the session, and loads it again by its record. Returns when it is loaded.
     pub(super) async fn reload(&self, key: TorrentKey, torrent: &TorrentHandle) -> Result<(), AskError> {
         torrent.remove().await?;
         {
@@ -92,12 +92,14 @@ impl Daemon {
             let Some(entry) = core.entry_mut(key).filter(|entry| !entry.load().is_leaving()) else {
                 return Ok(());
             };
-            let fault = Fault { kind: FaultKind::Load, message: "the torrent is loaded again".into() };
-            entry.set_load(Load::Failed { fault, retry_at: None, pause: FIRST_PAUSE });
+            entry.set_load(Load::Again { pause: FIRST_PAUSE });
             core.manager_mut().set_failed(key);
             core.touch(key);
         }
-        self.load_again(key);
+        let Some((_, (record, content))) = self.read(vec![key]).await.pop() else { return Ok(()) };
+        if let Some(torrent) = self.load(key, record, content).await {
+            self.take_place(key, &torrent).await;
+        }
         Ok(())
     }
 

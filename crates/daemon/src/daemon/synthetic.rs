@@ -48,6 +48,14 @@ impl Daemon {
         });
     }
 
+    /// Adds torrents without content, which do not change, to measure front ends at rest.
+    pub fn add_still(&self, count: u64) {
+        for n in 0..count {
+            self.add_one(n);
+        }
+        self.publish();
+    }
+
     fn add_one(&self, n: u64) -> Option<TorrentKey> {
         let magnet: Magnet = format!("magnet:?xt=urn:btih:{n:040x}").parse().ok()?;
         let hashes: InfoHashes = magnet.info_hashes;

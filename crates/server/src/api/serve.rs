@@ -217,6 +217,11 @@ impl Listening {
         Ok(Self { addrs, transmission, qbittorrent, socket, web_url, access, tls, ending, ended })
     }
 
+    #[cfg(test)]
+    pub(crate) fn access_for_tests(&self) -> Access {
+        self.access.clone()
+    }
+
     /// Returns the TCP addresses of the Transmission RPC.
     pub fn transmission_addrs(&self) -> &[SocketAddr] {
         &self.transmission

@@ -22,15 +22,23 @@ pub(crate) struct Cells {
 impl Cells {
     /// Returns the cells, each a key with its value.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.ends.iter().enumerate().map(|(at, end)| {
-            let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end + 1);
-            self.text.get(start as usize..*end as usize).unwrap_or_default()
-        })
+        (0..self.ends.len()).map(|place| self.get(place).unwrap_or_default())
     }
 
-    /// Returns the value of a key in JSON.
-    pub(super) fn value(&self, key: &str) -> Option<&str> {
-        self.iter().find_map(|cell| cell.strip_prefix('"')?.strip_prefix(key)?.strip_prefix("\":"))
+    /// Returns the place of a key among the cells. It is the same for all torrents.
+    pub(super) fn place_of(&self, key: &str) -> Option<usize> {
+        self.iter().position(|cell| value_in(cell, key).is_some())
+    }
+
+    /// Returns the value of a key in JSON, which is at this place.
+    pub(super) fn value_at(&self, place: usize, key: &str) -> Option<&str> {
+        value_in(self.get(place)?, key)
+    }
+
+    fn get(&self, place: usize) -> Option<&str> {
+        let end = self.ends.get(place)?;
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end + 1);
+        self.text.get(start as usize..*end as usize)
     }
 
     /// Returns the text of all cells but the last `left`.
@@ -70,6 +78,11 @@ impl Cells {
         pairs.iter().for_each(|(key, value)| cells.push(key, value));
         cells
     }
+}
+
+/// Returns the value in a cell, if it is that of the key.
+fn value_in<'c>(cell: &'c str, key: &str) -> Option<&'c str> {
+    cell.strip_prefix('"')?.strip_prefix(key)?.strip_prefix("\":")
 }
 
 /// Returns a text as JSON.

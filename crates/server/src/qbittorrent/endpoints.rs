@@ -147,6 +147,17 @@ pub(super) fn mutates(scope: &str, action: &str) -> Option<bool> {
     has(READS).then_some(false)
 }
 
+/// Returns all endpoints: their scopes, their actions, and whether they change something.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    let of = |table: &'static [(&'static str, &'static [&'static str])], mutates| {
+        table
+            .iter()
+            .flat_map(move |(scope, actions)| actions.iter().map(move |action| (*scope, *action, mutates)))
+    };
+    of(READS, false).chain(of(CHANGES, true))
+}
+
 /// Answers an endpoint.
 pub(super) async fn call(call: &Call, scope: &str, action: &str) -> Outcome {
     match (scope, action) {

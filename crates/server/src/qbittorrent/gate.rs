@@ -17,6 +17,8 @@ use ztor_api::ProblemKind;
 
 /// Path of the API.
 const BASE: &str = "/api/v2/";
+/// Time that the refusal of a request without a session takes: a program that asks in a loop, or guesses, is slowed down.
+const REFUSAL: Duration = Duration::from_millis(20);
 /// Shortest time between two lines of the log about refusals of one kind and address.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 /// Maximum number of addresses whose refusals are remembered for that. Beyond it, all are forgotten.
@@ -119,8 +121,13 @@ async fn session_of(qb: &Qb, source: Source, parts: &Parts) -> Result<Arc<Sessio
         };
     }
     // Some clients always send a user name and a password as well. Only the cookie counts.
-    let found = qb.sessions().find(access, &parts.headers, now, qb.session_time());
-    found.ok_or_else(Failure::forbidden)
+    match qb.sessions().find(access, &parts.headers, now, qb.session_time()) {
+        Some(session) => Ok(session),
+        None => {
+            tokio::time::sleep(REFUSAL).await;
+            Err(Failure::forbidden())
+        }
+    }
 }
 
 async fn authenticate(

@@ -48,6 +48,9 @@ impl<'p> Filter<'p> {
 
 /// Returns true if a torrent belongs to a filter by state. An unknown filter has all.
 fn has_state(filter: &str, torrent: &Torrent) -> bool {
+    if filter == "all" {
+        return true;
+    }
     let state = state_of(torrent);
     let is_stopped = matches!(state, "stoppedUP" | "stoppedDL");
     let is_active = torrent.down_per_s > 0 || torrent.up_per_s > 0;
@@ -83,11 +86,12 @@ enum SortKey<'l> {
 }
 
 impl<'l> SortKey<'l> {
-    fn of(line: &'l Line, key: &str) -> Self {
-        let value = match key {
-            "hash" => return Self::Text(line.hash()),
-            _ => line.cells().value(key),
-        };
+    /// Takes the value of a key from a line, where it is at a place of its own.
+    fn of(line: &'l Line, key: &str, place: Option<usize>) -> Self {
+        if key == "hash" {
+            return Self::Text(line.hash());
+        }
+        let value = place.and_then(|place| line.cells().value_at(place, key));
         match value {
             None | Some("null") => Self::None,
             Some("false") => Self::Number(0.0),
@@ -114,8 +118,9 @@ impl<'l> SortKey<'l> {
 }
 
 fn sort(lines: &mut [&Arc<Line>], key: &str, is_reverse: bool) {
+    let place = lines.first().and_then(|line| line.cells().place_of(key));
     let mut keyed: Vec<(SortKey<'_>, &Arc<Line>)> =
-        lines.iter().map(|line| (SortKey::of(line, key), *line)).collect();
+        lines.iter().map(|line| (SortKey::of(line, key, place), *line)).collect();
     keyed.sort_by(|(a, _), (b, _)| if is_reverse { b.compare(a) } else { a.compare(b) });
     lines.iter_mut().zip(keyed).for_each(|(place, (_, line))| *place = line);
 }

@@ -131,6 +131,11 @@ impl Params {
         parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
     pub(crate) fn files(&self) -> &[Vec<u8>] {
         &self.files
     }

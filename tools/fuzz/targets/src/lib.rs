@@ -29,6 +29,7 @@ mod paths;
 mod picker;
 mod portmap;
 mod proxy;
+mod qbittorrent;
 mod resume;
 mod rows;
 mod settings;
@@ -60,6 +61,7 @@ pub use paths::paths;
 pub use picker::picker;
 pub use portmap::{gateway_datagrams, gateway_upnp};
 pub use proxy::{proxy_url, socks};
+pub use qbittorrent::{qbittorrent_form, qbittorrent_updates};
 pub use resume::resume;
 pub use rows::rows;
 pub use settings::settings;
@@ -99,6 +101,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("paths", paths),
     ("picker", picker),
     ("proxy_url", proxy_url),
+    ("qbittorrent_form", qbittorrent_form),
+    ("qbittorrent_updates", qbittorrent_updates),
     ("resume", resume),
     ("rows", rows),
     ("settings", settings),
