@@ -60,4 +60,5 @@ pub use record::{FileOptions, Folder, Share, Times};
 pub use select::SelectError;
 pub use store::{DatabaseResumeStore, Salvage, Store, StoreError};
 pub use ztor_policy as policy;
+pub use ztor_session as session;
 pub use ztor_session::default_state_dir;

@@ -477,13 +477,3 @@ async fn add_peers(call: &Call) -> Outcome {
     }
     Reply::json(&answer)
 }
-
-/// Returns the number of a priority of a file.
-pub(super) fn priority_number(priority: FilePriority, is_top: bool) -> u8 {
-    match priority {
-        FilePriority::Skip => 0,
-        FilePriority::Low | FilePriority::Normal => 1,
-        FilePriority::High if is_top => 7,
-        FilePriority::High => 6,
-    }
-}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use ztor_api::{FaultKind, Goal, State, Torrent};
 use ztor_daemon::Row;
-use ztor_session::{TorrentState, TrackerState};
+use ztor_daemon::session::{TorrentState, TrackerState};
 
 /// Value of `eta` that stands for never, in seconds.
 const NEVER: u64 = 8_640_000;
@@ -209,7 +209,7 @@ fn tracker(row: &Row) -> String {
         return String::new();
     };
     let urls = row.trackers();
-    let full = urls.iter().flatten().find(|url| ztor_session::redact_url(url) == working.url);
+    let full = urls.iter().flatten().find(|url| ztor_daemon::session::redact_url(url) == working.url);
     full.unwrap_or(&working.url).clone()
 }
 

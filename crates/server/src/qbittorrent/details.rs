@@ -1,13 +1,12 @@
 //! Details of one torrent.
 
 use super::Call;
-use super::act::priority_number;
 use super::answer::{Failure, Outcome, Reply};
 use super::cells::{Times, is_complete, limit, real};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
-use ztor_api::State;
+use ztor_api::{FilePriority, State};
 use ztor_daemon::Row;
 
 /// Key of the files that have the highest priority, by the id of their torrent, among the kept values: the daemon has one
@@ -282,4 +281,14 @@ async fn piece_hashes(call: &Call) -> Outcome {
     });
     let hashes = read.await.map_err(|_| Failure::conflict("the metadata cannot be read"))??;
     Reply::json(&hashes)
+}
+
+/// Returns the number of a priority of a file.
+fn priority_number(priority: FilePriority, is_top: bool) -> u8 {
+    match priority {
+        FilePriority::Skip => 0,
+        FilePriority::Low | FilePriority::Normal => 1,
+        FilePriority::High if is_top => 7,
+        FilePriority::High => 6,
+    }
 }

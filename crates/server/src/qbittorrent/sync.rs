@@ -1,7 +1,7 @@
 //! `sync/maindata`: the whole, and what has changed since the last answer.
 
 use super::answer::{Outcome, Reply};
-use super::cells::{Cells, limit, quoted};
+use super::cells::Cells;
 use super::delta::{Rest, Whole, delta, full};
 use super::lines::Line;
 use super::track::{Track, rid_of};
@@ -82,17 +82,4 @@ fn ratio(statistics: &Statistics) -> String {
 /// Returns true if the number of torrents that run at a time is limited.
 pub(super) fn is_queueing(settings: &Settings) -> bool {
     settings.max_downloads.is_some() || settings.max_seeds.is_some() || settings.max_active.is_some()
-}
-
-/// Returns a limit that is in force, and its name in answers.
-pub(super) fn present_limits(statistics: &Statistics, settings: &Settings) -> (u64, u64) {
-    match statistics.alternative_limits {
-        true => (limit(settings.alternative_limit_down), limit(settings.alternative_limit_up)),
-        false => (limit(settings.limit_down), limit(settings.limit_up)),
-    }
-}
-
-/// Returns a text as a value of a cell.
-pub(super) fn text_value(text: &str) -> String {
-    quoted(text)
 }

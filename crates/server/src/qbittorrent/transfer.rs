@@ -1,8 +1,7 @@
 //! Rates and limits of the whole.
 
 use super::answer::{Failure, Outcome, Reply};
-use super::cells::limit;
-use super::sync::{present_limits, text_value};
+use super::cells::{limit, quoted};
 use super::{Call, Qb};
 use serde_json::{Map, Value};
 use std::sync::{Arc, PoisonError};
@@ -52,9 +51,9 @@ pub(super) fn pairs(qb: &Qb, statistics: &Statistics, settings: &Settings) -> Ve
     let (down, up) = present_limits(statistics, settings);
     let ports = qb.daemon().ports();
     let address =
-        |mapping: &ztor_api::PortMapping| text_value(mapping.external_address.as_deref().unwrap_or_default());
+        |mapping: &ztor_api::PortMapping| quoted(mapping.external_address.as_deref().unwrap_or_default());
     vec![
-        ("connection_status", text_value(status)),
+        ("connection_status", quoted(status)),
         ("dht_nodes", statistics.dht_nodes.unwrap_or(0).to_string()),
         ("dl_info_data", statistics.session_downloaded_bytes.to_string()),
         ("dl_info_speed", statistics.down_per_s.to_string()),
@@ -144,4 +143,12 @@ async fn ban(call: &Call) -> Outcome {
 fn host(peer: &str) -> Option<String> {
     let addr: std::net::SocketAddr = peer.parse().ok()?;
     Some(addr.ip().to_string())
+}
+
+/// Returns the limits in force: of download and of upload.
+fn present_limits(statistics: &Statistics, settings: &Settings) -> (u64, u64) {
+    match statistics.alternative_limits {
+        true => (limit(settings.alternative_limit_down), limit(settings.alternative_limit_up)),
+        false => (limit(settings.limit_down), limit(settings.limit_up)),
+    }
 }

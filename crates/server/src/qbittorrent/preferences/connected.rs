@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 use ztor_api::SettingValue;
 use ztor_daemon::policy::GoalAction;
+use ztor_daemon::session::{Allocation, Bind, ContentLayout, Encryption, Transports};
 use ztor_daemon::settings::Settings;
-use ztor_session::{Allocation, Bind, ContentLayout, Encryption, Transports};
 
 type Prefs = Map<String, Value>;
 type Change = (&'static str, SettingValue);
