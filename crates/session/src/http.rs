@@ -6,7 +6,7 @@ use crate::fetch_error::{FetchError, plain};
 use crate::names::Names;
 use crate::route::{Clients, FILTERED, Reach, Route, TrackerFilter, WHOLE_TIMEOUT, tls};
 use reqwest::Response;
-use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
+use reqwest::header::{COOKIE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use rustls::ClientConfig;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -139,18 +139,19 @@ impl Fetcher {
         asker: Asker<'_>,
     ) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
-        let (family, conditions) = match asker {
-            Asker::User(conditions) => (None, conditions),
-            Asker::Torrent(family) => (family, None),
-            Asker::Feed(_) => (None, None),
+        let (family, conditions, cookies) = match asker {
+            Asker::User { conditions, cookies } => (None, conditions, cookies),
+            Asker::Torrent(family) => (family, None, None),
+            Asker::Feed(_) => (None, None, None),
         };
-        let is_users = matches!(asker, Asker::User(_));
+        let is_users = matches!(asker, Asker::User { .. });
         let mut is_secure = url.scheme() == "https";
+        let origin = url.origin();
         // The narrowest reach of all servers that have redirected us.
         let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
             let reach = widest.max(match asker {
-                Asker::User(_) => Reach::All,
+                Asker::User { .. } => Reach::All,
                 Asker::Torrent(_) if may_ask_loopback(url.as_str()) => Reach::All,
                 Asker::Torrent(_) => Reach::OffLoopback,
                 Asker::Feed(reach) => reach,
@@ -167,7 +168,11 @@ impl Fetcher {
             if literal_ip(&url).is_some_and(|ip| !self.filter.takes(ip)) {
                 return Err(FetchError::Network(FILTERED.into()));
             }
-            let mut response = self.send(reach, family, &url, conditions).await?;
+            let mut response = {
+                // Cookies are for the server that the user has named.
+                let cookies = cookies.filter(|_| url.origin() == origin);
+                self.send(reach, family, &url, conditions, cookies).await?
+            };
             // Through a proxy, it is the address of the proxy.
             let from = response.remote_addr().map(|addr| addr.ip()).filter(|_| !self.clients.has_proxy());
             let target = response
@@ -208,10 +213,12 @@ impl Fetcher {
         family: Option<IpFamily>,
         url: &Url,
         conditions: Option<&Validators>,
+        cookies: Option<&str>,
     ) -> Result<Response, FetchError> {
         let client = self.clients.client(reach, family).await?;
         let request = || {
             let get = client.get(url.clone());
+            let get = cookies.into_iter().fold(get, |get, cookies| get.header(COOKIE, cookies));
             let Some(validators) = conditions else { return get };
             let get = get.timeout(LIST_TIMEOUT);
             validators.conditions().fold(get, |get, (name, value)| get.header(name, value))
@@ -232,8 +239,13 @@ impl Fetcher {
 /// Origin of a URL.
 #[derive(Clone, Copy)]
 enum Asker<'a> {
-    /// The user, and for a list the headers of its last answer.
-    User(Option<&'a Validators>),
+    /// The user.
+    User {
+        /// For a list, the headers of its last answer.
+        conditions: Option<&'a Validators>,
+        /// Cookies for the server that the URL names.
+        cookies: Option<&'a str>,
+    },
     Torrent(Option<IpFamily>),
     /// The feed that a torrent names (BEP 39), with the addresses that it may be at.
     Feed(Reach),
@@ -267,16 +279,42 @@ fn parse(url: &str) -> Result<Url, FetchError> {
 /// # Errors
 /// The URL is not HTTP(S), no answer arrives, its status is not a success, or it is longer than `max_len`.
 pub fn fetch_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, route, max_len, true)
+    fetch(url, route, max_len, Some(None))
+}
+
+/// Does the same as [`fetch_url`] with cookies for the server of the URL, as in the header `Cookie`. Servers that it redirects
+/// to do not get them.
+///
+/// # Errors
+/// As for [`fetch_url`]; the cookies have characters that a header cannot have.
+pub fn fetch_url_with_cookies(
+    url: &str,
+    route: &Route,
+    max_len: usize,
+    cookies: &str,
+) -> Result<Vec<u8>, FetchError> {
+    if reqwest::header::HeaderValue::from_str(cookies).is_err() {
+        return Err(FetchError::Network("the cookies have characters that a header cannot have".into()));
+    }
+    fetch(url, route, max_len, Some(Some(cookies)))
 }
 
 /// Does the same as [`fetch_url`] for a URL that a torrent names.
 pub(crate) fn fetch_named_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, route, max_len, false)
+    fetch(url, route, max_len, None)
 }
 
-fn fetch(url: &str, route: &Route, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
-    let asker = if is_users { Asker::User(None) } else { Asker::Torrent(None) };
+/// `user` is `None` for a URL that a torrent names, and has the cookies for one that the user has named.
+fn fetch(
+    url: &str,
+    route: &Route,
+    max_len: usize,
+    user: Option<Option<&str>>,
+) -> Result<Vec<u8>, FetchError> {
+    let asker = match user {
+        Some(cookies) => Asker::User { conditions: None, cookies },
+        None => Asker::Torrent(None),
+    };
     Ok(fetch_as(url, route, max_len, asker)?.body)
 }
 
@@ -340,7 +378,7 @@ pub fn fetch_list(
     validators: &Validators,
 ) -> Result<FetchedList, FetchError> {
     let fetched = block_on(url, route, async |fetcher: Fetcher| {
-        fetcher.get_within(url, max_len, Asker::User(Some(validators))).await
+        fetcher.get_within(url, max_len, Asker::User { conditions: Some(validators), cookies: None }).await
     })?;
     match fetched.status {
         304 => Ok(FetchedList::NotModified),
@@ -399,6 +437,33 @@ mod tests {
         }
     }
 
+    /// Answers one request, and returns its headers.
+    fn answer_with(listener: &TcpListener, answer: &str) -> Vec<String> {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+        let headers = lines.take_while(|line| !line.is_empty()).collect();
+        stream.write_all(answer.as_bytes()).unwrap();
+        headers
+    }
+
+    #[test]
+    fn cookies_go_to_the_server_that_the_user_has_named_and_no_other() {
+        let [first, second] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = format!("http://{}/a", first.local_addr().unwrap());
+        let target = second.local_addr().unwrap();
+        let servers = std::thread::spawn(move || {
+            let moved =
+                format!("HTTP/1.1 302 Found\r\nLocation: http://{target}/b\r\nContent-Length: 0\r\n\r\n");
+            let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            [answer_with(&first, &moved), answer_with(&second, ok)]
+        });
+        let fetched = fetch_url_with_cookies(&url, &Route::default(), 10, "k=v");
+        assert_eq!(fetched.unwrap(), b"ok");
+        let has_cookies = servers.join().unwrap().map(|headers| headers.contains(&"Cookie: k=v".to_owned()));
+        assert_eq!(has_cookies, [true, false]);
+        assert!(fetch_url_with_cookies(&url, &Route::default(), 10, "k=v\r\nX: y").is_err());
+    }
+
     #[test]
     fn get_from_a_server_with_one_answer_per_connection_connects_again() {
         const TIMES: usize = 20;
@@ -439,7 +504,7 @@ mod tests {
     }
 
     fn get(url: &str, is_users: bool) -> Result<Vec<u8>, FetchError> {
-        fetch(url, &Route::default(), 100, is_users)
+        fetch(url, &Route::default(), 100, is_users.then_some(None))
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";

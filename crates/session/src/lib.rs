@@ -92,7 +92,9 @@ pub use events::{Events, EventsError};
 pub use fetch_error::FetchError;
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, OpenError, OpenFile, PriorityError, RateLimits, RemoveError, TorrentHandle};
-pub use http::{FetchedFeed, FetchedList, Validators, fetch_feed, fetch_list, fetch_url};
+pub use http::{
+    FetchedFeed, FetchedList, Validators, fetch_feed, fetch_list, fetch_url, fetch_url_with_cookies,
+};
 pub use mapping::PortMappingOptions;
 pub use move_error::MoveError;
 pub use patterns::{FilePatterns, PatternError};
@@ -106,7 +108,7 @@ pub use scrape::{ScrapeError, scrape};
 pub use session::{End, Session};
 pub use snapshot::{Change, SessionEvent, Snapshot, Torrents};
 pub use start_error::{SetupError, StartError};
-pub use state::{default_state_dir, distrust_record};
+pub use state::{default_state_dir, distrust_record, record_elsewhere};
 pub use statistics::TorrentStatistics;
 pub use web_fetch::named_web_seeds;
 pub use ztor_base::SwarmId;

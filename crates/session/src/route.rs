@@ -286,6 +286,8 @@ fn client(route: &Route, tls: ClientConfig, decodes: bool) -> Result<ClientBuild
     };
     Ok(builder
         .gzip(decodes)
+        // Simple servers compare the names of headers literally, and know them as browsers and curl write them.
+        .http1_title_case_headers()
         .tls_backend_preconfigured(tls)
         .user_agent(route.agent())
         // Variables of the environment must not decide where announces go.
@@ -307,9 +309,8 @@ pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, Fetch
     let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true)?
         .local_address(local)
         .no_gzip()
-        // Simple gateways restart often, compare headers literally, and serve one request per connection.
+        // Simple gateways restart often, and serve one request per connection.
         .http1_only()
-        .http1_title_case_headers()
         .pool_max_idle_per_host(0);
     builder.build().map_err(|e| FetchError::Setup(e.to_string()))
 }

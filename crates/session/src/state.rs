@@ -5,7 +5,8 @@ use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ztor_metainfo::Metainfo;
-use ztor_storage::resume::ResumeError;
+use ztor_storage::FileStamp;
+use ztor_storage::resume::{Resume, ResumeError};
 
 /// Returns the default state folder: `$XDG_STATE_HOME/ztor`, usually `~/.local/state/ztor`. `None` without a home
 /// folder.
@@ -17,6 +18,23 @@ pub fn default_state_dir() -> Option<PathBuf> {
 /// Returns the store of resume files in the state folder.
 pub(crate) fn resume_files(state: &Path) -> FileResumeStore {
     FileResumeStore::new(state.join("resume"))
+}
+
+/// Returns the resume data of a torrent for its files in another folder. Counts and names stay; no piece counts as present, so
+/// that what is there is hashed, and no file is the torrent's own until then.
+///
+/// # Errors
+/// The resume data is malformed.
+pub fn record_elsewhere(data: &[u8], dir: &Path) -> Result<Vec<u8>, ResumeError> {
+    let mut resume = Resume::from_bytes(data, Path::new("resume data"))?;
+    dir.clone_into(&mut resume.dir);
+    resume.have.fill(0);
+    resume.stamps.fill(FileStamp::ABSENT);
+    resume.own.clear();
+    resume.unfinished.clear();
+    resume.moved_from.clear();
+    (resume.moving, resume.mount, resume.is_deleting) = (None, None, false);
+    Ok(resume.to_bytes())
 }
 
 /// Corrects the resume data of a torrent in the folder `dir`, after its data was compared with the hashes. Pieces that
@@ -52,4 +70,36 @@ pub fn distrust_record(
         record.sync()?;
     }
     Ok(is_wrong)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use ztor_metainfo::InfoHashes;
+
+    #[test]
+    fn record_elsewhere_keeps_counts_and_trusts_no_piece() {
+        let hashes = InfoHashes::V1([1; 20].into());
+        let stamps = vec![FileStamp::ABSENT; 2];
+        let resume = Resume {
+            have: vec![0xff, 0x80],
+            own: vec![true, false],
+            wanted: vec![true, false],
+            uploaded: 7,
+            moved_from: vec!["/x".into()],
+            stamps: stamps.clone(),
+            ..Resume::new(hashes, "/old")
+        };
+        let moved = record_elsewhere(&resume.to_bytes(), Path::new("/new")).unwrap();
+        let expected = Resume {
+            have: vec![0, 0],
+            wanted: vec![true, false],
+            uploaded: 7,
+            stamps,
+            ..Resume::new(hashes, "/new")
+        };
+        assert_eq!(Resume::from_bytes(&moved, Path::new("x")).unwrap(), expected);
+        assert!(record_elsewhere(b"nonsense", Path::new("/new")).is_err());
+    }
 }
