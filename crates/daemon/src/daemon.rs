@@ -26,6 +26,7 @@ mod narrate;
 mod ports;
 mod preview;
 mod recovery;
+mod relocate;
 mod removal;
 mod saving;
 mod settings;
@@ -59,6 +60,7 @@ pub use access::{StoredAccount, StoredSession, StoredSessions, StoredToken};
 pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use files::OpenedFile;
+pub use filtering::FilterSummary;
 pub use foreign::ForeignApi;
 pub use start::{DaemonStartError, Started};
 #[cfg(feature = "testing")]
@@ -111,6 +113,7 @@ struct Shared {
     folder_turns: Arc<Semaphore>,
     previews: Previews,
     is_ending: AtomicBool,
+    is_asked_to_end: AtomicBool,
     turns: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 

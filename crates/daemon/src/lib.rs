@@ -49,8 +49,8 @@ mod watch;
 
 pub use core::{Row, Rows};
 pub use daemon::{
-    Daemon, DaemonConfig, DaemonStartError, ForeignApi, NewContent, OpenedFile, Options, Started,
-    StoredAccount, StoredSession, StoredSessions, StoredToken, parse_torrent,
+    Daemon, DaemonConfig, DaemonStartError, FilterSummary, ForeignApi, NewContent, OpenedFile, Options,
+    Started, StoredAccount, StoredSession, StoredSessions, StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
 pub use filter::FilterSource;

@@ -141,6 +141,14 @@ impl Manager {
         true
     }
 
+    /// Takes a torrent of the policy out of the session's hands, until [`Manager::attach`].
+    pub fn detach(&mut self, key: TorrentKey) {
+        if let Some(torrent) = self.torrents.remove(&key) {
+            self.keys.remove(&torrent.id());
+            self.policy.update(key, Facts::new(Phase::Fault));
+        }
+    }
+
     /// Reports that a torrent of the policy cannot be loaded into the session.
     pub fn set_failed(&mut self, key: TorrentKey) {
         self.policy.update(key, Facts::new(Phase::Fault));

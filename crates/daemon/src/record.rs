@@ -1,6 +1,7 @@
 //! Records of torrents in the state database.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub(crate) struct Record {
     pub(crate) is_updated: bool,
     /// Time of the last look for a new version; 0 before the first.
     pub(crate) update_checked_unix_s: u64,
+    /// Values that APIs of other programs keep for it, by the name of the API.
+    pub(crate) foreign: BTreeMap<String, Map<String, Value>>,
 }
 
 /// Times of events of a torrent in seconds since 1970; 0 before the first.
@@ -164,6 +167,7 @@ impl Default for Record {
             publication: None,
             is_updated: false,
             update_checked_unix_s: 0,
+            foreign: BTreeMap::new(),
         }
     }
 }

@@ -195,7 +195,7 @@ fn serve_until_stopped(
     notifier: &Notifier,
 ) {
     let mut watchdog = Instant::now();
-    while !stop.is_set() {
+    while !stop.is_set() && !daemon.is_asked_to_end() {
         std::thread::sleep(TICK);
         if notifier.watchdog().is_some_and(|every| watchdog.elapsed() >= every) {
             watchdog = Instant::now();

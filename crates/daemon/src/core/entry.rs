@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::Fault;
 use ztor_policy::State;
-use ztor_session::{InfoHashes, Metainfo, TorrentState, TorrentStatus};
+use ztor_session::{InfoHashes, Metainfo, TorrentState, TorrentStatus, TrackerState, TrackerStatus};
 
 /// A torrent of the daemon.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     status: Option<Arc<TorrentStatus>>,
     /// Time at which that status was taken over.
     status_at: Instant,
+    /// Times of the last answers or failures of the trackers in that, in seconds since 1970; 0 before the first.
+    answered_unix_s: Vec<u64>,
     /// Metadata, shared with the session; `None` while it is unknown or the torrent is not loaded.
     meta: Option<Arc<Metainfo>>,
     /// State by the policy, and position in the queue, as of the last look.
@@ -74,6 +76,7 @@ impl Entry {
             revision,
             status: None,
             status_at: Instant::now(),
+            answered_unix_s: Vec::new(),
             meta: None,
             seen: (None, None),
         }
@@ -162,9 +165,15 @@ impl Entry {
         if is_complete {
             times.complete_unix_s = now_unix_s;
         }
+        self.answered_unix_s = answered(self.status.as_deref(), &self.answered_unix_s, &status, now_unix_s);
         self.status = Some(status);
         self.status_at = Instant::now();
         is_active || is_complete
+    }
+
+    /// Returns the times of the last answers of the trackers in the status, in seconds since 1970.
+    pub(super) fn answered_unix_s(&self) -> &[u64] {
+        &self.answered_unix_s
     }
 
     /// State by the policy as of the last look.
@@ -182,4 +191,28 @@ impl Entry {
         let now = (state, position);
         std::mem::replace(&mut self.seen, now) != now
     }
+}
+
+/// Returns the times of the last answers or failures of trackers, from those in the status before.
+fn answered(old: Option<&TorrentStatus>, times: &[u64], new: &TorrentStatus, now_unix_s: u64) -> Vec<u64> {
+    let before = |url: &str| {
+        let trackers = old.map(|old| old.trackers.as_slice()).unwrap_or_default();
+        trackers.iter().zip(times).find(|(tracker, _)| tracker.url == url)
+    };
+    let of = |tracker: &TrackerStatus| {
+        let has_answer =
+            matches!(tracker.state, TrackerState::Working | TrackerState::Failing | TrackerState::GaveUp);
+        match before(&tracker.url) {
+            Some((old, time)) => {
+                // The next announce moves away only with an answer.
+                let is_news = old.state != tracker.state
+                    || old.fails != tracker.fails
+                    || tracker.announces_in > old.announces_in;
+                if has_answer && is_news { now_unix_s } else { *time }
+            }
+            None if has_answer => now_unix_s,
+            None => 0,
+        }
+    };
+    new.trackers.iter().map(of).collect()
 }

@@ -1,15 +1,17 @@
 //! All that is known of torrents without asking the session, for APIs whose lists have more columns than [`Torrent`].
 
 use super::{Core, View};
+use crate::daemon::ForeignApi;
 use crate::goals::to_api;
 use crate::record::{Record, Times};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use ztor_api::{FilePriority, Goals, Removed, Torrent};
-use ztor_session::{InfoHashes, Magnet, Metainfo, TorrentStatus};
+use ztor_session::{InfoHashes, Magnet, Metainfo, TorrentStatus, WebSource, named_web_seeds};
 
 /// A torrent, with all that is known of it without asking the session.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Row {
     pub status: Option<Arc<TorrentStatus>>,
     /// Time of that status. While the torrent is active, what has passed since is to be added to its times.
     pub status_at: Instant,
+    /// Times of the last answers or failures of the trackers in the status, in seconds since 1970; 0 before the first.
+    pub answered_unix_s: Vec<u64>,
     /// Metadata; `None` while it is unknown or the torrent is not loaded. To read its bulk may need a disk.
     pub meta: Option<Arc<Metainfo>>,
     /// Goals of the torrent alone.
@@ -48,6 +52,8 @@ struct Own {
     trackers: Option<Vec<Vec<String>>>,
     /// Those that are not normal.
     priorities: BTreeMap<usize, FilePriority>,
+    web_seeds: Option<Vec<WebSource>>,
+    foreign: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Row {
@@ -62,6 +68,7 @@ impl Row {
             hashes: *entry.hashes(),
             status: entry.shared_status().cloned(),
             status_at: entry.status_at(),
+            answered_unix_s: entry.answered_unix_s().to_vec(),
             goals: to_api(policy.own_goals(view.key()).unwrap_or_default()),
             effective_goals: to_api(policy.goals(view.key()).unwrap_or_default()),
             times: record.times,
@@ -102,6 +109,21 @@ impl Row {
     pub fn priority(&self, file: usize) -> FilePriority {
         self.own.priorities.get(&file).copied().unwrap_or(FilePriority::Normal)
     }
+
+    /// Returns the URLs of the web seeds, with their passwords and keys.
+    pub fn web_seeds(&self) -> Vec<String> {
+        let urls = |seeds: Vec<WebSource>| seeds.into_iter().map(|seed| seed.url).collect();
+        match (&self.own.web_seeds, &self.meta) {
+            (Some(seeds), _) => urls(seeds.clone()),
+            (None, Some(meta)) => urls(named_web_seeds(meta)),
+            (None, None) => self.magnet().web_seeds,
+        }
+    }
+
+    /// Returns a value that an API of another program keeps for the torrent.
+    pub fn foreign_value(&self, api: ForeignApi, key: &str) -> Option<&Value> {
+        self.own.foreign.get(api.name())?.get(key)
+    }
 }
 
 impl Own {
@@ -110,6 +132,8 @@ impl Own {
             magnet: record.size.is_none().then(|| record.magnet.clone()),
             trackers: record.trackers.clone(),
             priorities: record.priorities.clone(),
+            web_seeds: record.web_seeds.clone(),
+            foreign: record.foreign.clone(),
         }
     }
 }

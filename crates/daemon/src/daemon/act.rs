@@ -37,7 +37,11 @@ impl Daemon {
         self.detached(async move { daemon.act_on(&keys, &action).await }).await
     }
 
-    async fn act_on(&self, keys: &[TorrentKey], action: &Action) -> Result<ActionResult, DaemonError> {
+    pub(super) async fn act_on(
+        &self,
+        keys: &[TorrentKey],
+        action: &Action,
+    ) -> Result<ActionResult, DaemonError> {
         match action {
             Action::Start { force } => self.start_torrents(keys, *force).await,
             Action::Stop => {
@@ -93,7 +97,7 @@ impl Daemon {
             Action::SetCategory { category } => self.set_category(keys, category.as_deref()).await,
             Action::AddTags { tags } => self.edit_tags(keys, tags, true).await,
             Action::RemoveTags { tags } => self.edit_tags(keys, tags, false).await,
-            Action::Queue { to } => self.move_in_queue(keys, *to).await,
+            Action::Queue { to } => self.move_in_queue(keys, target_of(*to)).await,
             Action::SetSequential { on } => {
                 // Torrents that are not loaded yet take it from their record.
                 self.send_each(keys, |torrent| torrent.set_sequential(*on));
@@ -390,13 +394,11 @@ impl Daemon {
         self.change_records(keys, |record| record.limits = limits).await
     }
 
-    async fn move_in_queue(&self, keys: &[TorrentKey], to: QueueMove) -> Result<ActionResult, DaemonError> {
-        let target = match to {
-            QueueMove::Top => Move::Top,
-            QueueMove::Up => Move::Up,
-            QueueMove::Down => Move::Down,
-            QueueMove::Bottom => Move::Bottom,
-        };
+    pub(super) async fn move_in_queue(
+        &self,
+        keys: &[TorrentKey],
+        target: Move,
+    ) -> Result<ActionResult, DaemonError> {
         self.with(|core| {
             core.manager_mut().policy_mut().move_to(keys, target);
             self.put_queue(core);
@@ -405,6 +407,15 @@ impl Daemon {
         self.commit().await?;
         let done = keys.iter().map(|key| key.as_u64()).collect();
         Ok(ActionResult { done, ..ActionResult::default() })
+    }
+}
+
+fn target_of(to: QueueMove) -> Move {
+    match to {
+        QueueMove::Top => Move::Top,
+        QueueMove::Up => Move::Up,
+        QueueMove::Down => Move::Down,
+        QueueMove::Bottom => Move::Bottom,
     }
 }
 
@@ -423,7 +434,7 @@ fn content_of(files: &[FileStatus], meta: &Metainfo) -> PathBuf {
 }
 
 /// Adds the result for one torrent.
-trait AddDone {
+pub(super) trait AddDone {
     fn add(&mut self, key: TorrentKey, done: Result<Done, DaemonError>);
 }
 

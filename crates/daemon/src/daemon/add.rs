@@ -24,7 +24,7 @@ use ztor_api::{
 use ztor_policy::{CategoryId, Goals, TorrentKey, check_category_path, check_tags};
 use ztor_session::{
     AddMagnet, InfoHashes, Magnet, MetadataError, Metainfo, Publisher, RateLimits, TorrentHandle, WebSource,
-    fetch_url, redact_url,
+    fetch_url, fetch_url_with_cookies, redact_url,
 };
 
 /// Maximum number of torrents in one request.
@@ -135,15 +135,27 @@ impl Daemon {
                 .await
             }
             AddSource::Magnet(link) => magnet(link),
-            AddSource::Url(url) => {
-                let (asked, route) = (url.clone(), self.options().route);
-                in_background(move || match fetch_url(&asked, &route, MAX_TORRENT) {
-                    Ok(bytes) => parse(&bytes),
-                    Err(error) => Err(DaemonError::Fetch { url: redact_url(&asked), error }),
-                })
-                .await
-            }
+            AddSource::Url(url) => self.fetch_torrent(url, None).await,
         }
+    }
+
+    /// Fetches a torrent file from a URL, with cookies for its server if there are any.
+    ///
+    /// # Errors
+    /// The URL cannot be fetched, or there is no torrent.
+    pub async fn fetch_torrent(&self, url: &str, cookies: Option<&str>) -> Result<NewContent, DaemonError> {
+        let (asked, route, cookies) = (url.to_owned(), self.options().route, cookies.map(str::to_owned));
+        in_background(move || {
+            let fetched = match &cookies {
+                Some(cookies) => fetch_url_with_cookies(&asked, &route, MAX_TORRENT, cookies),
+                None => fetch_url(&asked, &route, MAX_TORRENT),
+            };
+            match fetched {
+                Ok(bytes) => parse(&bytes),
+                Err(error) => Err(DaemonError::Fetch { url: redact_url(&asked), error }),
+            }
+        })
+        .await
     }
 
     /// Adds a torrent.

@@ -30,6 +30,13 @@ struct CopyRow {
     checked_unix_s: u64,
 }
 
+/// Figures of a list that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterSummary {
+    /// Number of ranges of addresses.
+    pub ranges: u64,
+}
+
 /// The filter of a daemon.
 #[derive(Debug)]
 pub(super) struct Filtering {
@@ -162,6 +169,35 @@ impl Daemon {
         }
         self.0.filtering.changed.notify_all();
         Ok(())
+    }
+
+    /// Reads the list now, on this thread.
+    pub(super) fn read_filter_now(&self) -> Result<FilterSummary, DaemonError> {
+        let job = self.0.filtering.state().take_job();
+        let Some(job) = job else {
+            return Err(DaemonError::Conflict(
+                "there is no IP filter; set ip_filter to a file or a URL first".into(),
+            ));
+        };
+        if self.0.filtering.on_result(&self.0.store, &job, run(&job)) {
+            self.apply_filter();
+        }
+        self.0.saver.wake();
+        let view = self.0.filtering.state().view();
+        match view.error {
+            Some(error) => Err(DaemonError::NotFound(error)),
+            None => Ok(FilterSummary { ranges: view.ranges }),
+        }
+    }
+
+    /// Reads a list from a URL without using it, on this thread.
+    pub(super) fn try_filter(&self, url: String) -> Result<FilterSummary, DaemonError> {
+        let route = wanted(&self.settings_changes().borrow()).route;
+        let job = Job { source: FilterSource::Url(url), route, known: Known::default() };
+        match run(&job).map_err(DaemonError::NotFound)? {
+            Loaded::New { parsed, .. } => Ok(FilterSummary { ranges: parsed.table.len() as u64 }),
+            Loaded::Unchanged => Err(DaemonError::NotFound("the server sent no list".into())),
+        }
     }
 
     /// Reads the list from its file or its copy, before any torrent is loaded, and starts the thread.

@@ -75,12 +75,7 @@ impl Daemon {
         entry.set_load(Load::Again { pause });
         drop(core);
         let daemon = self.clone();
-        self.0.runtime.spawn(async move {
-            let Some((_, (record, content))) = daemon.read(vec![key]).await.pop() else { return };
-            if let Some(torrent) = daemon.load(key, record, content).await {
-                daemon.take_place(key, &torrent).await;
-            }
-        });
+        self.0.runtime.spawn(async move { daemon.load_now(key).await });
         true
     }
 
@@ -101,6 +96,14 @@ impl Daemon {
             self.take_place(key, &torrent).await;
         }
         Ok(())
+    }
+
+    /// Loads a torrent that is not in the session.
+    pub(super) async fn load_now(&self, key: TorrentKey) {
+        let Some((_, (record, content))) = self.read(vec![key]).await.pop() else { return };
+        if let Some(torrent) = self.load(key, record, content).await {
+            self.take_place(key, &torrent).await;
+        }
     }
 
     /// Loads torrents. Each gives back its turn once it is loaded: one whose disk hangs does not hold up the others.

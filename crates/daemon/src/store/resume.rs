@@ -4,9 +4,10 @@ use super::table::{Key, Table};
 use super::{Store, StoreError};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use ztor_base::SwarmId;
-use ztor_session::{ResumeError, ResumeKey, ResumeStore};
+use ztor_session::{ResumeError, ResumeKey, ResumeStore, record_elsewhere};
 
 /// Resume data in the state database.
 #[derive(Debug, Clone)]
@@ -16,6 +17,19 @@ impl DatabaseResumeStore {
     /// Creates the store of resume data in a database.
     pub fn new(store: Arc<Store>) -> Self {
         Self(store)
+    }
+
+    /// Gives the resume data of a torrent in a folder another folder, where no piece counts. Data that cannot be read is
+    /// removed.
+    pub(crate) fn change_dir(&self, swarm: SwarmId, from: &Path, to: &Path) -> Result<(), StoreError> {
+        let key = |dir: &Path| key_of(&ResumeKey { swarm, dir: dir.to_owned() });
+        let Some(data) = self.0.get(Table::Resume, key(from))? else { return Ok(()) };
+        match record_elsewhere(&data, to) {
+            Ok(moved) => self.0.put(Table::Resume, key(to), moved),
+            Err(error) => tracing::warn!(%error, "leaving out resume data that cannot be read"),
+        }
+        self.0.remove(Table::Resume, key(from));
+        Ok(())
     }
 }
 
