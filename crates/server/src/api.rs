@@ -5,7 +5,7 @@
 
 mod answer;
 mod bans;
-mod body;
+pub(crate) mod body;
 mod content;
 mod guard;
 mod labels;

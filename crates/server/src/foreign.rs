@@ -1,13 +1,18 @@
 //! What the APIs of other programs share: the daemon, access to it, and rows of all torrents.
 
+mod recent;
+mod refusals;
 mod rows;
 
+pub(crate) use recent::Changes;
 pub(crate) use rows::{RowCache, Table};
 
 use crate::access::Access;
 use crate::api::LogBuffer;
+use refusals::Refusals;
+use std::net::IpAddr;
 use std::sync::Arc;
-use ztor_daemon::Daemon;
+use ztor_daemon::{Daemon, ForeignApi};
 
 /// State that the APIs of other programs share. Clones share it.
 #[derive(Debug, Clone)]
@@ -18,13 +23,36 @@ struct Inner {
     daemon: Daemon,
     access: Access,
     log: LogBuffer,
+    about: ztor_api::Daemon,
     rows: RowCache,
+    refusals: Refusals,
 }
 
 impl Foreign {
-    pub(crate) fn new(daemon: &Daemon, access: &Access, log: &LogBuffer) -> Self {
-        let rows = RowCache::new(daemon);
-        Self(Arc::new(Inner { daemon: daemon.clone(), access: access.clone(), log: log.clone(), rows }))
+    pub(crate) fn new(daemon: &Daemon, access: &Access, log: &LogBuffer, about: &ztor_api::Daemon) -> Self {
+        Self(Arc::new(Inner {
+            daemon: daemon.clone(),
+            access: access.clone(),
+            log: log.clone(),
+            about: about.clone(),
+            rows: RowCache::new(daemon),
+            refusals: Refusals::default(),
+        }))
+    }
+
+    /// Returns the description of the daemon.
+    pub(crate) fn about(&self) -> &ztor_api::Daemon {
+        &self.0.about
+    }
+
+    /// Tells in the log that a client with credentials was refused, at most once a minute for each address.
+    pub(crate) fn on_refused(&self, api: ForeignApi, client: IpAddr, reason: &str) {
+        self.0.refusals.tell(api, client, reason);
+    }
+
+    /// Returns the rows of all torrents at present, with what has happened within a minute.
+    pub(crate) fn recent(&self) -> (Arc<Table>, Changes) {
+        self.0.rows.recent()
     }
 
     pub(crate) fn daemon(&self) -> &Daemon {

@@ -81,6 +81,8 @@ impl Daemon {
 
     /// Takes a torrent out of the session, and loads it again by its record. Returns when it is loaded.
     pub(super) async fn reload(&self, key: TorrentKey, torrent: &TorrentHandle) -> Result<(), AskError> {
+        // The end of the old one must not be taken for that of the new one.
+        self.with(|core| core.manager_mut().detach(key));
         torrent.remove().await?;
         {
             let mut core = self.core();

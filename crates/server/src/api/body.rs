@@ -11,9 +11,9 @@ use std::time::Duration;
 use ztor_api::ProblemKind;
 
 /// Maximum length of a body in bytes: several large torrent files in base64.
-const MAX_BODY: usize = 96 << 20;
+pub(crate) const MAX_BODY: usize = 96 << 20;
 /// Longest time between two parts of a body.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A body in JSON, of at most `MAX` bytes.
 #[derive(Debug)]

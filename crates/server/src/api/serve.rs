@@ -197,7 +197,7 @@ impl Listening {
         let (alive, ended) = mpsc::channel();
         let end = End::new(is_ending, alive);
         runtime.spawn(connection::serve_local(local, on_socket, end.clone()));
-        let foreign = Foreign::new(daemon, &access, &config.log);
+        let foreign = Foreign::new(daemon, &access, &config.log, &about);
         let addrs_of =
             |listeners: &[(SocketAddr, TcpListener)]| listeners.iter().map(|(addr, _)| *addr).collect();
         let (transmission, qbittorrent) = (addrs_of(&of_transmission), addrs_of(&of_qbittorrent));

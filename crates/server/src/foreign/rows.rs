@@ -1,8 +1,10 @@
 //! Rows of all torrents, kept up to date by the revision of the daemon.
 
+use super::recent::{Changes, Recent};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use ztor_daemon::{Daemon, Row};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use ztor_daemon::{Daemon, Row, Rows};
 
 /// Rows of all torrents as of a revision.
 #[derive(Debug, Clone, Default)]
@@ -69,19 +71,42 @@ fn names(row: &Row) -> impl Iterator<Item = &str> {
 #[derive(Debug)]
 pub(crate) struct RowCache {
     daemon: Daemon,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     /// `None` before the first request: a daemon that nobody asks keeps no rows.
-    table: Mutex<Option<Arc<Table>>>,
+    table: Option<Arc<Table>>,
+    recent: Recent,
 }
 
 impl RowCache {
     pub(crate) fn new(daemon: &Daemon) -> Self {
-        Self { daemon: daemon.clone(), table: Mutex::default() }
+        Self { daemon: daemon.clone(), kept: Mutex::default() }
     }
 
     /// Returns the rows at present. Those that have not changed are shared with earlier tables.
     pub(crate) fn table(&self) -> Arc<Table> {
-        let mut kept = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = self.daemon.rows(kept.as_ref().map(|table| table.revision));
+        self.kept().0
+    }
+
+    /// Returns the rows at present, with what has happened within [`recent::SPAN`](super::recent::SPAN).
+    pub(crate) fn recent(&self) -> (Arc<Table>, Changes) {
+        let (table, kept) = self.kept();
+        let changes = kept.recent.changes(Instant::now());
+        (table, changes)
+    }
+
+    fn kept(&self) -> (Arc<Table>, MutexGuard<'_, Kept>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = self.daemon.rows(kept.table.as_ref().map(|table| table.revision));
+        kept.recent.add(Instant::now(), &news);
+        let table = Self::update(&mut kept.table, news);
+        (table, kept)
+    }
+
+    fn update(kept: &mut Option<Arc<Table>>, news: Rows) -> Arc<Table> {
         let table = kept.get_or_insert_default();
         if news.rows.is_empty() && news.removed.as_ref().is_some_and(Vec::is_empty) {
             if table.revision != news.revision {

@@ -2,6 +2,7 @@
 
 mod follow;
 mod live;
+mod transmission;
 
 use super::*;
 use crate::api::LogBuffer;

@@ -97,18 +97,20 @@ impl Fixture {
     }
 
     pub(crate) async fn answer(&self, ask: Ask) -> Answer {
+        let app = if ask.peer.is_some() { &self.remote } else { &self.local };
+        Self::answer_of(app, ask).await
+    }
+
+    /// Sends a request to another server of the daemon.
+    pub(crate) async fn answer_of(app: &Router, ask: Ask) -> Answer {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
         for (name, value) in &ask.headers {
             request = request.header(name.as_str(), value.as_bytes());
         }
         let mut request = request.body(Body::from(ask.body)).unwrap();
-        let app = match ask.peer {
-            Some(peer) => {
-                request.extensions_mut().insert(Connection { peer, is_tls: ask.is_tls });
-                &self.remote
-            }
-            None => &self.local,
-        };
+        if let Some(peer) = ask.peer {
+            request.extensions_mut().insert(Connection { peer, is_tls: ask.is_tls });
+        }
         let response = TowerToHyperService::new(app.clone()).call(request);
         let response =
             tokio::time::timeout(Duration::from_secs(60), response).await.expect("no answer").unwrap();
