@@ -1,6 +1,7 @@
 //! Entry points for fuzz targets.
 
 use crate::api::{dir_of, list_query, log_query};
+use crate::transmission::{parse_tracker_list, request_of};
 use ztor_api::{ListQuery, Problem};
 
 /// Parses the query of a list of torrents.
@@ -42,4 +43,15 @@ pub fn parse_form(media_type: &str, body: &[u8]) -> Result<(Vec<(String, String)
 /// The client of the model has another state than the server.
 pub fn follow_updates(operations: &[u8]) {
     crate::qbittorrent::testing::follow(operations);
+}
+
+/// Decodes the body of a request of the Transmission RPC, in both dialects. Returns the answer if all of its methods did nothing;
+/// `None` if nobody waits for one.
+pub fn answer_transmission(body: &[u8]) -> Option<Vec<u8>> {
+    request_of(body)
+}
+
+/// Parses a tracker list of the Transmission RPC. Returns the tiers; `None` if it is refused.
+pub fn parse_transmission_trackers(text: &str) -> Option<Vec<Vec<String>>> {
+    parse_tracker_list(text)
 }

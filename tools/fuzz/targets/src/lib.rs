@@ -37,6 +37,7 @@ mod token_bucket;
 mod tracker_http;
 mod tracker_query;
 mod tracker_udp;
+mod transmission;
 mod udp_client;
 mod utp_endpoint;
 mod utp_packet;
@@ -69,6 +70,7 @@ pub use token_bucket::token_bucket;
 pub use tracker_http::tracker_http;
 pub use tracker_query::tracker_query;
 pub use tracker_udp::tracker_udp;
+pub use transmission::transmission;
 pub use udp_client::udp_client;
 pub use utp_endpoint::utp_endpoint;
 pub use utp_packet::utp_packet;
@@ -112,6 +114,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tracker_http", tracker_http),
     ("tracker_query", tracker_query),
     ("tracker_udp", tracker_udp),
+    ("transmission", transmission),
     ("udp_client", udp_client),
     ("ut_holepunch", ut_holepunch),
     ("ut_metadata", ut_metadata),

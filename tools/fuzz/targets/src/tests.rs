@@ -89,7 +89,7 @@ macro_rules! targets {
 
 targets! {
     api bencode certificate choker dht dht_saved dns_answer engine gateway_datagrams gateway_upnp handshake ip_filter
-    krpc local_announce magnet messages metainfo mse paths picker proxy_url qbittorrent_form qbittorrent_updates resume rows
-    settings short_extensions socks token_bucket tracker_http tracker_query tracker_udp udp_client ut_holepunch ut_metadata ut_pex utp_endpoint
-    utp_packet web_seed
+    krpc local_announce magnet messages metainfo mse paths picker proxy_url qbittorrent_form qbittorrent_updates resume
+    rows settings short_extensions socks token_bucket tracker_http tracker_query tracker_udp transmission udp_client
+    ut_holepunch ut_metadata ut_pex utp_endpoint utp_packet web_seed
 }
