@@ -61,7 +61,6 @@ pub use add::{NewContent, parse as parse_torrent};
 pub use config::{DaemonConfig, Options};
 pub use files::OpenedFile;
 pub use filtering::FilterSummary;
-pub use foreign::ForeignApi;
 pub use start::{DaemonStartError, Started};
 #[cfg(feature = "testing")]
 pub use testing::Found;

@@ -35,6 +35,7 @@ mod daemon;
 mod error;
 mod facts;
 mod filter;
+mod foreign_api;
 mod goals;
 mod history;
 mod manager;
@@ -49,11 +50,12 @@ mod watch;
 
 pub use core::{Row, Rows};
 pub use daemon::{
-    Daemon, DaemonConfig, DaemonStartError, FilterSummary, ForeignApi, NewContent, OpenedFile, Options,
-    Started, StoredAccount, StoredSession, StoredSessions, StoredToken, parse_torrent,
+    Daemon, DaemonConfig, DaemonStartError, FilterSummary, NewContent, OpenedFile, Options, Started,
+    StoredAccount, StoredSession, StoredSessions, StoredToken, parse_torrent,
 };
 pub use error::DaemonError;
 pub use filter::FilterSource;
+pub use foreign_api::ForeignApi;
 pub use history::SPANS_S;
 pub use manager::{Event, Manager, NewTorrent};
 pub use record::{FileOptions, Folder, Share, Times};

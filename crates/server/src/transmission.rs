@@ -24,6 +24,7 @@ mod json;
 mod lookups;
 mod methods;
 mod mime;
+mod page;
 mod paths;
 mod pieces;
 mod queue;

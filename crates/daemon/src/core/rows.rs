@@ -1,7 +1,7 @@
 //! All that is known of torrents without asking the session, for APIs whose lists have more columns than [`Torrent`].
 
 use super::{Core, View};
-use crate::daemon::ForeignApi;
+use crate::foreign_api::ForeignApi;
 use crate::goals::to_api;
 use crate::record::{Record, Times};
 use serde_json::{Map, Value};

@@ -5,6 +5,7 @@ use super::filtering::FilterSummary;
 use super::free_space::space_of;
 use super::{Daemon, in_background};
 use crate::error::DaemonError;
+use crate::foreign_api::ForeignApi;
 use crate::store::{StoreError, Table};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -15,25 +16,6 @@ use ztor_policy::{Move, TorrentKey};
 
 /// Time for which a disk may take to tell its free space.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// An API of another program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ForeignApi {
-    /// The RPC of Transmission.
-    Transmission,
-    /// The Web API of qBittorrent.
-    Qbittorrent,
-}
-
-impl ForeignApi {
-    /// Returns the name in the database.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Transmission => "transmission",
-            Self::Qbittorrent => "qbittorrent",
-        }
-    }
-}
 
 impl Daemon {
     /// Returns the values that an API keeps. Empty before the first, or if the row is damaged.

@@ -15,8 +15,8 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use ztor_api::{AddOptions, Added};
+use ztor_daemon::session::{FetchError, Magnet};
 use ztor_daemon::{DaemonError, ForeignApi, NewContent, parse_torrent};
-use ztor_session::{FetchError, Magnet};
 
 /// Maximum length of a torrent file on the daemon's machine, in bytes.
 const MAX_TORRENT: u64 = 64 << 20;

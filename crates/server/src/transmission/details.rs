@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use ztor_api::{FilePriority, Peer};
 use ztor_daemon::Row;
-use ztor_session::Metainfo;
+use ztor_daemon::session::Metainfo;
 
 /// A file of a torrent. Pads are left out.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::failure::{Code, Failure};
+use super::page::page;
 use super::rpc::{Item, Request, join, refusal};
 use super::web;
 use crate::access::{Connection, Denied};
@@ -242,18 +243,6 @@ fn conflict(state: &State) -> Response {
     headers.insert(RPC_VERSION, HeaderValue::from_static(SEMVER));
     let exposed = HeaderValue::from_static("X-Transmission-Session-Id, X-Transmission-Rpc-Version");
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    response
-}
-
-/// Answers with a small page.
-pub(crate) fn page(status: StatusCode, text: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or_default();
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let html =
-        format!("<!doctype html><title>{title}</title><h1>{}: {title}</h1><p>{text}</p>\n", status.as_u16());
-    let mut response = (status, html).into_response();
-    let media_type = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response
 }
 

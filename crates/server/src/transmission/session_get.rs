@@ -8,9 +8,9 @@ use super::methods::{Answer, object};
 use super::values::{SPEED_UNIT, default_idle_min, default_ratio};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use ztor_daemon::session::{Encryption, Transports};
 use ztor_daemon::settings::Settings;
 use ztor_daemon::{FilterSource, ForeignApi};
-use ztor_session::{Encryption, Transports};
 
 /// Version that the RPC is compatible with.
 const VERSION: &str = "4.1.4";

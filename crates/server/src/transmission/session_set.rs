@@ -10,8 +10,8 @@ use std::sync::Arc;
 use ztor_api::SettingValue;
 use ztor_daemon::ForeignApi;
 use ztor_daemon::policy::Alternative;
+use ztor_daemon::session::Transports;
 use ztor_daemon::settings::Settings;
-use ztor_session::Transports;
 
 /// Largest ratio of the settings.
 const MAX_RATIO: f64 = 4_000_000.0;

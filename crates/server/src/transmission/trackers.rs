@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use ztor_api::TrackerChange;
 use ztor_daemon::Row;
-use ztor_session::{TrackerIssue, TrackerState, TrackerStatus, redact_url};
+use ztor_daemon::session::{TrackerIssue, TrackerState, TrackerStatus, redact_url};
 
 /// Maximum number of URLs that get a small id. Those of a hundred thousand torrents take some 10 MiB.
 const MAX_IDS: usize = 100_000;

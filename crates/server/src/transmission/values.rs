@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_api::{Fault, Goal, State};
 use ztor_daemon::Row;
+use ztor_daemon::session::{TorrentState, TorrentStatus, TrackerIssue, TrackerState};
 use ztor_daemon::settings::Settings;
-use ztor_session::{TorrentState, TorrentStatus, TrackerIssue, TrackerState};
 
 /// Bytes of a unit of speed.
 pub(crate) const SPEED_UNIT: u64 = 1000;
@@ -334,7 +334,7 @@ fn busy(lookup: Option<&Lookup>, is_busy: impl Fn(&ztor_api::Peer) -> bool) -> u
     peers.iter().filter(|peer| is_busy(peer)).count() as u64
 }
 
-fn meta_text(row: &Row, of: impl FnOnce(&ztor_session::Metainfo) -> Option<&str>) -> &str {
+fn meta_text(row: &Row, of: impl FnOnce(&ztor_daemon::session::Metainfo) -> Option<&str>) -> &str {
     row.meta.as_deref().and_then(of).unwrap_or_default()
 }
 

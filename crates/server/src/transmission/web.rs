@@ -1,6 +1,6 @@
 //! Files of a web client, from a folder.
 
-use super::http::page;
+use super::page::page;
 use super::{State, mime};
 use axum::body::Body;
 use axum::http::request::Parts;
