@@ -89,6 +89,12 @@ pub enum BanReason {
         /// Bytes that were sent to its host, less those that it has announced or given.
         bytes: u64,
     },
+    /// Downloads that start over with each connection, if the defence is strict.
+    #[error("{count} downloads within an hour that it did not continue")]
+    Restarts {
+        /// Number of downloads.
+        count: u32,
+    },
 }
 
 /// Reason why nothing is exchanged with an address.

@@ -109,11 +109,18 @@ pub enum LeechDefence {
     /// None.
     Off,
     /// They are last in line. A host is banned only for an amount that no honest one can owe: one and a half copies of the
-    /// torrent for each connection, and at least 64 MiB.
+    /// torrent for each peer that may be behind it, and at least 64 MiB. Local hosts are never banned.
     #[default]
     Normal,
-    /// They are last in line, and banned once they owe a tenth of the torrent. That may hit honest clients which do not
-    /// announce their progress to seeds.
+    /// They are last in line, and a host is banned sooner for what honest clients do not do:
+    /// - It owes one and a quarter copies of the torrent for each peer that may be behind it, and at least 16 MiB. Clients
+    ///   that announce nothing to seeds owe one copy.
+    /// - Its peers request pieces that they claim to have: a tenth of the torrent, and at least 16 MiB.
+    /// - A peer that announces pieces also to those that have them announces far fewer than it takes: it owes as much, and
+    ///   at least 16 pieces.
+    /// - More than 32 downloads begin at it within about an hour that continue none before.
+    ///
+    /// Addresses of one network are never banned together.
     Strict,
 }
 

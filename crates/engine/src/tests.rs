@@ -9,6 +9,7 @@ mod finding;
 mod identity;
 mod internals;
 mod leaves;
+mod leeches;
 mod managing;
 mod odd_peers;
 mod partial;

@@ -222,7 +222,7 @@ settings! {
         /// Addresses of this machine and its network are exempt from the list. Public lists may contain them.
         ip_filter_spare_local: bool = "false", Kind::Bool;
         /// Defence against peers that take data without progress: they are last in line, and banned for far too much. With
-        /// strict, they are banned sooner, which may hit clients that do not announce their progress.
+        /// strict, they are banned sooner: for what honest clients do not do, or for more than one copy of the torrent.
         leech_defence: LeechDefence = "normal", Kind::Choice(DEFENCES);
     }
     privacy {

@@ -80,6 +80,9 @@ impl Exchange {
     /// Handles a change of a peer's interest in our pieces.
     pub(crate) fn on_interest(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, is_interested: bool) {
         let was = std::mem::replace(&mut trade.is_interested, is_interested);
+        if is_interested {
+            self.begin_download(trade);
+        }
         self.slots.interest(cx.slots, is_interested, was);
         self.slots.changed = true;
         trade.note_use(cx.now);
@@ -118,11 +121,12 @@ impl Exchange {
             (true, true) => seeding_round(slots, candidates),
             (true, false) => leeching_round(cx, slots, rotate, candidates),
         };
-        // Last in line: slots that nobody else needs. All slots share the tokens of the limits, so that a debtor would take
-        // them from others that wait for some.
-        debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
-        let free = if is_short { 0 } else { slots.saturating_sub(chosen.len()) };
-        chosen.extend(debtors.into_iter().take(free).map(|c| (c.key, false)));
+        // Last in line: one slot that nobody else needs. All served peers share the upload rate, so that with more of them
+        // the others would get little of it. All slots share the tokens of the limits, so that a debtor would take them from
+        // others that wait for some.
+        debtors.sort_by_key(debtor_order);
+        let has_free = !is_short && slots > chosen.len();
+        chosen.extend(debtors.first().filter(|_| has_free).map(|c| (c.key, false)));
         for (key, is_optimistic) in chosen {
             if let Some(peer) = peers.get_mut(key) {
                 peer.trade_mut().upload.choose(is_optimistic);
@@ -169,8 +173,9 @@ impl Exchange {
 }
 
 impl Slots {
-    /// Takes the debtors out of the candidates while others want data, except for one that has waited longest, in one of
-    /// [`DEBTOR_ROUND_EVERY`] rounds. Returns the candidates and the debtors.
+    /// Takes the debtors out of the candidates while others want data, except for one of them in one of
+    /// [`DEBTOR_ROUND_EVERY`] rounds. Returns the candidates, and the debtors that may have a free slot: none if one is
+    /// among the candidates.
     fn without_debtors(
         &mut self,
         is_round: bool,
@@ -186,8 +191,8 @@ impl Slots {
         let (mut debtors, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|c| c.is_debtor);
         // Not in the first round, when others have just come.
         if self.rounds % DEBTOR_ROUND_EVERY == DEBTOR_ROUND_EVERY - 1 {
-            debtors.sort_by_key(|c| (Reverse(c.unchoked), c.tried_at, c.waiting_since));
-            others.push(debtors.remove(0));
+            debtors.sort_by_key(debtor_order);
+            others.extend(debtors.drain(..).next());
         }
         (others, debtors)
     }
@@ -204,10 +209,19 @@ fn fill_free(slots: usize, is_seeding: bool, mut candidates: Vec<Candidate>) -> 
     candidates.iter().take(slots).map(|c| (c.key, c.optimistic || unearned(c))).collect()
 }
 
+/// Returns the order of debtors: the one within its turn, those that wait, and those that had their turn.
+fn debtor_order(candidate: &Candidate) -> (u8, Instant, Instant) {
+    (class(candidate), candidate.tried_at, candidate.waiting_since)
+}
+
+/// Returns 0 for a peer within its turn, 1 for one that waits, and 2 for one that had its turn.
+fn class(candidate: &Candidate) -> u8 {
+    if candidate.unchoked { 2 * u8::from(candidate.served) } else { 1 }
+}
+
 /// Chooses peers while seeding: those within their turn, then those that waited longest, then those that had their
 /// turn.
 fn seeding_round(slots: usize, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
-    let class = |c: &Candidate| if c.unchoked { 2 * u8::from(c.served) } else { 1 };
     candidates.sort_by_key(|c| (class(c), c.waiting_since));
     candidates.iter().take(slots).map(|c| (c.key, false)).collect()
 }

@@ -36,6 +36,7 @@ pub(crate) use slots::UploadSlots;
 pub(crate) use totals::Totals;
 pub(crate) use trade::Trade;
 
+use crate::bans::BanReason;
 use crate::bitfield::Bitfield;
 use crate::config::LeechDefence;
 use crate::cx::Cx;
@@ -46,7 +47,7 @@ use crate::peer::Peers;
 use crate::piece_map::PartialPiece;
 use crate::quota::TorrentLimits;
 use blame::Blame;
-use debts::{Debts, Sizes};
+use debts::{Debts, Sizes, Visit};
 use inquiry::Inquiries;
 pub(crate) use inquiry::LeafOutcome;
 use picker::{Picker, Priority};
@@ -248,8 +249,18 @@ impl Exchange {
     /// Returns true if a peer is last in line, as its host takes without progress.
     pub(crate) fn is_debtor(&self, defence: LeechDefence, now: Instant, trade: &Trade) -> bool {
         defence != LeechDefence::Off
-            && trade.upload.total_bytes() > 0
             && self.debts.is_debtor(trade.host, trade.upload.per_s(now), self.sizes())
+    }
+
+    /// Records that a peer downloads from us, or says that it will. Its account shows whether it starts over.
+    fn begin_download(&mut self, trade: &mut Trade) {
+        // Before the metadata is known, the number of its pieces is not.
+        if trade.has_begun || self.piece_count() == 0 {
+            return;
+        }
+        trade.has_begun = true;
+        let pieces = trade.has.count(self.piece_count());
+        trade.is_doubted = trade.is_counted && !self.debts.began(trade.host, pieces, self.sizes());
     }
 
     /// Fills the slot of a peer at once if it has become a debtor.
@@ -258,6 +269,17 @@ impl Exchange {
             self.slots.changed = true;
             cx.dirty.mark_torrent(self.id);
         }
+    }
+
+    /// Returns the reason to ban the host of a peer for what it has taken; `None` if there is none.
+    fn leech_offence(&self, defence: LeechDefence, trade: &Trade) -> Option<BanReason> {
+        let visit = Visit {
+            taken_bytes: trade.upload.total_bytes(),
+            given_bytes: trade.download.total_bytes(),
+            announced_pieces: trade.announced_pieces.into(),
+            echoed_pieces: trade.echoed_pieces.into(),
+        };
+        self.debts.offence(trade.host, visit, self.sizes(), defence)
     }
 
     fn sizes(&self) -> Sizes {

@@ -96,25 +96,40 @@ impl Exchange {
             Pieces::None => {}
         }
         trade.interesting = self.picker.interesting(&trade.has);
-        let count = count(&trade.has);
-        self.note_progress(trade, gained, count);
+        self.note_all(trade, gained);
         cx.dirty.mark_peer(key);
         Ok(())
     }
 
-    /// Counts pieces that a peer has gained as progress of its host.
-    fn note_progress(&mut self, trade: &mut Trade, gained: u32, count: u32) {
-        let sizes = self.sizes();
-        if !std::mem::replace(&mut trade.has_begun, true) {
-            trade.is_doubted = trade.is_counted && !self.debts.began(trade.host, count, sizes);
-        } else if !trade.is_doubted {
-            self.debts.paid(trade.host, u64::from(gained).saturating_mul(sizes.piece_bytes));
+    /// Counts the pieces of a peer as progress of its host, once it downloads. This number of them is new.
+    fn note_all(&mut self, trade: &mut Trade, gained: u32) {
+        if trade.has_begun && gained > 0 {
+            trade.announced_pieces = trade.announced_pieces.saturating_add(gained);
+            if trade.is_counted && !trade.is_doubted {
+                let has = |piece| trade.has.contains(piece);
+                self.debts.announced_all(trade.host, gained, self.sizes(), has);
+            }
+        }
+    }
+
+    /// Counts a piece that a peer has gained as progress of its host, once it downloads.
+    fn note_piece(&mut self, trade: &mut Trade, piece: u32) {
+        if trade.has_begun {
+            trade.announced_pieces = trade.announced_pieces.saturating_add(1);
+            trade.echoed_pieces = trade.echoed_pieces.saturating_add(self.have().contains(piece).into());
+            if trade.is_counted && !trade.is_doubted {
+                self.debts.announced(trade.host, piece, self.sizes());
+            }
         }
     }
 
     /// Counts pieces that a peer has lost. Otherwise it could announce and lose the same one again and again.
-    fn note_loss(&mut self, trade: &Trade, lost: u32) {
-        if lost > 0 && trade.is_counted && trade.has_begun {
+    fn note_loss(&mut self, trade: &mut Trade, lost: u32) {
+        if !trade.has_begun {
+            return;
+        }
+        trade.announced_pieces = trade.announced_pieces.saturating_sub(lost);
+        if lost > 0 && trade.is_counted {
             self.debts.lost(trade.host, lost, self.sizes());
         }
     }
@@ -144,10 +159,7 @@ impl Exchange {
         self.picker.peer_has(piece, cx.rng);
         self.pieces_spread(cx, std::iter::once(piece));
         trade.interesting += u32::from(self.picker.needs(piece));
-        if !trade.has_begun {
-            self.note_progress(trade, 0, 0);
-        }
-        self.note_progress(trade, 1, 0);
+        self.note_piece(trade, piece);
         if matches!(&trade.has, Pieces::Some(set) if set.is_full()) {
             self.on_has(cx, conn.key(), trade, Pieces::All)?;
         }
@@ -459,7 +471,8 @@ impl Exchange {
         self.forget_pieces_of(cx, &trade.has);
         self.offers_vanished(trade);
         if trade.is_counted {
-            self.debts.closed(trade.host, trade.has.count(self.piece_count()));
+            let pieces = trade.has_begun.then(|| trade.has.count(self.piece_count()));
+            self.debts.closed(trade.host, pieces);
         }
         self.slots.on_peer_gone(cx.slots, trade.we_choke(), trade.is_interested());
         self.freed_blocks(cx);

@@ -84,9 +84,10 @@ impl Exchange {
                 trade.upload.charge_allowed_fast(block);
             }
             trade.forget_refusals();
+            self.begin_download(trade);
             if trade.has.contains(block.piece) {
                 // It does not need the block, or has announced what is not true.
-                self.debts.contradicted(trade.host);
+                self.debts.contradicted(trade.host, block.len.into());
             }
             trade.upload.request(block);
             return Ok(());
@@ -190,6 +191,7 @@ impl Exchange {
             up.granted();
             up.take(line, block.len);
             upload.send_first();
+            self.debts.sends(trade.host, block.piece, block.len.into());
             note_read(&mut self.read, block.piece);
             cx.out.blocks.push(SendBlock { peer: key, torrent: self.id, block });
         }
@@ -222,7 +224,7 @@ impl Exchange {
         self.totals.uploaded_now(cx.now, bytes.into());
         self.debts.took(cx.now, trade.host, bytes.into());
         self.note_debt(cx, trade);
-        match self.debts.offence(trade.host, self.sizes(), cx.config.leech_defence) {
+        match self.leech_offence(cx.config.leech_defence, trade) {
             Some(reason) => Err(reason.into()),
             None => Ok(()),
         }

@@ -23,10 +23,13 @@ pub(crate) struct Trade {
     pub(super) is_local: bool,
     /// True once it is counted in the account of its host.
     pub(super) is_counted: bool,
-    /// True once it has announced its first pieces.
+    /// True once it downloads from us, or says that it will. What it has announced until then is no progress.
     pub(super) has_begun: bool,
     /// True if its announces do not count as progress.
     pub(super) is_doubted: bool,
+    /// Number of pieces that it has announced since, and number of those that we had before.
+    pub(super) announced_pieces: u32,
+    pub(super) echoed_pieces: u32,
     pub(super) has: Pieces,
     /// Number of pieces it has that we want and lack.
     pub(super) interesting: u32,
@@ -63,6 +66,8 @@ impl Trade {
             is_counted: false,
             has_begun: false,
             is_doubted: false,
+            announced_pieces: 0,
+            echoed_pieces: 0,
             has: Pieces::None,
             interesting: 0,
             we_choke: true,
