@@ -14,6 +14,7 @@ const SLOW: &[&str] = &[
     "flash-crowd",
     "fairness",
     "slow-disk",
+    "leeches",
     "metadata-liars",
     "pex-only",
     "dht-2000",

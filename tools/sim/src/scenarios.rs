@@ -5,6 +5,7 @@ mod crowds;
 mod faults;
 mod finding;
 mod hostile;
+mod leech_bans;
 mod leeches;
 mod managing;
 mod random;
@@ -125,6 +126,11 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("drive-gone", "a drive is unplugged and reconnected", faults::drive_gone),
     scenario("slow-disk", "a disk that is slower than the line", faults::slow_disk),
     own("leeches", "30 % of the peers take without end, in one of several ways", leeches::play),
+    own(
+        "leech-bans",
+        "2,200 honest clients of all kinds, and cheaters, at a seed that bans",
+        leech_bans::play,
+    ),
     own("hung-disk", "one of two disks does not answer for minutes", hung_disk::play),
     scenario(
         "metadata-liars",

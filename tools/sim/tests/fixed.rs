@@ -4,8 +4,16 @@
 use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
 
 /// Scenarios that take too long without optimisation; the program's sweep runs them.
-const LONG: &[&str] =
-    &["flash-crowd", "slow-disk", "crowded-seed", "dht-2000", "dht-sybil", "utp-grid", "leeches"];
+const LONG: &[&str] = &[
+    "flash-crowd",
+    "slow-disk",
+    "crowded-seed",
+    "dht-2000",
+    "dht-sybil",
+    "utp-grid",
+    "leeches",
+    "leech-bans",
+];
 /// Scenario with a test of its own.
 const ELSEWHERE: &str = "utp-links";
 

@@ -83,8 +83,10 @@ pub(crate) struct Character {
     pub(crate) enough: Option<u64>,
     /// True if it connects again after that, as another peer.
     pub(crate) returns: bool,
-    /// True if it announces the pieces of the blocks that it has received.
-    pub(crate) announces: bool,
+    /// Announced pieces out of those of which it has received a block, in percent.
+    pub(crate) announces_percent: u32,
+    /// True if it requests the same few pieces again and again.
+    pub(crate) has_favourites: bool,
     /// Number of served blocks after which it falls silent; `None` never does.
     pub(crate) vanishes_after: Option<u64>,
     /// Maximum number of bytes per tick and connection; `None` is unlimited.
@@ -124,7 +126,8 @@ impl Character {
             downloads: false,
             enough: None,
             returns: false,
-            announces: false,
+            announces_percent: 0,
+            has_favourites: false,
             vanishes_after: None,
             drip: None,
             floods: false,
@@ -163,13 +166,20 @@ impl Character {
 
     /// Downloads the same few pieces again and again, and announces them once.
     pub(crate) fn greedy(calls: Vec<SocketAddr>) -> Self {
-        Self { name: "greedy peer", announces: true, ..Self::free_rider(calls) }
+        let free_rider = Self::free_rider(calls);
+        Self { name: "greedy peer", announces_percent: 100, has_favourites: true, ..free_rider }
+    }
+
+    /// Downloads any blocks, and announces a part of the pieces.
+    pub(crate) fn understating(calls: Vec<SocketAddr>) -> Self {
+        Self { name: "understating peer", announces_percent: 10, ..Self::free_rider(calls) }
     }
 
     /// Downloads some blocks, closes the connection, and comes back as another peer without pieces.
     pub(crate) fn fickle(calls: Vec<SocketAddr>, blocks: u64) -> Self {
-        let free_rider = Self::greedy(calls);
-        Self { name: "fickle peer", enough: Some(blocks), returns: true, has_many_names: true, ..free_rider }
+        let visitor = Self::visitor(calls, blocks);
+        let returns = true;
+        Self { name: "fickle peer", announces_percent: 100, returns, has_many_names: true, ..visitor }
     }
 
     /// Sends a few bytes at a time, until the other side closes.

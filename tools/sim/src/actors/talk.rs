@@ -156,7 +156,9 @@ impl Actor {
                 if !is_true {
                     core.fail(&[], format!("a{} gets false bytes for {block:?}", self.number));
                 }
-                if self.character.announces && talk.announced.insert(*piece) {
+                let percent = self.character.announces_percent;
+                let is_told = percent == 100 || (percent > 0 && core.rng.u32(0..100) < percent);
+                if is_told && talk.announced.insert(*piece) {
                     self.say(core, net, stream, &Message::Have { piece: *piece });
                 }
                 let Some(talk) = self.talks.get(&stream) else { return };
@@ -259,8 +261,7 @@ impl Actor {
         }
         let mut new = Vec::new();
         while talk.asked.len() < PIPELINE {
-            let is_greedy = self.character.announces && !self.character.returns;
-            let most = if is_greedy { FAVOURITES } else { usize::MAX };
+            let most = if self.character.has_favourites { FAVOURITES } else { usize::MAX };
             let nth = core.rng.usize(0..(talk.they_have.count() as usize).min(most));
             let Some(piece) = talk.they_have.iter().nth(nth) else { return };
             let index = core.rng.u32(0..self.content.meta.layout.block_count(piece).max(1));
