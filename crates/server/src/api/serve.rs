@@ -1,11 +1,13 @@
 //! Listeners of the API: the local socket, and TCP with and without TLS.
 //!
-//! `local` binds the socket, `tls` reads certificates, `stream` bounds connections, and `connection` serves one.
+//! `local` binds the socket, `tls` reads certificates, `stream` bounds connections, `connection` serves one, and
+//! `unread` lets it go on after a refusal.
 
 mod connection;
 mod local;
 mod stream;
 mod tls;
+mod unread;
 
 use super::metrics::RequestCounts;
 use super::{LogBuffer, app, guard};

@@ -1,9 +1,12 @@
 //! Connections of the API.
 
 use super::stream::Bounded;
+use super::unread::Unread;
 use crate::access::Connection;
 use crate::slots::Slots;
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -154,7 +157,16 @@ async fn serve_within<S>(
         if let Some(connection) = connection {
             request.extensions_mut().insert(connection);
         }
-        app.call(request)
+        let (parts, body) = request.into_parts();
+        let (unread, body) = Unread::of(body, &parts.headers);
+        let answer = app.call(hyper::Request::from_parts(parts, body));
+        async move {
+            let mut response = answer.await?;
+            if !unread.discard().await {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(BUFFER);
@@ -196,6 +208,34 @@ mod tests {
             let ((), read) = tokio::join!(served, client.read_to_end(&mut answer));
             read.unwrap();
             assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+        });
+    }
+
+    #[test]
+    fn connection_goes_on_after_an_answer_before_the_end_of_the_body() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let ((ending, end), (mut client, server)) = (end(), duplex(1000));
+            let app = Router::new().fallback(|| async { axum::http::StatusCode::CONFLICT });
+            let ask = async {
+                let head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n";
+                for _ in 0..2 {
+                    client.write_all(head.as_bytes()).await.unwrap();
+                    // The handler has answered by now, without the body.
+                    tokio::task::yield_now().await;
+                    client.write_all(&[b'x'; 5000]).await.unwrap();
+                    let mut answer = Vec::new();
+                    while !answer.ends_with(b"\r\n\r\n") {
+                        answer.push(client.read_u8().await.unwrap());
+                    }
+                    let answer = String::from_utf8(answer).unwrap();
+                    assert!(answer.contains(" 409 ") && !answer.contains("connection: close"), "{answer}");
+                }
+                ending.send_replace(true);
+                drop(client);
+            };
+            let served = serve(Bounded::new(server, None), app, None, end);
+            let ((), ()) = tokio::join!(served, ask);
         });
     }
 
