@@ -83,16 +83,15 @@ fn fetch(call: &Call, urls: Vec<String>, options: Options) {
         session: std::sync::Arc::clone(&call.session),
     };
     tokio::spawn(async move {
+        let cookies = call.params.text("cookie");
         for url in urls {
-            let sources = vec![AddSource::Url(url)];
-            let request = AddRequest { sources, options: options.add.clone() };
             let mut ids = Vec::new();
-            match call.daemon().add(&request).await {
-                Ok(result) => {
-                    for added in &result.results {
-                        note(added, &mut ids);
-                    }
-                }
+            let added = match call.daemon().fetch_torrent(&url, cookies).await {
+                Ok(content) => call.daemon().add_content(content, &options.add).await,
+                Err(error) => Err(error),
+            };
+            match added {
+                Ok(added) => drop(note(&added, &mut ids)),
                 Err(error) => tracing::warn!(api = "qbittorrent", %error, "cannot add a torrent"),
             }
             if let Err(failure) = options.finish(&call, &ids).await {

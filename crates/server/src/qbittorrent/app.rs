@@ -57,12 +57,8 @@ pub(super) async fn call(call: &Call, action: &str) -> Outcome {
         }
         "shutdown" => {
             tracing::info!(api = "qbittorrent", "a program has asked the daemon to end");
-            // Like the signal of a service manager: the answer to this request is still sent.
-            if let Err(error) =
-                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
-            {
-                return Err(Failure::conflict(format!("cannot end the daemon: {error}")));
-            }
+            // As after the signal of a service manager, the answer to this request is still sent.
+            call.daemon().ask_to_end();
             Reply::done()
         }
         _ => Err(Failure::not_found()),

@@ -25,6 +25,7 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Parses a body by its media type, and reads it in every way. Returns the number of fields and of files, or the status.
+#[cfg(feature = "testing")]
 pub(crate) fn read_form(media_type: &str, body: &[u8]) -> Result<(Vec<(String, String)>, usize), u16> {
     let params = ready(Params::of_body(media_type, body.to_vec()));
     let params = params.map_err(|failure| failure.status.as_u16())?;

@@ -198,3 +198,41 @@ fn long_answers_are_compressed_if_asked() {
     assert!(!client.send("GET", "app/version", &[("accept-encoding", "gzip")], b"").head.contains("gzip"));
     server.end();
 }
+
+#[test]
+fn torrent_file_is_fetched_with_the_cookie_of_the_request() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    let files = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/a.torrent", files.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = files.accept().unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let body = torrent("fetched");
+        let answer =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        stream.write_all(&[answer.as_bytes(), &body].concat()).unwrap();
+        String::from_utf8(head).unwrap().to_ascii_lowercase()
+    });
+    let form = format!("urls={}&cookie=key%3Dopen%3B+lang%3Den&stopped=true", url.replace(':', "%3A"));
+    assert_eq!(client.post("torrents/add", &form).text(), "Ok.");
+    client.until(|list| list.iter().any(|row| row["name"] == "fetched"));
+    let head = serving.join().unwrap();
+    assert!(head.contains("\r\ncookie: key=open; lang=en\r\n"), "{head}");
+    server.end();
+}
+
+#[test]
+fn shutdown_asks_the_daemon_to_end_after_its_answer() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    assert_eq!(client.get("app/shutdown").status, 405);
+    assert!(!server.daemon.is_asked_to_end());
+    assert_eq!(client.post("app/shutdown", "").status, 200);
+    assert!(server.daemon.is_asked_to_end());
+    server.end();
+}
