@@ -5,6 +5,7 @@ mod notify;
 mod sources;
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,6 +61,10 @@ struct Running<'a> {
     api: Vec<String>,
     /// URL of the web UI; `null` without a TCP address.
     web: Option<&'a str>,
+    /// TCP addresses of the Transmission RPC.
+    transmission: Vec<String>,
+    /// TCP addresses of the qBittorrent Web API.
+    qbittorrent: Vec<String>,
     socket: &'a str,
     state_dir: &'a str,
     torrents: usize,
@@ -120,6 +125,10 @@ pub(super) fn run(
     Ok(Exit::Ok)
 }
 
+fn texts(addrs: &[SocketAddr]) -> Vec<String> {
+    addrs.iter().map(SocketAddr::to_string).collect()
+}
+
 fn tell_running(console: &Console, served: &Served, state_dir: &str) {
     let Served { daemon, listening, socket, .. } = served;
     let peer_addr = daemon.session().local_addr();
@@ -129,8 +138,10 @@ fn tell_running(console: &Console, served: &Served, state_dir: &str) {
             event: "running",
             peer_addr: peer_addr.to_string(),
             port: peer_addr.port(),
-            api: listening.addrs().iter().map(ToString::to_string).collect(),
+            api: texts(listening.addrs()),
             web: listening.web_url(),
+            transmission: texts(listening.transmission_addrs()),
+            qbittorrent: texts(listening.qbittorrent_addrs()),
             socket: &socket,
             state_dir,
             torrents: daemon.statistics().torrents,
@@ -141,6 +152,13 @@ fn tell_running(console: &Console, served: &Served, state_dir: &str) {
     if let Some(url) = listening.web_url() {
         console.line(&format!("  Web UI: {url}"));
         tell_login(console, listening, url);
+    }
+    let scheme = if listening.is_tls() { "https" } else { "http" };
+    for addr in listening.transmission_addrs() {
+        console.line(&format!("  Transmission RPC: {scheme}://{addr}/transmission/rpc"));
+    }
+    for addr in listening.qbittorrent_addrs() {
+        console.line(&format!("  qBittorrent Web API: {scheme}://{addr}"));
     }
     console.line(&format!("  Socket: {socket}"));
     console.line("  `ztor list` shows its torrents, Ctrl-C ends it.");

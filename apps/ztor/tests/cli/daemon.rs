@@ -457,3 +457,26 @@ fn log_has_the_level_and_the_format_of_the_settings() {
     let is_added = |line: &Value| line["level"] == "INFO" && line["message"] == "torrent added";
     assert!(lines.iter().any(is_added), "{run:#?}");
 }
+
+#[test]
+fn daemon_tells_where_it_serves_the_apis_of_other_programs() {
+    let scratch = Scratch::new();
+    let mut command = ztor(&scratch.home());
+    command.args(["daemon", "--json", "--bind", "127.0.0.1", "--port", "0", "--listen", ""]);
+    command.args(["--transmission-listen", "127.0.0.1:0", "--qbittorrent-listen", "127.0.0.1:0"]);
+    let mut process = Running::start(command);
+    let running = process.event("running");
+    // Both refuse whoever has no password.
+    for (key, path, status) in
+        [("transmission", "/transmission/rpc", "401"), ("qbittorrent", "/api/v2/app/version", "403")]
+    {
+        let mut stream = TcpStream::connect(running[key][0].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{key}: {answer}");
+    }
+    process.signal("TERM");
+    process.finish().expect(0);
+}
