@@ -72,13 +72,15 @@ pub(super) fn play(mut rng: Rng, _: bool) -> Outcome {
             // A seed that hides its pieces may offer only pieces that such a client does not want.
             let may_stall = is_hidden && *manner == Manner::Selected;
             if done + banned < *clients && !may_stall {
-                message = Some(format!("{} clients do not finish: {manner:?}", clients - done - banned));
+                message.get_or_insert_with(|| {
+                    format!("{} clients do not finish: {manner:?}", clients - done - banned)
+                });
             }
         }
     }
     notes.push(format!("{} honest clients, {} banned", honest.0, honest.1));
     if honest.1 * ONE_IN >= honest.0 {
-        message = Some(format!("bans {} of {} honest clients", honest.1, honest.0));
+        message.get_or_insert_with(|| format!("bans {} of {} honest clients", honest.1, honest.0));
     }
     let defences = [LeechDefence::Off, LeechDefence::Normal, LeechDefence::Strict];
     for defence in defences {
@@ -88,7 +90,9 @@ pub(super) fn play(mut rng: Rng, _: bool) -> Outcome {
             notes.push(format!("{defence:?} defence, {manner:?}: {banned} of {clients} banned"));
             let expected = if manner.is_banned_by(defence) { *clients } else { 0 };
             if *banned != expected {
-                message = Some(format!("{defence:?} bans {banned} of {clients} cheaters: {manner:?}"));
+                message.get_or_insert_with(|| {
+                    format!("{defence:?} bans {banned} of {clients} cheaters: {manner:?}")
+                });
             }
         }
     }
