@@ -185,7 +185,7 @@ pub const SCENARIOS: &[Scenario] = &[
         scenario("inconsistent", "a hybrid torrent whose halves disagree", crowds::inconsistent),
         crowds::report_inconsistent,
     ),
-    scenario("super-seeding", "the only seed announces one piece at a time", crowds::super_seeding),
+    scenario("super-seed", "the only seed announces one piece at a time", crowds::super_seeding),
     scenario("managing", "users give commands of all kinds at random", managing::managing),
     scenario("pausing", "clients are paused and resumed", verbs::pausing),
     scenario("rechecking", "data is checked again, some of it damaged", verbs::rechecking),

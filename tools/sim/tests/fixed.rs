@@ -30,6 +30,15 @@ fn must_hold(name: &str, seed: u64) -> Outcome {
 }
 
 #[test]
+fn names_of_scenarios_are_unique() {
+    let mut names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "a baseline and a replay find only the first of two");
+}
+
+#[test]
 fn every_short_scenario_with_seed_0_passes() {
     let is_here = |scenario: &&Scenario| scenario.name != ELSEWHERE && !LONG.contains(&scenario.name);
     for scenario in SCENARIOS.iter().filter(is_here) {
