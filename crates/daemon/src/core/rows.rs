@@ -22,7 +22,7 @@ pub struct Row {
     pub hashes: InfoHashes,
     /// Status in the session as of its last change; `None` if the torrent is not loaded.
     pub status: Option<Arc<TorrentStatus>>,
-    /// Time of that status. While the torrent is active, what has passed since is to be added to its times.
+    /// Time of that status. While the torrent is active, its times grow by the time since then.
     pub status_at: Instant,
     /// Times of the last answers or failures of the trackers in the status, in seconds since 1970; 0 before the first.
     pub answered_unix_s: Vec<u64>,
@@ -41,7 +41,7 @@ pub struct Row {
     pub incomplete_dir: Option<PathBuf>,
     /// True once a file or a folder was renamed, so that files may have other names than in the metadata.
     pub is_renamed: bool,
-    /// What the record of the torrent has in place of its metadata.
+    /// Choices of the user, which replace those of the metadata.
     own: Own,
 }
 
@@ -50,7 +50,7 @@ struct Own {
     /// Its link, as it was added, while the metadata is unknown; `None` later.
     magnet: Option<String>,
     trackers: Option<Vec<Vec<String>>>,
-    /// Those that are not normal.
+    /// Priorities other than normal, by file.
     priorities: BTreeMap<usize, FilePriority>,
     web_seeds: Option<Vec<WebSource>>,
     foreign: BTreeMap<String, Map<String, Value>>,

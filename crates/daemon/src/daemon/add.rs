@@ -45,7 +45,7 @@ pub enum NewContent {
 pub(super) struct Parsed<'o> {
     /// Download folder; `None` for that of the category or the settings.
     dir: Option<PathBuf>,
-    /// Folder of incomplete files, if there is to be one; `None` for that of the settings.
+    /// Folder of incomplete files: `Some(None)` for no such folder, `None` for that of the settings.
     incomplete_dir: Option<Option<PathBuf>>,
     /// Path of a category, which may not exist yet.
     category: Option<&'o str>,

@@ -1,5 +1,4 @@
-//! What only APIs of other programs need: values of theirs that have no meaning here, and are given back as they were; and
-//! verbs in the form in which those programs ask for them.
+//! Verbs for the APIs of other programs. Values of those programs without a meaning here are kept and returned unchanged.
 
 use super::filtering::FilterSummary;
 use super::free_space::space_of;
@@ -121,7 +120,7 @@ impl Daemon {
     /// Reads the list of the IP filter again now. Returns the number of ranges.
     ///
     /// # Errors
-    /// There is no list, or it cannot be read.
+    /// No list is set, or the list cannot be read.
     pub async fn read_ip_filter(&self) -> Result<FilterSummary, DaemonError> {
         let daemon = self.clone();
         in_background(move || daemon.read_filter_now()).await
@@ -130,7 +129,7 @@ impl Daemon {
     /// Reads a list of addresses from a URL, as for the IP filter, without using it. Returns the number of ranges.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The list cannot be read.
     pub async fn try_ip_filter(&self, url: &str) -> Result<FilterSummary, DaemonError> {
         let (daemon, url) = (self.clone(), url.to_owned());
         in_background(move || daemon.try_filter(url)).await
