@@ -1,5 +1,8 @@
-//! What the APIs of other programs share: the daemon, access to it, and rows of all torrents.
+//! What the APIs of other programs share: the daemon, access to it, rows of all torrents, files of web clients, and compression.
 
+pub(crate) mod folder;
+pub(crate) mod gzip;
+pub(crate) mod mime;
 mod recent;
 mod refusals;
 mod rows;
@@ -45,9 +48,9 @@ impl Foreign {
         &self.0.about
     }
 
-    /// Tells in the log that a client with credentials was refused, at most once a minute for each address.
-    pub(crate) fn on_refused(&self, api: ForeignApi, client: IpAddr, reason: &str) {
-        self.0.refusals.tell(api, client, reason);
+    /// Tells in the log that a client was refused, at most once a minute for each address and kind of refusal.
+    pub(crate) fn on_refused(&self, api: ForeignApi, kind: &'static str, client: IpAddr, reason: &str) {
+        self.0.refusals.tell((api, kind), client, reason);
     }
 
     /// Returns the rows of all torrents at present, with what has happened within a minute.

@@ -41,18 +41,17 @@ use crate::foreign::Foreign;
 use answer::Failure;
 use axum::Router;
 use delta::Rest;
-use gate::Refusals;
 use kept::Kept;
 use lines::{LineCache, Lines};
 use params::Params;
 use sessions::{Session, Sessions};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use ztor_api::{Action, ActionRequest, ActionResult, Statistics};
-use ztor_daemon::Daemon;
 use ztor_daemon::policy::TorrentKey;
+use ztor_daemon::{Daemon, ForeignApi};
 
 /// Version of qBittorrent that clients are told.
 const VERSION: &str = "v5.1.4";
@@ -70,7 +69,6 @@ struct Inner {
     lines: LineCache,
     kept: Kept,
     web_dir: Option<PathBuf>,
-    refusals: Mutex<Refusals>,
     /// The last state of what is no torrent.
     rest: Mutex<Arc<Rest>>,
     /// The last statistics, with their time.
@@ -93,7 +91,6 @@ pub(crate) fn app(foreign: &Foreign, web_dir: Option<PathBuf>) -> Router {
         lines: LineCache::default(),
         kept: Kept::load(foreign.daemon()),
         web_dir,
-        refusals: Mutex::default(),
         rest: Mutex::default(),
         statistics: Mutex::default(),
     };
@@ -129,10 +126,7 @@ impl Qb {
 
     /// Writes a line about a refusal to the log, unless there was one of this kind and address lately.
     fn log_refusal(&self, client: IpAddr, kind: &'static str, reason: &str) {
-        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.is_due(client, kind, Instant::now()) {
-            tracing::warn!(ip = %client, api = "qbittorrent", reason, "refused a program");
-        }
+        self.foreign().on_refused(ForeignApi::Qbittorrent, kind, client, reason);
     }
 
     /// Carries out an action on torrents. Without any, nothing is done.

@@ -23,7 +23,6 @@ mod ids;
 mod json;
 mod lookups;
 mod methods;
-mod mime;
 mod page;
 mod paths;
 mod pieces;

@@ -1,20 +1,14 @@
 //! Answers: texts, JSON and files, with the headers that clients know.
 
+use crate::foreign::gzip;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::io::Write as _;
 use ztor_api::{Problem, ProblemKind};
 use ztor_daemon::DaemonError;
 
-/// Length in bytes below which an answer is not compressed.
-const MIN_GZIP: usize = 1024;
-/// Length in bytes above which an answer is compressed on a thread that may take long.
-const LONG: usize = 64 << 10;
 /// Headers of all answers.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -131,11 +125,15 @@ pub(super) async fn respond(outcome: Outcome, request: &HeaderMap) -> Response {
             (status, "text/plain; charset=UTF-8", text.into_owned().into(), None)
         }
     };
-    let is_packed = bytes.len() >= MIN_GZIP && name.is_none() && crate::web::takes_gzip(request);
-    let bytes = match is_packed {
-        false => bytes,
-        true if bytes.len() < LONG => pack(&bytes),
-        true => tokio::task::spawn_blocking(move || pack(&bytes)).await.unwrap_or_default(),
+    let compressed = if name.is_some() { Ok((bytes, false)) } else { gzip::compress(bytes, request).await };
+    let (bytes, is_packed) = match compressed {
+        Ok(compressed) => compressed,
+        Err(error) => {
+            tracing::error!(%error, "an answer was not compressed");
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::CONFLICT;
+            return response;
+        }
     };
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
@@ -156,11 +154,4 @@ pub(super) async fn respond(outcome: Outcome, request: &HeaderMap) -> Response {
         }
     }
     response
-}
-
-fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
-    // Writing to memory does not fail.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().unwrap_or_default()
 }

@@ -10,19 +10,15 @@ use axum::http::header::{AUTHORIZATION, ORIGIN, REFERER, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::ProblemKind;
 
 /// Path of the API.
 const BASE: &str = "/api/v2/";
-/// Time that the refusal of a request without a session takes: a program that asks in a loop, or guesses, is slowed down.
+/// Time that the refusal of a request without a session takes. qbittorrent-api repeats such requests at once, and its own suite
+/// expects that a time-out of a millisecond ends them.
 const REFUSAL: Duration = Duration::from_millis(20);
-/// Shortest time between two lines of the log about refusals of one kind and address.
-const LOG_EVERY: Duration = Duration::from_secs(60);
-/// Maximum number of addresses whose refusals are remembered for that. Beyond it, all are forgotten.
-const MAX_LOGGED: usize = 256;
 
 /// Serves a request.
 pub(super) async fn serve(State(qb): State<Qb>, request: Request) -> Response {
@@ -199,44 +195,4 @@ async fn log_in(qb: &Qb, source: Source, parts: &Parts, body: axum::body::Body) 
         tracing::error!(%error, "cannot get random numbers from the system");
         Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
     })
-}
-
-/// Times of the last lines of the log about refusals.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(std::collections::HashMap<(IpAddr, &'static str), Instant>);
-
-impl Refusals {
-    /// Returns true if a refusal is to be logged now.
-    pub(super) fn is_due(&mut self, client: IpAddr, kind: &'static str, now: Instant) -> bool {
-        if let Some(last) = self.0.get(&(client, kind))
-            && now.saturating_duration_since(*last) < LOG_EVERY
-        {
-            return false;
-        }
-        if self.0.len() >= MAX_LOGGED {
-            self.0.clear();
-        }
-        self.0.insert((client, kind), now);
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_of_an_address_are_logged_once_a_minute() {
-        let (mut refusals, now) = (Refusals::default(), Instant::now());
-        let ip = |last| IpAddr::from([192, 0, 2, last]);
-        assert!(refusals.is_due(ip(1), "ban", now));
-        assert!(!refusals.is_due(ip(1), "ban", now + LOG_EVERY / 2));
-        assert!(refusals.is_due(ip(1), "password", now));
-        assert!(refusals.is_due(ip(2), "ban", now));
-        assert!(refusals.is_due(ip(1), "ban", now + LOG_EVERY));
-        for last in 0..=u8::MAX {
-            refusals.is_due(ip(last), "host", now);
-        }
-        assert!(refusals.0.len() <= MAX_LOGGED);
-    }
 }

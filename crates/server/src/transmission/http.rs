@@ -7,15 +7,13 @@ use super::rpc::{Item, Request, join, refusal};
 use super::web;
 use crate::access::{Connection, Denied};
 use crate::api::body::{MAX_BODY, PATIENCE, read};
+use crate::foreign::gzip;
 use axum::body::Body;
 use axum::extract::{Extension, State as Shared};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::Value;
-use std::io::Write as _;
 use ztor_api::ProblemKind;
 use ztor_daemon::ForeignApi;
 
@@ -25,9 +23,7 @@ const RPC_VERSION: HeaderName = HeaderName::from_static("x-transmission-rpc-vers
 pub(crate) const SEMVER: &str = "6.0.1";
 /// Calls of a list that come after this many bytes of answers are refused.
 const MAX_BATCH_ANSWER: usize = 128 << 20;
-/// Answers below this length are not worth compressing.
-const MIN_GZIP: usize = 1024;
-/// Answers from this length on are compressed on a thread of their own.
+/// Requests from this length on are decoded on a thread that may take long.
 const LARGE: usize = 64 << 10;
 
 /// Answers a request.
@@ -145,17 +141,12 @@ async fn one(state: &State, item: Item) -> Option<Vec<u8>> {
 
 /// Answers with JSON, compressed if the client takes that.
 async fn json(answer: Vec<u8>, request: &HeaderMap) -> Response {
-    let is_packed = answer.len() >= MIN_GZIP && takes_gzip(request);
-    let body = match (is_packed, answer.len() < LARGE) {
-        (false, _) => answer,
-        (true, true) => gzip(&answer),
-        (true, false) => match tokio::task::spawn_blocking(move || gzip(&answer)).await {
-            Ok(packed) => packed,
-            Err(error) => {
-                tracing::error!(%error, "an answer was not compressed");
-                return page(StatusCode::BAD_REQUEST, "The answer could not be compressed.");
-            }
-        },
+    let (body, is_packed) = match gzip::compress(answer, request).await {
+        Ok(compressed) => compressed,
+        Err(error) => {
+            tracing::error!(%error, "an answer was not compressed");
+            return page(StatusCode::BAD_REQUEST, "The answer could not be compressed.");
+        }
     };
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
@@ -167,30 +158,12 @@ async fn json(answer: Vec<u8>, request: &HeaderMap) -> Response {
     response
 }
 
-/// Compresses at the level of the least time. Lists of torrents shrink to a fifth.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    // Memory can always be written to.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().unwrap_or_default()
-}
-
-/// Returns true if a client takes gzip (RFC 9110 §12.5.3).
-pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
-    let values = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|weight| weight > 0.0)
-    })
-}
-
 /// Answers that credentials are refused: as wrong, or as the address may not try any for some time.
 fn refused(state: &State, client: &std::net::IpAddr, parts: &Parts, denied: Denied) -> Response {
     let detail = &denied.problem.detail;
     let is_banned = denied.problem.kind == ProblemKind::TooMany;
     if is_banned || parts.headers.contains_key(header::AUTHORIZATION) {
-        state.foreign.on_refused(ForeignApi::Transmission, *client, detail);
+        state.foreign.on_refused(ForeignApi::Transmission, "login", *client, detail);
     }
     let mut response = match denied.problem.kind {
         ProblemKind::Unauthorized => return unauthorized(detail),
@@ -244,28 +217,4 @@ fn conflict(state: &State) -> Response {
     let exposed = HeaderValue::from_static("X-Transmission-Session-Id, X-Transmission-Rpc-Version");
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     response
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use std::io::Read as _;
-
-    #[test]
-    fn gzip_is_for_those_who_take_it() {
-        for (value, is_taken) in [
-            ("gzip", true),
-            ("deflate, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-            ("", false),
-        ] {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]);
-            assert_eq!(takes_gzip(&headers), is_taken, "{value}");
-        }
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(gzip(b"text").as_slice()).read_to_string(&mut text).unwrap();
-        assert_eq!(text, "text");
-    }
 }

@@ -61,12 +61,17 @@ const TYPES: &[(&str, &str)] = &[
 /// Type of files that have no other.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Returns the media type of a file by its name.
-pub(crate) fn of(name: &str) -> &'static str {
-    let Some((_, extension)) = name.rsplit_once('.') else { return UNKNOWN };
+/// Returns the media type of a file by its name; `None` if its extension is unknown.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    let (_, extension) = name.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();
     let found = TYPES.binary_search_by(|(known, _)| (*known).cmp(&extension));
-    found.ok().and_then(|at| TYPES.get(at)).map_or(UNKNOWN, |(_, media_type)| media_type)
+    found.ok().and_then(|at| TYPES.get(at)).map(|(_, media_type)| *media_type)
+}
+
+/// Returns the media type of a file by its name, or that of unknown files.
+pub(crate) fn of(name: &str) -> &'static str {
+    known(name).unwrap_or(UNKNOWN)
 }
 
 /// Returns the media type without its parameters.
