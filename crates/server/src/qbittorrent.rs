@@ -49,7 +49,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use ztor_api::{Action, ActionRequest, ActionResult, Statistics};
+use ztor_api::{Action, ActionResult, Statistics};
 use ztor_daemon::policy::TorrentKey;
 use ztor_daemon::{Daemon, ForeignApi};
 
@@ -129,18 +129,9 @@ impl Qb {
         self.foreign().on_refused(ForeignApi::Qbittorrent, kind, client, reason);
     }
 
-    /// Carries out an action on torrents. Without any, nothing is done.
+    /// Carries out an action on torrents. Those that were removed in the meantime are left out.
     async fn act(&self, ids: &[u64], action: Action) -> Result<ActionResult, Failure> {
-        if ids.is_empty() {
-            return Ok(ActionResult::default());
-        }
-        let torrents = ids.iter().map(|id| format!("id:{id}")).collect();
-        match self.daemon().act(&ActionRequest { torrents, action }).await {
-            Ok(result) => Ok(result),
-            // It was removed in the meantime, which is no failure of a list of torrents.
-            Err(error) if error.kind() == ztor_api::ProblemKind::NotFound => Ok(ActionResult::default()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.daemon().act_on_ids(ids, &action).await?)
     }
 }
 
