@@ -22,6 +22,7 @@ mod kept;
 mod labels;
 mod lines;
 mod log;
+mod managed;
 pub(crate) mod params;
 mod peers;
 mod preferences;
@@ -116,7 +117,7 @@ impl Qb {
 
     /// Returns the torrents at present.
     fn lines(&self) -> Arc<Lines> {
-        self.0.lines.lines(&self.0.foreign.table(), &self.0.kept)
+        self.0.lines.lines(&self.0.foreign.table())
     }
 
     /// Time without a request after which a session ends.

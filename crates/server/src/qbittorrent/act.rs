@@ -3,6 +3,7 @@
 use super::answer::{Failure, Outcome, Reply};
 use super::cells::limit;
 use super::details::keep_highest;
+use super::managed::set_managed;
 use super::sync::is_queueing;
 use super::{Call, Qb};
 use serde_json::{Map, Value, json};
@@ -148,7 +149,7 @@ async fn set_auto_management(call: &Call) -> Outcome {
     let ids = call.ids()?;
     call.params.required("enable")?;
     let on = call.params.boolean("enable").unwrap_or(false);
-    call.qb.kept().set_managed(call.daemon(), &ids, on).await?;
+    set_managed(call.daemon(), &ids, on).await?;
     if on {
         call.qb.move_to_category(&ids).await?;
     }
@@ -187,7 +188,7 @@ async fn set_location(call: &Call) -> Outcome {
         axum::http::StatusCode::FORBIDDEN => Failure::conflict("Cannot write to directory"),
         _ => failure,
     })?;
-    call.qb.kept().set_managed(call.daemon(), &ids, false).await?;
+    set_managed(call.daemon(), &ids, false).await?;
     all_or_conflict(call.qb.act(&ids, Action::Move { dir }).await?)
 }
 
@@ -203,7 +204,7 @@ async fn set_path(call: &Call, is_download: bool) -> Outcome {
         return all_or_conflict(call.daemon().set_incomplete_dir(&ids, dir.as_deref()).await?);
     }
     let dir = usable_folder(path).await?;
-    call.qb.kept().set_managed(call.daemon(), &ids, false).await?;
+    set_managed(call.daemon(), &ids, false).await?;
     all_or_conflict(call.qb.act(&ids, Action::Move { dir }).await?)
 }
 

@@ -2,6 +2,7 @@
 
 use super::act::goals_in;
 use super::answer::{Failure, Outcome, Reply};
+use super::managed::set_managed;
 use super::{Call, labels};
 use axum::http::StatusCode;
 use ztor_api::{
@@ -116,7 +117,7 @@ impl Options {
             call.qb.act(ids, Action::Start { force: true }).await?;
         }
         if self.auto_tmm && !ids.is_empty() {
-            call.qb.kept().set_managed(call.daemon(), ids, true).await?;
+            set_managed(call.daemon(), ids, true).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A torrent as JSON, in pieces: one `"key":value` for each key. An update is what differs, and the whole is the text.
 
+use super::managed::is_managed;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use ztor_api::{FaultKind, Goal, State, Torrent};
@@ -247,8 +248,8 @@ fn plain_name(name: &str) -> String {
     }
 }
 
-/// Returns the cells of a torrent. `auto_tmm` is true if its category decides about its folder.
-pub(super) fn cells_of(row: &Row, auto_tmm: bool) -> Cells {
+/// Returns the cells of a torrent.
+pub(super) fn cells_of(row: &Row) -> Cells {
     let torrent = &row.torrent;
     let status = row.status.as_deref();
     let mut cells = Cells { text: String::with_capacity(1800), ends: Vec::with_capacity(64) };
@@ -262,7 +263,7 @@ pub(super) fn cells_of(row: &Row, auto_tmm: bool) -> Cells {
     };
     cells.push("added_on", torrent.added_unix_s);
     cells.push("amount_left", torrent.left_bytes);
-    cells.push("auto_tmm", auto_tmm);
+    cells.push("auto_tmm", is_managed(row));
     cells.push(
         "availability",
         if torrent.state == State::Downloading { i64::from(torrent.seeds) } else { -1 },

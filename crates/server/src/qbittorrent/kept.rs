@@ -2,29 +2,18 @@
 
 use super::answer::Failure;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ztor_daemon::{Daemon, ForeignApi};
 
 /// Maximum length of all values in JSON, in bytes.
 const MAX_BYTES: usize = 4 << 20;
-/// Key of the ids of torrents whose category decides about their folder.
-const AUTO_TMM: &str = "auto_tmm";
 
 /// Kept values.
 #[derive(Debug)]
 pub(super) struct Kept {
-    state: Mutex<State>,
+    values: Mutex<Arc<Map<String, Value>>>,
     /// Locked while values are changed and saved, so that both happen in the same order.
     changing: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    values: Arc<Map<String, Value>>,
-    managed: Arc<BTreeSet<u64>>,
-    /// Number of changes of `managed`.
-    changes: u64,
 }
 
 impl Kept {
@@ -34,9 +23,7 @@ impl Kept {
             tracing::error!(%error, "cannot read what the qBittorrent API keeps; it starts anew");
             Map::new()
         });
-        let managed = Arc::new(managed_in(&values));
-        let state = State { values: Arc::new(values), managed, changes: 0 };
-        Self { state: Mutex::new(state), changing: tokio::sync::Mutex::default() }
+        Self { values: Mutex::new(Arc::new(values)), changing: tokio::sync::Mutex::default() }
     }
 
     /// Returns the value of a key, if it is an object; an empty one otherwise.
@@ -45,34 +32,7 @@ impl Kept {
     }
 
     pub(super) fn values(&self) -> Arc<Map<String, Value>> {
-        Arc::clone(&self.state().values)
-    }
-
-    /// Returns the torrents whose category decides about their folder, and the number of changes of them.
-    pub(super) fn managed(&self) -> (u64, Arc<BTreeSet<u64>>) {
-        let state = self.state();
-        (state.changes, Arc::clone(&state.managed))
-    }
-
-    /// Changes torrents whose category decides about their folder. Returns when that is durable.
-    pub(super) async fn set_managed(&self, daemon: &Daemon, ids: &[u64], on: bool) -> Result<(), Failure> {
-        let (_, managed) = self.managed();
-        if ids.iter().all(|id| managed.contains(id) == on) {
-            return Ok(());
-        }
-        let known: BTreeSet<u64> = daemon.rows(None).rows.iter().map(|row| row.torrent.id).collect();
-        self.change(daemon, |values| {
-            let mut managed = managed_in(values);
-            for id in ids {
-                match on {
-                    true => managed.insert(*id),
-                    false => managed.remove(id),
-                };
-            }
-            managed.retain(|id| known.contains(id));
-            values.insert(AUTO_TMM.into(), managed.into_iter().collect());
-        })
-        .await
+        Arc::clone(&self.present())
     }
 
     /// Changes values. Returns when that is durable.
@@ -91,22 +51,11 @@ impl Kept {
             return Err(Failure::conflict(format!("the stored values are longer than {MAX_BYTES} bytes")));
         }
         daemon.store_foreign_values(ForeignApi::Qbittorrent, &values).await?;
-        let managed = managed_in(&values);
-        let mut state = self.state();
-        state.values = Arc::new(values);
-        if managed != *state.managed {
-            state.managed = Arc::new(managed);
-            state.changes += 1;
-        }
+        *self.present() = Arc::new(values);
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn present(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn managed_in(values: &Map<String, Value>) -> BTreeSet<u64> {
-    let ids = values.get(AUTO_TMM).and_then(Value::as_array);
-    ids.into_iter().flatten().filter_map(Value::as_u64).collect()
 }

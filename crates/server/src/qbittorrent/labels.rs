@@ -1,6 +1,7 @@
 //! Categories and tags.
 
 use super::answer::{Failure, Outcome, Reply};
+use super::managed::is_managed;
 use super::{Call, Qb};
 use serde_json::{Map, Value, json};
 use ztor_api::{Action, CategoryEdit, ProblemKind};
@@ -184,8 +185,9 @@ async fn set(call: &Call) -> Outcome {
     }
     let category = Some(category).filter(|category| !category.is_empty());
     call.qb.act(&ids, Action::SetCategory { category }).await?;
-    let (_, managed) = call.qb.kept().managed();
-    let follow: Vec<u64> = ids.into_iter().filter(|id| managed.contains(id)).collect();
+    let table = call.qb.foreign().table();
+    let follow: Vec<u64> =
+        ids.into_iter().filter(|id| table.get(*id).is_some_and(|row| is_managed(row))).collect();
     call.qb.move_to_category(&follow).await?;
     Reply::done()
 }

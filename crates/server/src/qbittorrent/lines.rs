@@ -2,7 +2,6 @@
 
 use super::cells::{Cells, cells_of, write_all};
 use super::delta::Item;
-use super::kept::Kept;
 use crate::foreign::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,17 +12,16 @@ use ztor_daemon::Row;
 #[derive(Debug)]
 pub(crate) struct Line {
     row: Arc<Row>,
-    auto_tmm: bool,
     cells: Cells,
     /// Announce URLs, each once.
     trackers: Vec<String>,
 }
 
 impl Line {
-    fn of(row: &Arc<Row>, auto_tmm: bool) -> Arc<Self> {
+    fn of(row: &Arc<Row>) -> Arc<Self> {
         let urls: BTreeSet<String> = row.trackers().iter().flatten().cloned().collect();
         let trackers = urls.into_iter().collect();
-        Arc::new(Self { row: Arc::clone(row), auto_tmm, cells: cells_of(row, auto_tmm), trackers })
+        Arc::new(Self { row: Arc::clone(row), cells: cells_of(row), trackers })
     }
 
     pub(super) fn row(&self) -> &Arc<Row> {
@@ -67,8 +65,6 @@ pub(super) fn short(hash: &str) -> &str {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     revision: u64,
-    /// Number of changes of what this API keeps.
-    kept_changes: u64,
     lines: Arc<BTreeMap<u64, Arc<Line>>>,
 }
 
@@ -97,30 +93,27 @@ pub(super) struct LineCache(Mutex<Arc<Lines>>);
 
 impl LineCache {
     /// Returns the lines of a table. Those that have not changed are shared with earlier ones.
-    pub(super) fn lines(&self, table: &Table, kept: &Kept) -> Arc<Lines> {
+    pub(super) fn lines(&self, table: &Table) -> Arc<Lines> {
         let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (kept_changes, managed) = kept.managed();
         // The revision of a new daemon may be that of the first, empty lines.
-        let is_same = (present.revision, present.kept_changes) == (table.revision(), kept_changes);
-        if is_same && present.len() == table.rows().len() {
+        if present.revision == table.revision() && present.len() == table.rows().len() {
             return Arc::clone(&present);
         }
-        *present = Arc::new(next(&present, table, kept_changes, &managed));
+        *present = Arc::new(next(&present, table));
         Arc::clone(&present)
     }
 }
 
-fn next(old: &Lines, table: &Table, kept_changes: u64, managed: &BTreeSet<u64>) -> Lines {
+fn next(old: &Lines, table: &Table) -> Lines {
     let line = |row: &Arc<Row>| {
         let id = row.torrent.id;
-        let auto_tmm = managed.contains(&id);
-        let known = old.get(id).filter(|line| Arc::ptr_eq(&line.row, row) && line.auto_tmm == auto_tmm);
-        (id, known.cloned().unwrap_or_else(|| Line::of(row, auto_tmm)))
+        let known = old.get(id).filter(|line| Arc::ptr_eq(&line.row, row));
+        (id, known.cloned().unwrap_or_else(|| Line::of(row)))
     };
     let lines: BTreeMap<u64, Arc<Line>> = table.rows().map(line).collect();
     // The revision also counts changes that concern no torrent.
     let is_same =
         lines.len() == old.len() && lines.values().zip(old.iter()).all(|(new, old)| Arc::ptr_eq(new, old));
     let lines = if is_same { Arc::clone(&old.lines) } else { Arc::new(lines) };
-    Lines { revision: table.revision(), kept_changes, lines }
+    Lines { revision: table.revision(), lines }
 }

@@ -236,3 +236,29 @@ fn shutdown_asks_the_daemon_to_end_after_its_answer() {
     assert!(server.daemon.is_asked_to_end());
     server.end();
 }
+
+#[test]
+fn automatic_management_is_kept_with_the_torrent_and_ends_with_it() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    let add = || {
+        assert_eq!(
+            client.post_files("torrents/add", &[("stopped", "true")], &[&torrent("show")]).text(),
+            "Ok."
+        );
+        client.until(|list| list.first().is_some_and(|row| row["state"] == "stoppedDL"));
+        assert_eq!(one(&client)["auto_tmm"], false);
+    };
+    add();
+    let hash = one(&client)["hash"].as_str().unwrap().to_owned();
+    let rid = client.get("sync/maindata").json()["rid"].clone();
+    let form = format!("hashes={hash}&enable=true");
+    assert_eq!(client.post("torrents/setAutoManagement", &form).status, 200);
+    let update = client.get(&format!("sync/maindata?rid={rid}")).json();
+    assert_eq!(update["torrents"][&hash]["auto_tmm"], true, "{update}");
+    assert_eq!(one(&client)["auto_tmm"], true);
+    assert_eq!(client.post("torrents/delete", &format!("hashes={hash}&deleteFiles=false")).status, 200);
+    client.until(<[Value]>::is_empty);
+    add();
+    server.end();
+}
