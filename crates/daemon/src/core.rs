@@ -20,6 +20,7 @@ use ztor_base::SwarmId;
 use ztor_policy::{State, TorrentKey};
 use ztor_session::{InfoHashes, Session, TorrentHandle, TorrentStatus};
 
+use entry::Seen;
 pub(crate) use entry::{Entry, Load};
 pub(crate) use filter::ListError;
 pub use rows::{Row, Rows};
@@ -305,7 +306,7 @@ impl Core {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.set_load(Load::Loaded);
             entry.set_status(Some(Arc::new(status)));
-            entry.see(Some(state), None);
+            entry.see(Seen { state: Some(state), ..Seen::default() });
         }
         self.touch(key);
     }
@@ -315,11 +316,13 @@ impl Core {
         self.entries.keys().copied().collect::<Vec<_>>().into_iter().for_each(|key| self.look(key));
     }
 
-    /// Records a change if the state of a torrent by the policy, or its position in the queue, has changed.
+    /// Records a change if a decision of the policy about a torrent has changed: its state, position or goals.
     pub(crate) fn look(&mut self, key: TorrentKey) {
         let policy = self.manager.policy();
         let Some(entry) = self.entries.get_mut(&key) else { return };
-        if entry.see(policy.state_of(key), policy.position(key)) {
+        let state = policy.state_of(key);
+        let goals = policy.goals(key).unwrap_or_default();
+        if entry.see(Seen { state, position: policy.position(key), goals }) {
             self.revision += 1;
             entry.set_revision(self.revision);
         }

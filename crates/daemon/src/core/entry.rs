@@ -4,7 +4,7 @@ use crate::record::Record;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ztor_api::Fault;
-use ztor_policy::State;
+use ztor_policy::{Goals, State};
 use ztor_session::{InfoHashes, Metainfo, TorrentState, TorrentStatus, TrackerState, TrackerStatus};
 
 /// A torrent of the daemon.
@@ -22,8 +22,18 @@ pub(crate) struct Entry {
     answered_unix_s: Vec<u64>,
     /// Metadata, shared with the session; `None` while it is unknown or the torrent is not loaded.
     meta: Option<Arc<Metainfo>>,
-    /// State by the policy, and position in the queue, as of the last look.
-    seen: (Option<State>, Option<usize>),
+    /// Decisions of the policy as of the last look.
+    seen: Seen,
+}
+
+/// Decisions of the policy about a torrent, as front ends see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Seen {
+    pub(super) state: Option<State>,
+    /// Position in the queue, from 0.
+    pub(super) position: Option<usize>,
+    /// Goals from all levels.
+    pub(super) goals: Goals,
 }
 
 /// Progress of loading a torrent into the session.
@@ -78,7 +88,7 @@ impl Entry {
             status_at: Instant::now(),
             answered_unix_s: Vec::new(),
             meta: None,
-            seen: (None, None),
+            seen: Seen::default(),
         }
     }
 
@@ -178,17 +188,21 @@ impl Entry {
 
     /// State by the policy as of the last look.
     pub(super) fn decision(&self) -> Option<State> {
-        self.seen.0
+        self.seen.state
     }
 
     /// Position in the queue as of the last look, from 0.
     pub(super) fn position(&self) -> Option<usize> {
-        self.seen.1
+        self.seen.position
     }
 
-    /// Records state and position. Returns true if they differ from those before.
-    pub(super) fn see(&mut self, state: Option<State>, position: Option<usize>) -> bool {
-        let now = (state, position);
+    /// Goals by the policy as of the last look, from all levels.
+    pub(super) fn goals(&self) -> Goals {
+        self.seen.goals
+    }
+
+    /// Records a look. Returns true if it differs from the one before.
+    pub(super) fn see(&mut self, now: Seen) -> bool {
         std::mem::replace(&mut self.seen, now) != now
     }
 }

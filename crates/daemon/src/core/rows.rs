@@ -70,7 +70,7 @@ impl Row {
             status_at: entry.status_at(),
             answered_unix_s: entry.answered_unix_s().to_vec(),
             goals: to_api(policy.own_goals(view.key()).unwrap_or_default()),
-            effective_goals: to_api(policy.goals(view.key()).unwrap_or_default()),
+            effective_goals: to_api(entry.goals()),
             times: record.times,
             content: record.dir.join(content),
             incomplete_dir: record.files.incomplete_dir.clone(),

@@ -93,10 +93,7 @@ impl Daemon {
             core.manager_mut().set_failed(key);
             core.touch(key);
         }
-        let Some((_, (record, content))) = self.read(vec![key]).await.pop() else { return Ok(()) };
-        if let Some(torrent) = self.load(key, record, content).await {
-            self.take_place(key, &torrent).await;
-        }
+        self.load_now(key).await;
         Ok(())
     }
 

@@ -262,3 +262,25 @@ fn automatic_management_is_kept_with_the_torrent_and_ends_with_it() {
     add();
     server.end();
 }
+
+#[test]
+fn changed_goals_of_settings_and_categories_show_in_lists() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    let fields = [("stopped", "true"), ("category", "tv")];
+    assert_eq!(client.post_files("torrents/add", &fields, &[&torrent("show")]).text(), "Ok.");
+    client.until(|list| list.first().is_some_and(|row| row["state"] == "stoppedDL"));
+    assert_eq!(one(&client)["max_ratio"], -1);
+    let rid = client.get("sync/maindata").json()["rid"].clone();
+    let json = r#"json={"max_ratio_enabled":true,"max_ratio":1.5}"#;
+    assert_eq!(client.post("app/setPreferences", json).status, 200);
+    assert_eq!(one(&client)["max_ratio"], 1.5);
+    let hash = one(&client)["hash"].as_str().unwrap().to_owned();
+    let update = client.get(&format!("sync/maindata?rid={rid}")).json();
+    assert_eq!(update["torrents"][&hash], serde_json::json!({"max_ratio": 1.5}), "{update}");
+    let goals = ztor_api::Goals { ratio: ztor_api::Goal::At(3.0), ..ztor_api::Goals::default() };
+    let edit = ztor_api::CategoryEdit { goals, ..ztor_api::CategoryEdit::default() };
+    assert!(!server.runtime.block_on(server.daemon.put_category("tv", &edit)).unwrap());
+    assert_eq!(one(&client)["max_ratio"], 3);
+    server.end();
+}
