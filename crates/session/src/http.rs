@@ -270,6 +270,9 @@ fn parse(url: &str) -> Result<Url, FetchError> {
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
+/// The user, without conditions and cookies.
+const USER: Asker<'static> = Asker::User { conditions: None, cookies: None };
+
 /// Fetches a file of at most `max_len` bytes that the user named by an HTTP(S) URL. If a redirect leads to a magnet
 /// link, returns the link instead.
 ///
@@ -279,7 +282,7 @@ fn parse(url: &str) -> Result<Url, FetchError> {
 /// # Errors
 /// The URL is not HTTP(S), no answer arrives, its status is not a success, or it is longer than `max_len`.
 pub fn fetch_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, route, max_len, Some(None))
+    Ok(fetch_as(url, route, max_len, USER)?.body)
 }
 
 /// Does the same as [`fetch_url`] with cookies for the server of the URL, as in the header `Cookie`. Servers that it redirects
@@ -296,26 +299,13 @@ pub fn fetch_url_with_cookies(
     if reqwest::header::HeaderValue::from_str(cookies).is_err() {
         return Err(FetchError::Network("the cookies have characters that a header cannot have".into()));
     }
-    fetch(url, route, max_len, Some(Some(cookies)))
+    let asker = Asker::User { conditions: None, cookies: Some(cookies) };
+    Ok(fetch_as(url, route, max_len, asker)?.body)
 }
 
 /// Does the same as [`fetch_url`] for a URL that a torrent names.
 pub(crate) fn fetch_named_url(url: &str, route: &Route, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    fetch(url, route, max_len, None)
-}
-
-/// `user` is `None` for a URL that a torrent names, and has the cookies for one that the user has named.
-fn fetch(
-    url: &str,
-    route: &Route,
-    max_len: usize,
-    user: Option<Option<&str>>,
-) -> Result<Vec<u8>, FetchError> {
-    let asker = match user {
-        Some(cookies) => Asker::User { conditions: None, cookies },
-        None => Asker::Torrent(None),
-    };
-    Ok(fetch_as(url, route, max_len, asker)?.body)
+    Ok(fetch_as(url, route, max_len, Asker::Torrent(None))?.body)
 }
 
 /// Fetches a URL for somebody, and returns an answer of success.
@@ -504,7 +494,8 @@ mod tests {
     }
 
     fn get(url: &str, is_users: bool) -> Result<Vec<u8>, FetchError> {
-        fetch(url, &Route::default(), 100, is_users.then_some(None))
+        let asker = if is_users { USER } else { Asker::Torrent(None) };
+        Ok(fetch_as(url, &Route::default(), 100, asker)?.body)
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
