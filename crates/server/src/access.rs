@@ -30,6 +30,7 @@ mod state;
 mod token_changes;
 mod tokens;
 
+pub(crate) use clock::now_unix_s;
 pub(crate) use credentials::{COOKIE_NAME, cookies, set_cookie};
 pub(crate) use denied::{Challenge, Denied};
 pub(crate) use request::{Connection, Rules, Source};

@@ -147,8 +147,6 @@ fn host(peer: &str) -> Option<String> {
 
 /// Returns the limits in force: of download and of upload.
 fn present_limits(statistics: &Statistics, settings: &Settings) -> (u64, u64) {
-    match statistics.alternative_limits {
-        true => (limit(settings.alternative_limit_down), limit(settings.alternative_limit_up)),
-        false => (limit(settings.limit_down), limit(settings.limit_up)),
-    }
+    let of = |is_down| limit_in_force(settings, statistics.alternative_limits, is_down);
+    (of(true), of(false))
 }

@@ -12,9 +12,9 @@ use super::queue::Target;
 use super::trackers::changes;
 use super::values::{SPEED_UNIT, default_idle_min, default_ratio};
 use super::wishes::Wishes;
+use crate::access::now_unix_s;
 use serde_json::{Map, Value};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 use ztor_api::{Action, Goal, Goals, Limits};
 use ztor_daemon::Row;
 use ztor_daemon::settings::Settings;
@@ -146,8 +146,7 @@ fn values_of(row: &Row, args: &Args) -> Result<Map<String, Value>, Failure> {
     keep(name::FROM_PIECE, sequential_from(args, pieces)?.map(Value::from));
     const EDITS: [&str; 5] = ["labels", "tracker_add", "tracker_list", "tracker_remove", "tracker_replace"];
     if EDITS.iter().any(|edit| args.has(edit)) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        keep(name::EDIT_DATE, Some(now.as_secs().into()));
+        keep(name::EDIT_DATE, Some(now_unix_s().into()));
     }
     Ok(values)
 }

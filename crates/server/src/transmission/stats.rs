@@ -4,9 +4,10 @@ use super::State;
 use super::dialect::{Dialect, Key};
 use super::methods::{Answer, object};
 use super::values::status_of;
+use crate::access::now_unix_s;
 use serde_json::{Map, Value, json};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use ztor_daemon::{Daemon, ForeignApi};
 
 /// Shortest time between two saves of the totals.
@@ -101,8 +102,4 @@ impl State {
             (name("upload_speed", "uploadSpeed"), whole.up_per_s.into()),
         ]))
     }
-}
-
-fn now_unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
