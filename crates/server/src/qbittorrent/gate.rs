@@ -187,7 +187,13 @@ async fn log_in(qb: &Qb, source: Source, parts: &Parts, body: axum::body::Body) 
                     qb.log_refusal(client, "password", &denied.problem.detail);
                     Reply::text("Fails.")
                 }
-                _ => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, denied.problem.detail)),
+                ProblemKind::Unavailable => {
+                    Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, denied.problem.detail))
+                }
+                _ => {
+                    qb.log_refusal(client, "login", &denied.problem.detail);
+                    Err(Failure::new(StatusCode::FORBIDDEN, denied.problem.detail))
+                }
             });
         }
     };
