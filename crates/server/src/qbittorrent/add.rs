@@ -3,7 +3,7 @@
 use super::act::goals_in;
 use super::answer::{Failure, Outcome, Reply};
 use super::managed::set_managed;
-use super::{Call, labels};
+use super::{Call, Qb, labels};
 use axum::http::StatusCode;
 use ztor_api::{
     Action, AddOptions, AddRequest, AddSource, Added, FileChoice, FilePriority, Goals, Layout, Limits,
@@ -47,7 +47,7 @@ pub(super) async fn add(call: &Call) -> Outcome {
             is_added |= note(added, &mut ids);
         }
     }
-    options.finish(call, &ids).await?;
+    options.finish(&call.qb, &ids).await?;
     if !fetched.is_empty() {
         is_added = true;
         fetch(call, fetched, options);
@@ -78,24 +78,19 @@ fn is_http(url: &str) -> bool {
 
 /// Fetches torrent files and adds them. Their number is bounded by that of one request.
 fn fetch(call: &Call, urls: Vec<String>, options: Options) {
-    let call = Call {
-        qb: call.qb.clone(),
-        params: call.params.clone(),
-        session: std::sync::Arc::clone(&call.session),
-    };
+    let (qb, cookies) = (call.qb.clone(), call.params.text("cookie").map(str::to_owned));
     tokio::spawn(async move {
-        let cookies = call.params.text("cookie");
         for url in urls {
             let mut ids = Vec::new();
-            let added = match call.daemon().fetch_torrent(&url, cookies).await {
-                Ok(content) => call.daemon().add_content(content, &options.add).await,
+            let added = match qb.daemon().fetch_torrent(&url, cookies.as_deref()).await {
+                Ok(content) => qb.daemon().add_content(content, &options.add).await,
                 Err(error) => Err(error),
             };
             match added {
                 Ok(added) => drop(note(&added, &mut ids)),
                 Err(error) => tracing::warn!(api = "qbittorrent", %error, "cannot add a torrent"),
             }
-            if let Err(failure) = options.finish(&call, &ids).await {
+            if let Err(failure) = options.finish(&qb, &ids).await {
                 tracing::warn!(api = "qbittorrent", error = %failure.text, "cannot complete an added torrent");
             }
         }
@@ -112,12 +107,12 @@ struct Options {
 
 impl Options {
     /// Does what the daemon has as actions on torrents.
-    async fn finish(&self, call: &Call, ids: &[u64]) -> Result<(), Failure> {
+    async fn finish(&self, qb: &Qb, ids: &[u64]) -> Result<(), Failure> {
         if self.is_forced && self.add.paused != Some(true) {
-            call.qb.act(ids, Action::Start { force: true }).await?;
+            qb.act(ids, Action::Start { force: true }).await?;
         }
         if self.auto_tmm && !ids.is_empty() {
-            set_managed(call.daemon(), ids, true).await?;
+            set_managed(qb.daemon(), ids, true).await?;
         }
         Ok(())
     }
