@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use ztor_api::{Ban, BanKind, BanRequest};
 use ztor_session::ip_filter::IpRange;
-use ztor_session::{Author, BanStatus, MAX_USER_BANS, UserBan};
+use ztor_session::{Author, BanStatus, MAX_USER_BANS, Reply, UserBan};
 
 /// Maximum number of addresses of one request.
 const MAX_ADDRESSES: usize = 1000;
@@ -68,13 +68,13 @@ impl Daemon {
         Ok(bans)
     }
 
-    /// Bans addresses. Returns when that is durable.
+    /// Bans addresses. Returns when that is in force and durable.
     ///
     /// # Errors
     /// An address cannot be used, there are too many bans, or the state cannot be saved.
     pub async fn ban(&self, request: &BanRequest) -> Result<(), DaemonError> {
         self.add_bans(request)?;
-        self.apply_bans();
+        self.apply_bans().await?;
         self.commit().await
     }
 
@@ -104,7 +104,7 @@ impl Daemon {
     }
 
     /// Lifts the ban of an address, a network or a range as in the list of bans, and the automatic bans in it. Returns
-    /// when that is durable.
+    /// when that is in force and durable.
     ///
     /// # Errors
     /// The address is not banned, or the state cannot be saved.
@@ -115,7 +115,7 @@ impl Daemon {
         let is_automatic = automatic.iter().any(is_in);
         self.remove_ban(range, is_automatic)?;
         self.0.session.lift_bans_in(range).await?;
-        self.apply_bans();
+        self.apply_bans().await?;
         self.commit().await
     }
 
@@ -140,8 +140,8 @@ impl Daemon {
         self.0.store.put_json(Table::Fact, fact::BANS, &rows);
     }
 
-    /// Passes the bans by the user to the session, which ends them itself.
-    pub(super) fn apply_bans(&self) {
+    /// Passes the bans by the user to the session, which ends them itself. They are in force when it has replied.
+    pub(super) fn apply_bans(&self) -> Reply<()> {
         let now = now_unix_s();
         let all = self.0.bans.all();
         let in_force = all.iter().filter(|(_, ban)| !ban.is_over(now));
@@ -151,8 +151,7 @@ impl Daemon {
                 UserBan { range: *range, ends_in: ban.ends_unix_s.map(left) }
             })
             .collect();
-        // Nobody has to wait: the session handles requests in their order.
-        drop(self.0.session.set_user_bans(bans));
+        self.0.session.set_user_bans(bans)
     }
 }
 

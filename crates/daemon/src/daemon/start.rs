@@ -114,8 +114,8 @@ impl Daemon {
         }));
         // The first answer already has the free space.
         daemon.statistics();
-        // Before torrents are loaded, so that no unwanted address is dialed.
-        daemon.apply_bans();
+        // Before torrents are loaded, so that no unwanted address is dialed: the session handles requests in their order.
+        drop(daemon.apply_bans());
         let settings = daemon.settings_changes().borrow().clone();
         daemon.start_filtering(&settings).map_err(DaemonStartError::Thread)?;
         daemon.load_all();
