@@ -357,6 +357,8 @@ pub struct AddMagnet {
     pub peers: Vec<SocketAddr>,
     /// Metadata, if only piece layers are missing; `None` for a magnet link.
     pub known: Option<Arc<Metainfo>>,
+    /// True if it begins paused: nobody is asked for anything before [`Command::Resume`].
+    pub paused: bool,
 }
 
 /// Options for the start of a torrent whose metadata has arrived.

@@ -280,7 +280,7 @@ impl Engine {
         }
         let id = self.torrents.insert_magnet(now, add, &hashes, self.core.rng());
         self.core.dirty_mut().show(id);
-        if let Some(torrent) = self.torrents.get_mut(id) {
+        if let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| torrent.is_open()) {
             self.lsd.plan(now, self.core.config(), torrent);
             self.dht.iter_mut().for_each(|dht| dht.plan(torrent));
         }

@@ -26,7 +26,7 @@ use ztor_wire::{Block, LocalAnnounce, Message};
 /// let mut engine = Engine::new(now, Config::new(PeerId::from_random([7; 12]), 6881), 42);
 /// let info_hashes = InfoHashes::V1(InfoHashV1::new([1; 20]));
 /// let peers = vec![SocketAddr::from(([192, 0, 2, 7], 6881))];
-/// engine.add_magnet(now, &AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None })?;
+/// engine.add_magnet(now, &AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None, paused: false })?;
 /// engine.settle(now, &mut out);
 ///
 /// // The driver opens each connection, and reports it in the next turn.

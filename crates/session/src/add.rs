@@ -130,7 +130,7 @@ pub struct AddTorrent {
 impl AddMagnet {
     /// Creates a request for a magnet link, without further peers.
     pub fn new(magnet: Magnet) -> Self {
-        Self { magnet, peers: Vec::new(), known: None }
+        Self { magnet, peers: Vec::new(), known: None, paused: false }
     }
 }
 
@@ -180,6 +180,9 @@ pub struct AddMagnet {
     /// Metadata, if only the piece layers of some files are missing (BEP 52), which peers are then asked for. Its
     /// trackers come before those of the link.
     pub known: Option<Arc<Metainfo>>,
+    /// True if it begins paused: nobody is asked for anything before
+    /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
+    pub paused: bool,
 }
 
 setters!(AddTorrent {
@@ -203,4 +206,5 @@ setters!(AddTorrent {
 setters!(AddMagnet {
     peers: Vec<SocketAddr>,
     known: Option<Arc<Metainfo>>,
+    paused: bool,
 });

@@ -190,7 +190,7 @@ impl Session {
     /// Adds a magnet link: peers are looked for and asked for the metadata. No piece is fetched before
     /// [`TorrentHandle::start`].
     pub fn add_magnet(&self, add: AddMagnet) -> Reply<TorrentHandle, AddError> {
-        let AddMagnet { magnet, mut peers, known } = add;
+        let AddMagnet { magnet, mut peers, known, paused } = add;
         let mut names = Vec::new();
         for peer in magnet.peers {
             match peer.parse() {
@@ -206,7 +206,8 @@ impl Session {
         }
         let named = known.iter().flat_map(|meta| &meta.web_seeds).cloned().chain(magnet.web_seeds);
         let web_seeds = named.map(WebSource::named).collect();
-        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
+        let info_hashes = magnet.info_hashes;
+        let request = ztor_engine::AddMagnet { info_hashes, trackers, peers, known, paused };
         self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, web_seeds, answer }))
     }
 

@@ -136,6 +136,7 @@ impl Node {
             trackers: add.trackers.clone().unwrap_or_else(|| self.content.meta.trackers.clone()),
             peers: settings.peers.clone(),
             known: None,
+            paused: false,
         };
         let added = match self.choices.is_removed {
             true => Ok(TorrentId::default()),

@@ -189,9 +189,7 @@ impl Daemon {
 
     /// Adds a magnet link that waits for the policy, like a torrent that begins paused.
     pub(super) async fn add_magnet(&self, add: AddMagnet) -> Result<TorrentHandle, AddError> {
-        let torrent = self.0.session.add_magnet(add).await?;
-        drop(torrent.pause());
-        Ok(torrent)
+        self.0.session.add_magnet(add.paused(true)).await
     }
 
     /// Takes over a torrent that the session has added. Returns it if it stays.

@@ -70,7 +70,7 @@ impl Stubs {
         hash[..4].copy_from_slice(&number.to_be_bytes());
         let info_hashes = InfoHashes::V1(InfoHashV1::new(hash));
         let trackers = trackers.iter().map(|url| vec![url.clone()]).collect();
-        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
         self.rig.engine.add_magnet(self.rig.now, &add).unwrap();
         info_hashes.swarm_id()
     }
@@ -298,7 +298,13 @@ fn hybrid_torrent_is_announced_in_both_swarms_over_both_families() {
     let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let trackers = vec![vec!["http://tracker.example/announce".to_owned()]];
-    let add = AddMagnet { info_hashes: InfoHashes::Hybrid(v1, v2), trackers, peers: Vec::new(), known: None };
+    let add = AddMagnet {
+        info_hashes: InfoHashes::Hybrid(v1, v2),
+        trackers,
+        peers: Vec::new(),
+        known: None,
+        paused: false,
+    };
     rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     let id = rig.out.resolves.pop().unwrap().id;
@@ -346,7 +352,7 @@ fn external_port_is_announced_to_hosts_beyond_the_router_only() {
     let hosts = [("a", "192.0.2.1"), ("b", "2001:db8::1"), ("c", "192.168.1.9")];
     let trackers = hosts.map(|(name, _)| vec![format!("http://{name}.example/announce")]).to_vec();
     let info_hashes = InfoHashes::V1(InfoHashV1::new([1; 20]));
-    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
     rig.engine.add_magnet(rig.now, &add).unwrap();
     let announced = |rig: &mut Rig| {
         let mut ports = BTreeMap::new();

@@ -393,7 +393,7 @@ fn torrents_of_a_full_session_wait_for_a_place_without_a_timer_each() {
         hash[..2].copy_from_slice(&number.to_be_bytes());
         let info_hashes = ztor_metainfo::InfoHashes::V1(ztor_metainfo::InfoHashV1::new(hash));
         let peers = vec![at(number as u8, number + 1)];
-        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None };
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None, paused: false };
         rig.engine.add_magnet(rig.now, &add).unwrap();
     }
     rig.settle();

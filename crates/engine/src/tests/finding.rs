@@ -12,7 +12,7 @@ impl World {
         let config = Config::new(PeerId::from_random([n as u8; 12]), 6881);
         let mut rig = Rig::new(self.now, config, n as u64 + 1);
         let peers = peers.iter().map(|p| addr(*p as u8)).collect();
-        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None };
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None, paused: false };
         let id = rig.engine.add_magnet(self.now, &add).unwrap();
         self.nodes.push(Node::new(rig, id, InstantDisk::new(Arc::clone(&self.meta), None)));
         n
@@ -249,6 +249,7 @@ fn private_torrent_without_piece_layers_is_announced_to_no_peer() {
         trackers: Vec::new(),
         peers: Vec::new(),
         known: Some(Arc::clone(&meta)),
+        paused: false,
     };
     let id = engine.add_magnet(now, &add).unwrap();
     assert_eq!(engine.add_magnet(now, &add), Err(AddError::Duplicate));
@@ -309,6 +310,7 @@ fn engine_with_trackers(now: Instant, urls: &[&str]) -> (Engine, Outbox) {
         trackers: urls.iter().map(|url| vec![(*url).to_owned()]).collect(),
         peers: Vec::new(),
         known: None,
+        paused: false,
     };
     engine.add_magnet(now, &add).unwrap();
     let mut out = Outbox::default();
@@ -360,6 +362,7 @@ fn udp_tracker_with_both_families_is_announced_to_over_both() {
         trackers: vec![vec!["udp://tracker.example:80/announce".into()]],
         peers: Vec::new(),
         known: None,
+        paused: false,
     };
     engine.add_magnet(now, &magnet(1)).unwrap();
     let mut out = Outbox::default();
@@ -424,4 +427,35 @@ fn full_bitfield_before_the_metadata_counts_as_a_seed() {
     let engine = &world.nodes[leech].rig.engine;
     assert_eq!(engine.status(world.now)[0].seeds, 1);
     assert_eq!(engine.peer(key).trade().interesting(), 4);
+}
+
+#[test]
+fn magnet_that_begins_paused_asks_nobody_until_it_is_resumed() {
+    let now = Instant::from_micros(1);
+    let mut engine = Engine::new(now, Config::new(PeerId::from_random([7; 12]), 6881), 7);
+    engine.start_dht(now, ztor_dht::Config::default(), None);
+    let add = AddMagnet {
+        info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20])),
+        trackers: vec![vec!["http://192.0.2.1/announce".to_owned()]],
+        peers: vec![addr(1)],
+        known: None,
+        paused: true,
+    };
+    let id = engine.add_magnet(now, &add).unwrap();
+    let (mut out, mut later) = (Outbox::default(), now);
+    let mut run = |engine: &mut Engine, out: &mut Outbox| {
+        let end = later + Duration::from_secs(900);
+        while later < end {
+            engine.settle(later, out);
+            later += Duration::from_secs(1);
+        }
+        later
+    };
+    let later = run(&mut engine, &mut out);
+    assert!(out.connects.is_empty() && out.https.is_empty() && out.local_announces.is_empty(), "{out:?}");
+    assert!(engine.torrent_mut(id).schedule_mut().dht_due().is_none());
+    engine.handle(later, Event::Command(Command::Resume(id)), &mut out);
+    assert!(engine.torrent_mut(id).schedule_mut().dht_due().is_some());
+    run(&mut engine, &mut out);
+    assert!(!out.connects.is_empty() && !out.https.is_empty() && !out.local_announces.is_empty(), "{out:?}");
 }

@@ -49,7 +49,7 @@ fn set_identity_leaves_no_trace_of_the_old_one_for_a_udp_tracker() {
     let mut rig = Rig::new(Instant::from_micros(1), Config::new(PeerId::new([6; 20]), 6881), 1);
     let trackers = vec![vec!["udp://192.0.2.1:6969/announce".to_owned()]];
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([3; 20]));
-    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
     rig.engine.add_magnet(rig.now, &add).unwrap();
     let connect = to_tracker(&mut rig).remove(0);
     assert_eq!(connect.len(), 16, "a request for a connection id");
@@ -101,7 +101,7 @@ fn announce_without_a_listen_port_has_port_1() {
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([3; 20]));
     let trackers = vec![vec!["http://192.0.2.1/announce".to_owned()]];
-    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
     rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     assert!(rig.out.https[0].url.contains("port=1&"), "{}", rig.out.https[0].url);

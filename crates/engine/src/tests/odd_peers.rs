@@ -300,7 +300,8 @@ fn handshake_of_a_hybrid_torrent_is_upgraded_to_v2_for_those_that_offer_it() {
     ] {
         let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
         let mut rig = Rig::new(Instant::from_micros(1), config, 1);
-        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None };
+        let add =
+            AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None, paused: false };
         rig.engine.add_magnet(rig.now, &add).unwrap();
         let key = rig.engine.accept(rig.now, addr(50), Transport::Tcp).unwrap();
         let hello = Handshake { reserved, info_hash: asked, peer_id: PeerId::new([7; 20]) };

@@ -272,6 +272,7 @@ fn magnet_link_full_of_useless_peers_still_dials_a_new_address() {
         trackers: Vec::new(),
         peers: Vec::new(),
         known: None,
+        paused: false,
     };
     crowd.id = crowd.rig.engine.add_magnet(crowd.rig.now, &add).unwrap();
     crowd.fill((1..=10).map(|n| host(n, 0)), true);

@@ -12,7 +12,13 @@ fn announcing(url: &str) -> (Rig, TorrentId) {
     let config = Config::new(PeerId::from_random([1; 12]), 6881);
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
-    let add = AddMagnet { info_hashes, trackers: vec![vec![url.to_owned()]], peers: Vec::new(), known: None };
+    let add = AddMagnet {
+        info_hashes,
+        trackers: vec![vec![url.to_owned()]],
+        peers: Vec::new(),
+        known: None,
+        paused: false,
+    };
     let id = rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     (rig, id)
@@ -117,7 +123,7 @@ fn missing_source_and_unreachable_peer_are_reported_once() {
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
     let given: SocketAddr = "192.0.2.7:1".parse().unwrap();
-    let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None };
+    let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None, paused: false };
     let id = rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     assert!(rig.out.events.contains(&TorrentEvent::NoSource { torrent: id }));
@@ -140,7 +146,7 @@ fn name_that_is_not_found_is_reported_once_for_all_torrents() {
     for number in 2..100_u8 {
         let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([number; 20]));
         let trackers = vec![vec!["http://tracker.example/announce".to_owned()]];
-        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
         rig.engine.add_magnet(rig.now, &add).unwrap();
     }
     for _ in 0..100 {
@@ -166,7 +172,7 @@ fn next_tracker_is_asked_when_one_cannot_be_sent_to() {
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
     let trackers = ["udp://sinkholed.example:80/", "http://alive.example/announce"];
     let trackers = trackers.map(|url| vec![url.to_owned()]).to_vec();
-    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
     rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     rig.answer_lookups([0, 0, 0, 0].into());
@@ -187,7 +193,7 @@ fn dead_udp_tracker_is_asked_less_and_less() {
     for number in 0..200_u8 {
         let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([number; 20]));
         let trackers = vec![vec!["udp://dead.example:80/announce".to_owned()]];
-        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None, paused: false };
         rig.engine.add_magnet(rig.now, &add).unwrap();
     }
     rig.settle();

@@ -94,6 +94,7 @@ impl Torrent {
             torrent.known.add(now, *addr, Origin::Hand, None, rng);
         }
         torrent.known.set_own_addrs(own);
+        torrent.is_paused = add.paused;
         torrent
     }
 

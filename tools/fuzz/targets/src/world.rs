@@ -131,7 +131,13 @@ impl World {
     /// Adds a torrent as by its magnet link.
     pub(crate) fn add_magnet(&mut self, meta: &Arc<Metainfo>) {
         let peers = (1..4).map(|n| SocketAddr::from(([10, 0, 1, n], 6881))).collect();
-        let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers, known: None };
+        let add = AddMagnet {
+            info_hashes: meta.info_hashes,
+            trackers: Vec::new(),
+            peers,
+            known: None,
+            paused: false,
+        };
         let id = self.rig.engine.add_magnet(self.rig.now, &add).expect("a new torrent");
         self.know(id, meta, true);
     }
