@@ -108,9 +108,9 @@ pub(crate) enum Setup {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetArgs {
-    /// Bind all sockets to this local IP address or interface; nothing is sent while the interface is gone [default:
-    /// all addresses]
-    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
+    /// Bind all sockets to these local IP addresses, with commas between them, or to this interface; nothing is sent
+    /// while the interface is gone [default: all addresses]
+    #[arg(long, value_name = "ADDR,…|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
     pub(crate) bind: Bind,
     /// Listen for peers on this port [default: 6881, or the next free one]
     #[arg(long, value_name = "N")]
@@ -500,8 +500,8 @@ pub(crate) enum DhtCommand {
 /// Flags of the DHT commands.
 #[derive(Debug, Args)]
 pub(crate) struct DhtArgs {
-    /// Bind all sockets to this local IP address or interface [default: all addresses]
-    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
+    /// Bind all sockets to these local IP addresses or this interface [default: all addresses]
+    #[arg(long, value_name = "ADDR,…|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
     pub(crate) bind: Bind,
     /// Ask this name server in place of those of the system, from the address or interface of --bind; may be repeated
     #[arg(long, value_name = "IP")]

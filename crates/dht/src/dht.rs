@@ -215,6 +215,11 @@ impl Dht {
         self.rpc.set_read_only(self.reach.is_read_only());
     }
 
+    /// Returns true if it has a socket for the family of an address.
+    pub fn has_family_of(&self, addr: SocketAddr) -> bool {
+        self.config.families[Family::of(canonical(addr))]
+    }
+
     /// Returns true while it answers no queries (BEP 43).
     pub fn is_read_only(&self) -> bool {
         self.reach.is_read_only()

@@ -236,16 +236,17 @@ impl Bans {
     }
 
     /// Drops datagrams to blocked addresses, of those after the first `kept`.
-    pub(crate) fn drop_datagrams(
+    pub(crate) fn drop_datagrams<T>(
         &mut self,
         now: Instant,
-        datagrams: &mut Vec<(SocketAddr, Vec<u8>)>,
+        datagrams: &mut Vec<T>,
         kept: usize,
+        to: impl Fn(&T) -> IpAddr,
     ) {
         let mut at = 0;
-        datagrams.retain(|(to, _)| {
+        datagrams.retain(|datagram| {
             at += 1;
-            at <= kept || !self.drops_datagram(now, to.ip())
+            at <= kept || !self.drops_datagram(now, to(datagram))
         });
     }
 
@@ -413,9 +414,9 @@ mod tests {
         let mut bans = Bans::default();
         let table = Arc::new(["203.0.113.0/24".parse::<IpRange>().unwrap()].into_iter().collect());
         bans.set_filter(IpFilter { table, ..IpFilter::default() });
-        let to = |text: &str| (text.parse::<SocketAddr>().unwrap(), Vec::new());
+        let to = |text: &str| (text.parse::<SocketAddr>().unwrap(), ());
         let mut datagrams = vec![to("203.0.113.1:1"), to("203.0.113.2:1"), to("203.0.114.3:1")];
-        bans.drop_datagrams(at(0), &mut datagrams, 1);
+        bans.drop_datagrams(at(0), &mut datagrams, 1, |(to, _)| to.ip());
         assert_eq!(datagrams, [to("203.0.113.1:1"), to("203.0.114.3:1")]);
         assert_eq!(bans.hits().datagrams, 1);
     }

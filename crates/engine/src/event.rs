@@ -108,6 +108,9 @@ pub enum Event<'a> {
     Datagram {
         /// Address of the sender, as reported by the socket.
         from: SocketAddr,
+        /// Number of our DHT node that has this socket, in the order in which they were
+        /// [added](crate::Engine::add_dht_node); 0 without a choice.
+        node: u8,
         /// Payload.
         data: &'a [u8],
     },

@@ -94,7 +94,8 @@ pub use exchange::picker::Priority;
 pub use groups::GroupLimits;
 pub use ids::{DiskId, LimitGroup, PeerKey, RequestId, SourceKey, TorrentId, WebKey};
 pub use outbox::{
-    Close, Connect, HttpGet, IpFamily, KeepBlocks, Outbox, Resolve, SendBlock, SendMessage, WriteBlock,
+    Close, Connect, DhtDatagram, HttpGet, IpFamily, KeepBlocks, Outbox, Resolve, SendBlock, SendMessage,
+    WriteBlock,
 };
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
@@ -355,7 +356,17 @@ impl Engine {
         self.router(now, out).renew_identity();
     }
 
-    /// Joins the DHT, starting with the nodes of the last run.
+    /// Adds a node of the DHT at other addresses than those of the nodes before (BEP 45). Without effect if the DHT is off, or
+    /// there are 32 nodes.
+    pub fn add_dht_node(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
+        let (seed, is_anonymous) = (self.core.rng().u64(..), self.core.config().is_anonymous);
+        if let Some(dht) = &mut self.dht {
+            dht.add(now, config, seed, saved);
+            dht.set_anonymous(is_anonymous);
+        }
+    }
+
+    /// Joins the DHT with one node, starting with those that it knew in the last run.
     pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
         let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);
         for id in self.torrents.ids() {
@@ -380,6 +391,18 @@ impl Engine {
         let accepted = self.router(now, &mut none).accept(addr, transport);
         debug_assert!(none.is_empty(), "effects wait for the end of the turn");
         accepted
+    }
+
+    /// Does the same for a µTP connection at the socket of a node of ours, which shows that others can reach the node.
+    ///
+    /// # Errors
+    /// The connection is not accepted.
+    pub fn accept_utp(&mut self, now: Instant, addr: SocketAddr, node: u8) -> Result<PeerKey, Refused> {
+        let key = self.accept(now, addr, Transport::Utp)?;
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.conn_mut().set_node(node);
+        }
+        Ok(key)
     }
 
     /// Records an event. Cheap, as decisions are made in [`settle`](Self::settle).

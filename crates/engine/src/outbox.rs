@@ -78,11 +78,22 @@ pub struct Outbox {
     /// Datagrams to trackers.
     pub tracker_datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Datagrams to nodes of the DHT.
-    pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    pub datagrams: Vec<DhtDatagram>,
     /// Announces to the local network, each sent over every interface (BEP 14).
     pub local_announces: Vec<LocalAnnounce>,
     /// News for front ends.
     pub events: Vec<TorrentEvent>,
+}
+
+/// A datagram to a node of the DHT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DhtDatagram {
+    /// Number of our node, which decides on the socket (BEP 45).
+    pub node: u8,
+    /// Address of the other node.
+    pub to: SocketAddr,
+    /// Payload.
+    pub data: Vec<u8>,
 }
 
 /// Capacity that [`Outbox::bytes`] keeps between turns, in bytes.

@@ -4,6 +4,7 @@
 mod announces;
 mod bans;
 mod dht;
+mod dht_addresses;
 mod dialing;
 mod finding;
 mod identity;

@@ -6,6 +6,7 @@ use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
+use crate::discovery::DhtDriver;
 use crate::discovery::known::KnownPeers;
 use crate::exchange::MOST_ACCOUNTS;
 use crate::ids::{DiskId, PeerKey, TorrentId};
@@ -190,14 +191,14 @@ impl Engine {
         self.trackers.has_goodbyes()
     }
 
-    /// Returns the state of the DHT for the next run; `None` if the DHT is off. In anonymous mode it has no ids, which would
-    /// connect the runs.
-    pub fn dht_to_save(&self) -> Option<ztor_dht::Saved> {
-        let mut saved = self.dht.as_ref()?.save();
+    /// Returns the state of each DHT node for the next run; nothing if the DHT is off. In anonymous mode it has no ids, which
+    /// would connect the runs.
+    pub fn dht_to_save(&self) -> Vec<ztor_dht::Saved> {
+        let mut saved = self.dht.as_ref().map(DhtDriver::save).unwrap_or_default();
         if self.core.config().is_anonymous {
-            saved.ids = ztor_dht::PerFamily::default();
+            saved.iter_mut().for_each(|saved| saved.ids = ztor_dht::PerFamily::default());
         }
-        Some(saved)
+        saved
     }
 
     /// Returns the number of connections that peers have opened, and that got past the handshake.
@@ -205,9 +206,9 @@ impl Engine {
         self.core.network().callers()
     }
 
-    /// Returns state and counters of the DHT; `None` if the DHT is off.
-    pub fn dht_stats(&self, now: Instant) -> Option<ztor_dht::Stats> {
-        self.dht.as_ref().map(|dht| dht.stats(now))
+    /// Returns state and counters of each DHT node; nothing if the DHT is off.
+    pub fn dht_stats(&self, now: Instant) -> Vec<ztor_dht::Stats> {
+        self.dht.as_ref().map(|dht| dht.stats(now)).unwrap_or_default()
     }
 
     /// Returns every table and queue that can grow, with its bound. Of those per peer or per torrent, returns the

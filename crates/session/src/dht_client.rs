@@ -1,6 +1,6 @@
 //! A stand-alone DHT node for inspection, which queries and is not queried (BEP 43).
 
-use crate::bind::Bind;
+use crate::bind::{Bind, Own};
 use crate::clock::Clock;
 use crate::message::NetEvent;
 use crate::reply::Reply;
@@ -28,7 +28,7 @@ pub struct DhtClient {
 }
 
 impl DhtClient {
-    /// Opens a socket on a route and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
+    /// Opens a socket on a route, at the first of several addresses, and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
     /// them. Without any, it enters no DHT, and only nodes with known addresses can be queried.
     ///
     /// # Errors
@@ -38,8 +38,11 @@ impl DhtClient {
             return Err(StartError::Proxied);
         }
         let bind = route.bind();
-        let socket =
-            udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
+        let socket = udp_socket(bind, None).map_err(|error| StartError::Listen {
+            port: 0,
+            bind: bind.clone(),
+            error,
+        })?;
         let clock = Clock::start();
         let config = dht_config(socket.local_addr().map_err(SetupError::of("socket"))?);
         let version = config.version.filter(|_| !route.is_anonymous());
@@ -95,8 +98,9 @@ impl DhtClient {
     }
 }
 
-/// Opens a blocking socket at `bind`, or at all addresses: of IPv4 only on a machine without IPv6.
-pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
+/// Opens a blocking socket for datagrams to an address, or to any: at the first address of `bind` for that, or at all
+/// addresses; these are of IPv4 only on a machine without IPv6.
+pub(crate) fn udp_socket(bind: &Bind, to: Option<IpAddr>) -> io::Result<UdpSocket> {
     let open = |ip: IpAddr| {
         let socket = Socket::new(Domain::for_address((ip, 0).into()), Type::DGRAM, Some(Protocol::UDP))?;
         bind.hold(&socket)?;
@@ -106,15 +110,24 @@ pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
         socket.bind(&SocketAddr::new(ip, 0).into())?;
         Ok(socket.into())
     };
-    match bind.ip() {
+    let own = match to {
+        Some(to) => match bind.toward(to, 0) {
+            Some(Own::Ip(ip)) => Some(ip),
+            Some(Own::Any) => None,
+            None => return Err(io::ErrorKind::AddrNotAvailable.into()),
+        },
+        None => bind.ips().first().copied(),
+    };
+    match own {
         Some(ip) => open(ip),
         None => open(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| open(Ipv4Addr::UNSPECIFIED.into())),
     }
 }
 
 impl Session {
-    /// Returns state and counters of the session's DHT node; `None` if the session takes no part in the DHT.
-    pub fn dht_stats(&self) -> Reply<Option<ztor_dht::Stats>> {
+    /// Returns state and counters of the session's DHT nodes, one for each bound address of a family (BEP 45), or one; none
+    /// if the session takes no part in the DHT.
+    pub fn dht_stats(&self) -> Reply<Vec<ztor_dht::Stats>> {
         self.ask(|answer| NetEvent::DhtStats { answer })
     }
 }

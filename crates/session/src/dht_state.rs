@@ -46,13 +46,23 @@ impl Default for DhtOptions {
     }
 }
 
-/// Returns the path of the saved nodes.
+/// Returns the path of the nodes that our first node knew.
 pub(crate) fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("dht.nodes")
 }
 
-/// Loads the nodes of the last run; `None` if there are none or they are unusable.
-pub(crate) fn load(path: &Path) -> Option<Saved> {
+/// Returns the path for one of our nodes by its number, from that of the first, which is 0.
+fn path_of(first: &Path, number: usize) -> PathBuf {
+    match number {
+        0 => first.to_owned(),
+        _ => first.with_extension(format!("nodes{}", number + 1)),
+    }
+}
+
+/// Loads the nodes that one of ours knew in the last run; `None` if there are none or they are unusable. `path` is that
+/// of the first.
+pub(crate) fn load(path: &Path, number: usize) -> Option<Saved> {
+    let path = &path_of(path, number);
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -68,12 +78,16 @@ pub(crate) fn load(path: &Path) -> Option<Saved> {
         .ok()
 }
 
-/// Replaces the file as a whole.
-pub(crate) fn store(path: &Path, saved: &Saved) {
+/// Replaces the files, each as a whole. `path` is that of our first node.
+pub(crate) fn store(path: &Path, saved: &[Saved]) {
     let beside = path.with_extension("new");
-    let written = std::fs::write(&beside, saved.to_bytes()).and_then(|()| std::fs::rename(&beside, path));
-    if let Err(error) = written {
-        tracing::warn!(path = %path.display(), %error, "cannot save the DHT nodes for the next run");
+    for (number, saved) in saved.iter().enumerate() {
+        let path = path_of(path, number);
+        let written =
+            std::fs::write(&beside, saved.to_bytes()).and_then(|()| std::fs::rename(&beside, &path));
+        if let Err(error) = written {
+            tracing::warn!(path = %path.display(), %error, "cannot save the DHT nodes for the next run");
+        }
     }
 }
 
@@ -86,11 +100,16 @@ mod tests {
     fn load_returns_stored_nodes_and_none_from_a_damaged_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = path(dir.path());
-        assert_eq!(load(&path), None);
-        let saved = Saved::default();
+        assert_eq!(load(&path, 0), None);
+        let ids = ztor_dht::PerFamily { v4: Some([7; 20].into()), v6: None };
+        let saved = [Saved::default(), Saved { ids, ..Saved::default() }];
         store(&path, &saved);
-        assert_eq!(load(&path), Some(saved));
+        assert_eq!(
+            [0, 1, 2].map(|number| load(&path, number)),
+            [Some(saved[0].clone()), Some(saved[1].clone()), None]
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
         std::fs::write(&path, b"not this").unwrap();
-        assert_eq!(load(&path), None);
+        assert_eq!((load(&path, 0), load(&path, 1)), (None, Some(saved[1].clone())));
     }
 }

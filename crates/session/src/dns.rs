@@ -93,10 +93,13 @@ impl Dns {
         let id = u16::from_ne_bytes(id);
         let query = encode_query(id, name, kind).ok_or("the name cannot be in the DNS")?;
         let text = |error: io::Error| format!("the name server {}: {error}", server.ip());
-        let socket = udp_socket(&self.bind).map_err(text)?;
+        if !self.bind.reaches(server.ip()) {
+            return Err(format!("no bound address can reach the name server {}", server.ip()));
+        }
+        let socket = udp_socket(&self.bind, Some(server.ip())).map_err(text)?;
         let own = socket.local_addr().map_err(text)?;
         let to = crate::driver::sockets::sendable(own, server)
-            .ok_or_else(|| format!("the bound address cannot reach the name server {}", server.ip()))?;
+            .ok_or_else(|| format!("no bound address can reach the name server {}", server.ip()))?;
         socket.connect(to).map_err(text)?;
         socket.set_read_timeout(Some(PATIENCE)).map_err(text)?;
         let mut is_again = false;
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn addresses_come_from_the_given_server_and_localhost_from_none() {
         let (server, thread) = name_server(2);
-        let dns = Dns { servers: vec![server], bind: Bind::Addr([127, 0, 0, 1].into()) };
+        let dns = Dns { servers: vec![server], bind: IpAddr::from([127, 0, 0, 1]).into() };
         assert_eq!(dns.addresses("localhost").unwrap(), [IpAddr::from([127, 0, 0, 1])]);
         assert_eq!(dns.addresses("t.example.").unwrap(), [IpAddr::from([192, 0, 2, 7])]);
         let seen = thread.join().unwrap();
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn addresses_without_a_server_in_reach_is_an_error_that_names_it() {
-        let dns = Dns::new(&["192.0.2.1".parse().unwrap()], &Bind::Addr("::1".parse().unwrap()));
+        let dns = Dns::new(&["192.0.2.1".parse().unwrap()], &Bind::from("::1".parse::<IpAddr>().unwrap()));
         let error = dns.addresses("t.example").unwrap_err().to_string();
         assert!(error.contains("192.0.2.1"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Addresses of this machine, and those that its traffic leaves from.
 
-use crate::bind::Bind;
+use crate::bind::{Bind, Own};
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -79,12 +79,10 @@ pub(crate) fn has_way(bind: &Bind, is_ipv6: bool) -> bool {
 
 /// Returns the address that a socket would send from; `None` without a route.
 pub(crate) fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
-    if bind.ip().is_some_and(|ip| !ip.is_unspecified() && ip.is_ipv4() != to.is_ipv4()) {
-        return None;
-    }
+    let own = bind.toward(to.ip(), 0)?;
     let socket = Socket::new(Domain::for_address(to), Type::DGRAM, None).ok()?;
     bind.hold(&socket).ok()?;
-    if let Some(ip) = bind.ip().filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
+    if let Own::Ip(ip) = own {
         socket.bind(&SocketAddr::new(ip, 0).into()).ok()?;
     }
     socket.connect(&to.into()).ok()?;
@@ -202,7 +200,7 @@ mod tests {
 
     #[test]
     fn look_at_a_bound_address_finds_that_one_only() {
-        let here = Interfaces::look(&Bind::Addr([127, 0, 0, 1].into()), &Interfaces::default());
+        let here = Interfaces::look(&IpAddr::from([127, 0, 0, 1]).into(), &Interfaces::default());
         assert_eq!(here.addrs, [IpAddr::from([127, 0, 0, 1])].into());
     }
 }

@@ -84,7 +84,7 @@ pub mod create {
 }
 
 pub use add::{AddError, AddMagnet, AddTorrent};
-pub use bind::{BadBind, Bind};
+pub use bind::{Addrs, BadBind, Bind, MAX_BIND_ADDRS};
 pub use config::{Config, Settings};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};

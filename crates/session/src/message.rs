@@ -170,7 +170,7 @@ pub(crate) enum NetEvent {
     /// All mappings are removed, at the end of the session.
     MappingEnded,
     DhtStats {
-        answer: Answer<Option<ztor_dht::Stats>>,
+        answer: Answer<Vec<ztor_dht::Stats>>,
     },
     Callers {
         answer: Answer<u64>,

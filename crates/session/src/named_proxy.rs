@@ -3,6 +3,7 @@
 use crate::bind::Bind;
 use crate::driver::sockets;
 use crate::fetch_error::{FetchError, innermost, plain};
+use crate::route::OutOfReach;
 use hyper::Uri;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -26,6 +27,9 @@ use ztor_socks::{Proxy, Step, Target, Tunnel, TunnelError};
 pub(crate) enum Sender {
     /// The library sends, too.
     Library(Client),
+    /// The same with a client for each family, of which each sends from an address of its own: that of IPv4 first, as
+    /// the library binds a client to one address.
+    ByFamily(Box<[Client; 2]>),
     /// Requests go through connections that are made here.
     Named(Box<Named>),
 }
@@ -90,6 +94,7 @@ impl Sender {
     pub(crate) fn get(&self, url: url::Url) -> RequestBuilder {
         match self {
             Self::Library(client) => client.get(url),
+            Self::ByFamily(clients) => clients[0].get(url),
             Self::Named(named) => named.library.get(url),
         }
     }
@@ -98,9 +103,34 @@ impl Sender {
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         match self {
             Self::Library(client) => Ok(client.execute(request.build()?).await?),
+            Self::ByFamily(clients) => {
+                let request = request.build()?;
+                let again = request.try_clone();
+                match (clients[0].execute(request).await, again) {
+                    (Err(error), Some(again)) if error.is_connect() => {
+                        let second = clients[1].execute(again).await;
+                        // A server without an address of one family fails for the reason of the other.
+                        let is_first = second.as_ref().is_err_and(lacks_address) && !lacks_address(&error);
+                        if is_first { Err(error.into()) } else { Ok(second?) }
+                    }
+                    (first, _) => Ok(first?),
+                }
+            }
             Self::Named(named) => named.send(request).await,
         }
     }
+}
+
+/// Returns true if the host has no address that the client may use.
+fn lacks_address(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<OutOfReach>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 impl Named {
@@ -209,7 +239,7 @@ impl tower_service::Service<Uri> for Connector {
 impl Connector {
     async fn connect(&self, uri: &Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
         let mut tunnel = Tunnel::connect(&self.proxy, &target(uri).ok_or(ConnectError::NoHost)?)?;
-        let mut stream = TcpStream::from_std(sockets::connect(&self.bind, self.at)?.into())?;
+        let mut stream = TcpStream::from_std(sockets::connect(&self.bind, self.at, 0)?.into())?;
         stream.writable().await?;
         if let Some(error) = stream.take_error()? {
             return Err(error.into());

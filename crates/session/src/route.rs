@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use thiserror::Error;
@@ -103,6 +103,15 @@ impl Route {
         if self.is_anonymous { COMMON_AGENT } else { AGENT }
     }
 
+    /// Returns the address from which a client for this family sends, or one for any family; `None` if the system chooses.
+    fn own(&self, family: Option<IpFamily>) -> Option<IpAddr> {
+        let is_of_family = |ip: &&IpAddr| family.is_none_or(|family| IpFamily::of(**ip) == family);
+        let ips = self.bind.ips();
+        // The library would take "all IPv6 addresses" for IPv6 only. An address of the other family keeps it from
+        // connecting, as it must.
+        ips.iter().find(is_of_family).or(ips.first()).copied().filter(|ip| *ip != Ipv6Addr::UNSPECIFIED)
+    }
+
     pub(crate) fn is_anonymous(&self) -> bool {
         self.is_anonymous
     }
@@ -125,7 +134,7 @@ impl From<Bind> for Route {
 /// Clients of a route.
 pub(crate) enum Clients {
     /// Clients by reach and address family, and those by reach that decode nothing.
-    Direct(Box<([[Client; 3]; REACHES], [Client; REACHES])>),
+    Direct(Box<([[Sender; 3]; REACHES], [Sender; REACHES])>),
     Proxied(Box<Proxied>),
     /// The clients cannot be built, for this reason.
     Broken(String),
@@ -152,10 +161,20 @@ impl Clients {
                 built: Mutex::new([None, None]),
             })));
         }
-        let build = |reach, family, decodes| {
+        let build_one = |reach, family: Option<IpFamily>, decodes| {
             let resolver = Within { reach, family, names: names.clone(), filter: filter.clone() };
-            let client = client(route, tls.clone(), decodes)?.dns_resolver(Arc::new(resolver));
-            client.build().map_err(|e| FetchError::Setup(e.to_string()))
+            let client = client(route, tls.clone(), decodes, route.own(family))?;
+            client.dns_resolver(Arc::new(resolver)).build().map_err(|e| FetchError::Setup(e.to_string()))
+        };
+        let has = |family| route.bind.ips().iter().any(|ip| IpFamily::of(*ip) == family);
+        let has_both = has(IpFamily::V4) && has(IpFamily::V6);
+        let build = |reach, family: Option<IpFamily>, decodes| match family {
+            None if has_both => {
+                let [v4, v6] =
+                    [IpFamily::V4, IpFamily::V6].map(|family| build_one(reach, Some(family), decodes));
+                Ok(Sender::ByFamily(Box::new([v4?, v6?])))
+            }
+            family => build_one(reach, family, decodes).map(Sender::Library),
         };
         let of_reach = |reach| {
             let [any, v4, v6] = FAMILIES.map(|family| build(reach, family, true));
@@ -179,7 +198,7 @@ impl Clients {
             Self::Proxied(proxied) => proxied.client(true).await,
             Self::Direct(clients) => {
                 let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
-                Ok(Sender::Library(clients.0[reach as usize][family].clone()))
+                Ok(clients.0[reach as usize][family].clone())
             }
         }
     }
@@ -189,7 +208,7 @@ impl Clients {
         match self {
             Self::Broken(why) => Err(FetchError::Setup(why.clone())),
             Self::Proxied(proxied) => proxied.client(false).await,
-            Self::Direct(clients) => Ok(Sender::Library(clients.1[reach as usize].clone())),
+            Self::Direct(clients) => Ok(clients.1[reach as usize].clone()),
         }
     }
 }
@@ -208,9 +227,7 @@ pub(crate) struct Proxied {
 impl Proxied {
     async fn client(&self, decodes: bool) -> Result<Sender, FetchError> {
         let found = self.names.look_up(self.proxy.host()).await.map_err(FetchError::Proxy)?;
-        let usable = |ip: &&IpAddr| {
-            self.route.bind.ip().is_none_or(|own| own.is_unspecified() || own.is_ipv4() == ip.is_ipv4())
-        };
+        let usable = |ip: &&IpAddr| self.route.bind.reaches(**ip);
         let ip = found.iter().find(usable).copied();
         let ip = ip.ok_or_else(|| FetchError::Proxy("its name has no usable address".into()))?;
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
@@ -225,8 +242,9 @@ impl Proxied {
 
     fn build(&self, ip: IpAddr, decodes: bool) -> Result<Sender, FetchError> {
         let setup = |error: reqwest::Error| FetchError::Setup(error.without_url().to_string());
+        let own = self.route.own(Some(IpFamily::of(ip)));
         if self.proxy.kind() == ProxyKind::Socks4a && self.proxy.credentials().is_some() {
-            let library = client(&self.route, self.tls.clone(), decodes)?.build().map_err(setup)?;
+            let library = client(&self.route, self.tls.clone(), decodes, own)?.build().map_err(setup)?;
             let way = (self.route.bind.clone(), self.proxy.clone(), SocketAddr::new(ip, self.proxy.port()));
             let limits = NamedLimits {
                 connect: CONNECT_TIMEOUT,
@@ -240,7 +258,7 @@ impl Proxied {
         // The error would contain the URL, and so the password.
         let proxy = reqwest::Proxy::all(remote_dns_url(&self.proxy, ip));
         let proxy = proxy.map_err(|_| FetchError::Setup("the URL of the proxy cannot be used".into()))?;
-        let client = client(&self.route, self.tls.clone(), decodes)?.proxy(proxy).build();
+        let client = client(&self.route, self.tls.clone(), decodes, own)?.proxy(proxy).build();
         client.map(Sender::Library).map_err(setup)
     }
 }
@@ -272,11 +290,16 @@ fn tls_with(roots: RootCertStore) -> Result<ClientConfig, FetchError> {
         .with_no_client_auth())
 }
 
-/// Returns the settings of a client.
+/// Returns the settings of a client that sends from an address of this machine, or from any.
 ///
 /// # Errors
 /// The system cannot bind to the interface of the route: its requests must not use another one.
-fn client(route: &Route, tls: ClientConfig, decodes: bool) -> Result<ClientBuilder, FetchError> {
+fn client(
+    route: &Route,
+    tls: ClientConfig,
+    decodes: bool,
+    own: Option<IpAddr>,
+) -> Result<ClientBuilder, FetchError> {
     let bind = &route.bind;
     bind.check().map_err(|error| FetchError::Setup(error.to_string()))?;
     let builder = match bind.device() {
@@ -294,7 +317,7 @@ fn client(route: &Route, tls: ClientConfig, decodes: bool) -> Result<ClientBuild
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
-        .local_address(bind.ip())
+        .local_address(own)
         // Thousands of torrents may have the same tracker, and a new connection costs it more than the answer.
         .pool_max_idle_per_host(MAX_IDLE)
         .pool_idle_timeout(MAX_IDLE_TIME)
@@ -306,8 +329,7 @@ fn client(route: &Route, tls: ClientConfig, decodes: bool) -> Result<ClientBuild
 /// Creates a client for the HTTP of gateways in the local network, from one address of this machine.
 pub(crate) fn gateway_client(bind: &Bind, local: IpAddr) -> Result<Client, FetchError> {
     // Gateways have no certificates, and nobody is trusted here.
-    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true)?
-        .local_address(local)
+    let builder = client(&Route::new(bind.clone()), tls_with(RootCertStore::empty())?, true, Some(local))?
         .no_gzip()
         // Simple gateways restart often, and serve one request per connection.
         .http1_only()

@@ -61,15 +61,16 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, route: &Route) -> Result<Vec<Scrap
     }
     let bind = route.bind();
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    let socket = udp_socket(bind).map_err(|e| network(&e))?;
-    let own = socket.local_addr().map_err(|e| network(&e))?;
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let host = if has_port { host.to_owned() } else { format!("{host}:{DEFAULT_UDP_PORT}") };
     let found = route.resolve(&host).map_err(|e| network(&e))?;
-    let to = found
-        .into_iter()
-        .find(|to| sendable(own, *to).is_some())
-        .ok_or_else(|| network(&"its name has no address of a usable family"))?;
+    // A machine may have one family only.
+    let way = found.into_iter().filter(|to| bind.reaches(to.ip())).find_map(|to| {
+        let socket = udp_socket(bind, Some(to.ip())).ok()?;
+        let own = socket.local_addr().ok()?;
+        sendable(own, to).map(|_| (socket, own, to))
+    });
+    let (socket, own, to) = way.ok_or_else(|| network(&"its name has no address of a usable family"))?;
     let clock = Clock::start();
     let seed = random_u64().map_err(|e| network(&e))?;
     let mut client = udp::Client::new(seed);

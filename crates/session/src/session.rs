@@ -84,7 +84,7 @@ impl Session {
         });
         let share = limits::share(config.settings.max_peers);
         config.settings.max_peers = share.peers;
-        let addr = listening.addr;
+        let addr = listening.addr();
         let poll = mio::Poll::new().map_err(SetupError::of("poll"))?;
         let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(SetupError::of("waker"))?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -109,13 +109,20 @@ impl Session {
         let mut engine = Engine::new(clock.now(), engine_config, random_u64()?);
         let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
         if let Some(dht) = &config.dht {
-            let mut saved = dht_path.as_deref().and_then(dht_state::load);
-            if let Some(saved) = saved.as_mut().filter(|_| config.settings.is_anonymous) {
-                // The ids would connect this run with others.
-                saved.ids = Default::default();
+            let addrs: Vec<SocketAddr> = listening.places.iter().map(|place| place.addr).collect();
+            for (number, families) in (0..).zip(families_of_nodes(&addrs)) {
+                let mut saved = dht_path.as_deref().and_then(|path| dht_state::load(path, number));
+                if let Some(saved) = saved.as_mut().filter(|_| config.settings.is_anonymous) {
+                    // The ids would connect this run with others.
+                    saved.ids = Default::default();
+                }
+                let of_node =
+                    ztor_dht::Config { read_only: dht.read_only, families, ..ztor_dht::Config::default() };
+                match number {
+                    0 => engine.start_dht(clock.now(), of_node, saved.as_ref()),
+                    _ => engine.add_dht_node(clock.now(), of_node, saved.as_ref()),
+                }
             }
-            let dht_config = ztor_dht::Config { read_only: dht.read_only, ..dht_config(addr) };
-            engine.start_dht(clock.now(), dht_config, saved.as_ref());
         }
         let shared = Arc::new(Shared::new(addr));
         let mapping = Mapping::start(&runtime, &bind, random_u64()?, (&shared, &inbox), config.transports);
@@ -366,13 +373,19 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     Ok(engine)
 }
 
-/// Returns the configuration of the DHT for a listening address. An unspecified IPv6 address serves both families.
+/// Returns the configuration of a DHT node at a listening address.
 pub(crate) fn dht_config(listening: SocketAddr) -> ztor_dht::Config {
-    let (v4, v6) = match listening.ip() {
-        IpAddr::V4(_) => (true, false),
-        IpAddr::V6(ip) => (ip.is_unspecified(), true),
-    };
-    ztor_dht::Config { families: ztor_dht::PerFamily { v4, v6 }, ..ztor_dht::Config::default() }
+    let families = families_of_nodes(&[listening]).into_iter().next().unwrap_or_default();
+    ztor_dht::Config { families, ..ztor_dht::Config::default() }
+}
+
+/// Returns the families of each DHT node for these listening addresses: a node has the addresses of one number in their
+/// families (BEP 45). An unspecified IPv6 address serves both.
+fn families_of_nodes(listening: &[SocketAddr]) -> Vec<ztor_dht::PerFamily<bool>> {
+    let count = |serves: fn(IpAddr) -> bool| listening.iter().filter(|addr| serves(addr.ip())).count();
+    let v4 = count(|ip| ip.is_ipv4() || ip.is_unspecified());
+    let v6 = count(|ip| ip.is_ipv6());
+    (0..v4.max(v6)).map(|number| ztor_dht::PerFamily { v4: number < v4, v6: number < v6 }).collect()
 }
 
 pub(crate) fn random_u64() -> Result<u64, StartError> {

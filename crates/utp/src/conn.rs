@@ -7,8 +7,8 @@ mod send_budget;
 mod timers;
 mod transmit;
 
+use crate::Path;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use ztor_base::{Duration, Instant};
 
@@ -61,7 +61,7 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) key: ConnKey,
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Path,
     /// The `conn_id` of packets to us and from us.
     pub(crate) recv_id: u16,
     pub(crate) send_id: u16,
@@ -157,7 +157,7 @@ struct Due {
 }
 
 impl Conn {
-    pub(crate) fn connect(key: ConnKey, cx: &Context<'_>, to: SocketAddr, recv_id: u16, syn: SeqNr) -> Self {
+    pub(crate) fn connect(key: ConnKey, cx: &Context<'_>, to: Path, recv_id: u16, syn: SeqNr) -> Self {
         let mut conn = Self::new(key, cx, to, recv_id, recv_id.wrapping_add(1), syn.plus(1), SeqNr(0));
         conn.is_initiator = true;
         conn.state = State::SynSent { tries: 0 };
@@ -170,7 +170,7 @@ impl Conn {
     pub(crate) fn accept(
         key: ConnKey,
         cx: &Context<'_>,
-        from: SocketAddr,
+        from: Path,
         recv_id: u16,
         first: SeqNr,
         syn: SeqNr,
@@ -183,13 +183,13 @@ impl Conn {
     fn new(
         key: ConnKey,
         cx: &Context<'_>,
-        to: SocketAddr,
+        to: Path,
         recv_id: u16,
         send_id: u16,
         first: SeqNr,
         ack_nr: SeqNr,
     ) -> Self {
-        let mtu = Mtu::new(cx.now, to, cx.config.max_datagram_bytes);
+        let mtu = Mtu::new(cx.now, to.peer, cx.config.max_datagram_bytes);
         Self {
             key,
             to,

@@ -1,4 +1,4 @@
-//! All connections of one socket.
+//! All connections.
 
 mod limits;
 mod on_datagram;
@@ -14,7 +14,7 @@ use ztor_base::{Instant, Nonces};
 
 use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;
-use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
+use crate::{Config, ConnKey, ConnectError, Event, Path, Stats, Transmit};
 
 use unknown_packets::UnknownPackets;
 
@@ -23,7 +23,7 @@ const ID_TRIES: usize = 64;
 /// Inverse of the share of all connections that may close in the background.
 const CLOSING_SHARE: usize = 4;
 
-/// The µTP connections of one UDP socket; see the [crate].
+/// The µTP connections of one UDP socket, or of several ([`Path`]); see the [crate].
 ///
 /// After any call, poll for [datagrams](Endpoint::poll_transmit), [events](Endpoint::poll_event) and the next
 /// [timeout](Endpoint::poll_timeout).
@@ -34,10 +34,10 @@ pub struct Endpoint {
     /// Offset of the clock that peers see, modulo 2³².
     clock_offset_us: u32,
     conns: SlotMap<ConnKey, Conn>,
-    /// Connections by address and the `conn_id` of packets to us.
-    routes: BTreeMap<(SocketAddr, u16), ConnKey>,
+    /// Connections by path and the `conn_id` of packets to us.
+    routes: BTreeMap<(Path, u16), ConnKey>,
     /// Last route used, since datagrams arrive in runs.
-    last_route: Option<((SocketAddr, u16), ConnKey)>,
+    last_route: Option<((Path, u16), ConnKey)>,
     /// Connections that may have something to send, each once, in the order of their turns.
     line: VecDeque<ConnKey>,
     /// Next timeout of each connection that has one.
@@ -71,7 +71,8 @@ impl Endpoint {
     }
 
     /// Opens a connection. Data written during the handshake is sent once it is complete.
-    pub fn connect(&mut self, now: Instant, to: SocketAddr) -> Result<ConnKey, ConnectError> {
+    pub fn connect(&mut self, now: Instant, to: impl Into<Path>) -> Result<ConnKey, ConnectError> {
+        let to = to.into();
         if self.conns.len() >= self.config.max_connections {
             return Err(ConnectError::Full);
         }
@@ -84,8 +85,8 @@ impl Endpoint {
 
     /// Handles a datagram. Returns true if it is a µTP packet, accepted or dropped, and false if it belongs to another
     /// protocol on the same socket.
-    pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
-        self.on_datagram(now, from, datagram)
+    pub fn handle(&mut self, now: Instant, from: impl Into<Path>, datagram: &[u8]) -> bool {
+        self.on_datagram(now, from.into(), datagram)
     }
 
     /// Handles what is due at `now`. Call it when [`Endpoint::poll_timeout`] is reached and after a batch of
@@ -108,7 +109,7 @@ impl Endpoint {
         self.alarms.first().map(|(at, _)| *at)
     }
 
-    /// Appends up to `max_datagrams` datagrams for one destination to `buf`. All have the same length except the last,
+    /// Appends up to `max_datagrams` datagrams for one path to `buf`. All have the same length except the last,
     /// which may be shorter, as UDP segmentation offload requires. Call it until it returns `None`, but only after all
     /// received datagrams were passed in: an acknowledgement covers all of them.
     pub fn poll_transmit(
@@ -212,7 +213,8 @@ impl Endpoint {
     }
 
     /// Notes that the system refused a datagram of `len` bytes to `to` as too long (EMSGSIZE).
-    pub fn too_big(&mut self, now: Instant, to: SocketAddr, len: usize) {
+    pub fn too_big(&mut self, now: Instant, to: impl Into<Path>, len: usize) {
+        let to = to.into();
         let keys: Vec<_> = self.routes.range((to, 0)..=(to, u16::MAX)).map(|(_, key)| *key).collect();
         for key in keys {
             self.with(now, key, |conn, cx| conn.too_big(cx.now, len));
@@ -226,7 +228,7 @@ impl Endpoint {
 
     /// Returns the addresses of the peers of all connections, those that close in the background included.
     pub fn peer_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.routes.keys().map(|(addr, _)| *addr)
+        self.routes.keys().map(|(path, _)| path.peer)
     }
 
     /// Returns the number of connections, including those that close in the background.
@@ -343,7 +345,7 @@ impl Endpoint {
     }
 
     /// Removes a route. Returns true if it led to this connection.
-    fn unroute(&mut self, route: (SocketAddr, u16), key: ConnKey) -> bool {
+    fn unroute(&mut self, route: (Path, u16), key: ConnKey) -> bool {
         let was_routed = self.routes.get(&route) == Some(&key);
         if was_routed {
             self.routes.remove(&route);
@@ -357,8 +359,8 @@ impl Endpoint {
         self.events.retain(|event| event.key() != key);
     }
 
-    /// Returns a `conn_id` for packets to us that is not adjacent to that of another connection with the same address.
-    fn free_id(&mut self, to: SocketAddr) -> Option<u16> {
+    /// Returns a `conn_id` for packets to us that is not adjacent to that of another connection with the same path.
+    fn free_id(&mut self, to: Path) -> Option<u16> {
         (0..ID_TRIES).map(|_| self.nonces.u16()).find(|id| {
             let near = [id.wrapping_sub(1), *id, id.wrapping_add(1)];
             near.iter().all(|id| !self.routes.contains_key(&(to, *id)))

@@ -1,6 +1,6 @@
 //! Types that an endpoint returns to its driver.
 
-use std::net::SocketAddr;
+use crate::Path;
 
 use ztor_base::Duration;
 
@@ -10,11 +10,11 @@ slotmap::new_key_type! {
     pub struct ConnKey;
 }
 
-/// Datagrams appended to the driver's buffer, all for one destination.
+/// Datagrams appended to the driver's buffer, all for one path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// Destination address.
-    pub to: SocketAddr,
+    /// Where to, and from which socket.
+    pub to: Path,
     /// Number of bytes appended to the buffer.
     pub len: usize,
     /// Length of each datagram in bytes; the last one may be shorter.
@@ -30,8 +30,8 @@ pub enum Event {
     Incoming {
         /// The connection.
         key: ConnKey,
-        /// Address of the peer.
-        from: SocketAddr,
+        /// Address of the peer, and the socket that it has reached.
+        from: Path,
     },
     /// Bytes are available to [read](crate::Endpoint::read); there were none before.
     Readable(ConnKey),

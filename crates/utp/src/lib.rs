@@ -51,6 +51,7 @@ mod event;
 mod header;
 mod ledbat;
 mod mtu;
+mod path;
 mod rtt;
 mod seq;
 #[cfg(test)]
@@ -61,3 +62,4 @@ mod tests;
 pub use config::Config;
 pub use endpoint::Endpoint;
 pub use event::{Closed, ConnKey, ConnectError, Event, Stats, Transmit};
+pub use path::Path;

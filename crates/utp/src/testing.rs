@@ -275,7 +275,7 @@ impl Net {
             let node = &mut self.nodes[index];
             let Some(transmit) = node.endpoint.poll_transmit(now, 45, &mut buf) else { break };
             assert_eq!(transmit.len, buf.len());
-            let to = self.nodes.iter().position(|node| node.addr == transmit.to);
+            let to = self.nodes.iter().position(|node| node.addr == transmit.to.peer);
             for datagram in buf.chunks(transmit.segment_len) {
                 self.nodes[index].sent_datagrams += 1;
                 self.nodes[index].longest_sent = self.nodes[index].longest_sent.max(datagram.len());

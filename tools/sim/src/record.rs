@@ -120,8 +120,9 @@ pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mu
         trace.record(now, Subject::Lookup, &[node]);
         trace.record_bytes(resolve.host.as_bytes());
     }
-    for (to, datagram) in out.tracker_datagrams.iter().chain(&out.datagrams) {
-        trace.record(now, Subject::Transmit, &[node, number_of(*to)]);
+    let datagrams = out.datagrams.iter().map(|datagram| (datagram.to, &datagram.data));
+    for (to, datagram) in out.tracker_datagrams.iter().map(|(to, data)| (*to, data)).chain(datagrams) {
+        trace.record(now, Subject::Transmit, &[node, number_of(to)]);
         let says_an_error = |message: krpc::Message| matches!(message.body, krpc::Body::Error(_));
         if !krpc::decode(datagram).is_ok_and(says_an_error) {
             trace.record_bytes(datagram);

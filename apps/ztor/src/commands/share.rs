@@ -56,7 +56,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
 
 /// Returns the address that the tracker listens on: for an interface, an address of the interface; `None` for all.
 fn tracker_ip(bind: &Bind) -> Option<IpAddr> {
-    bind.ip().or_else(|| bind.reachable_ip())
+    bind.ips().first().copied().or_else(|| bind.reachable_ip())
 }
 
 /// Returns the address at which other machines reach this one. Without one, warns and returns loopback.

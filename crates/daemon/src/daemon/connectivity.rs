@@ -62,10 +62,10 @@ impl Reachability {
         runtime.spawn(async move {
             // A session that has ended does not answer, and nobody asks any more.
             let (Ok(callers), Ok(dht), Ok(proxy)) = (callers.await, dht.await, proxy.await) else { return };
-            let dht = dht.map(|dht| {
-                let families = [dht.families.v4, dht.families.v6];
-                let nodes = families.iter().flatten().map(|family| family.good as u64).sum();
-                (nodes, dht.is_read_only)
+            // One may be reached while another is not.
+            let dht = (!dht.is_empty()).then(|| {
+                let families = dht.iter().flat_map(|dht| [dht.families.v4, dht.families.v6]).flatten();
+                (families.map(|family| family.good as u64).sum(), dht.iter().all(|dht| dht.is_read_only))
             });
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
             (state.callers, state.dht, state.proxy) = (callers, dht, proxy);

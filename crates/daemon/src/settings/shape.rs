@@ -19,8 +19,10 @@ pub struct Shape {
     pub(super) canonical: fn(&str) -> Option<String>,
 }
 
-pub(super) const BIND: Shape =
-    Shape { values: "\"*\", an IP address or the name of an interface", canonical: bind };
+pub(super) const BIND: Shape = Shape {
+    values: "\"*\", an IP address, several with commas between them, or the name of an interface",
+    canonical: bind,
+};
 pub(super) const IP: Shape = Shape { values: "an IP address", canonical: ip };
 pub(super) const SUFFIX: Shape =
     Shape { values: "a dot and up to 23 letters or digits, such as \".part\"", canonical: suffix };
@@ -77,7 +79,7 @@ pub(super) fn parse_network(text: &str) -> Option<IpNet> {
 fn bind(text: &str) -> Option<String> {
     parse_bind(text).map(|bind| match bind {
         Bind::All => "*".to_owned(),
-        Bind::Addr(ip) => ip.to_string(),
+        Bind::Addrs(addrs) => addrs.to_string(),
         Bind::Device(name) => name,
     })
 }

@@ -158,7 +158,8 @@ settings! {
         allocate: Allocation = "sparse", Kind::Choice(ALLOCATIONS);
     }
     network {
-        /// Only local IP address or interface for all traffic of torrents; * for all addresses. Nothing is sent while
+        /// Local IP addresses, with commas between them, or interface for all traffic of torrents; * for all addresses.
+        /// Of several addresses, each has its own DHT node, and connections leave from each in turn. Nothing is sent while
         /// the interface is gone.
         bind: Bind = "*", text(BIND), restart;
         /// Port for incoming connections of peers, over TCP and UDP; 0 for one that the system chooses.

@@ -254,7 +254,8 @@ impl Dht {
         self.config.families[family] && self.tables[family].len() < K && !self.upkeep[family].is_hopeless(now)
     }
 
-    fn has_nodes(&self) -> bool {
+    /// Returns true if there is a node that a lookup could begin with.
+    pub fn has_nodes(&self) -> bool {
         Family::ALL.iter().any(|family| self.knows_any(*family))
     }
 

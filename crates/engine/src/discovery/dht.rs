@@ -1,4 +1,5 @@
-//! Peers from the DHT (BEP 5): the schedule of lookups and announces. Private torrents are excluded (BEP 27).
+//! Peers from the DHT (BEP 5): the schedule of lookups and announces of our nodes (BEP 45). Private torrents are excluded
+//! (BEP 27).
 
 use super::known::{Found, Origin};
 use super::schedule::{DhtClass, DueQueue};
@@ -6,7 +7,7 @@ use crate::config::ExternalPorts;
 use crate::cx::Cx;
 use crate::event::DhtRole;
 use crate::ids::TorrentId;
-use crate::outbox::Outbox;
+use crate::outbox::{DhtDatagram, Outbox};
 use crate::torrent::{Torrent, Torrents};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,6 +29,9 @@ const TORRENTS_PER_LOOKUP: usize = 64;
 /// Number of concurrent lookups reserved for downloads.
 const KEPT_FOR_DOWNLOADS: usize = 2;
 
+/// Maximum number of nodes of ours.
+pub(crate) const MAX_NODES: usize = 32;
+
 /// A torrent to look up, with its priority and time.
 type Planned = (DhtClass, Instant, TorrentId);
 
@@ -39,42 +43,66 @@ struct Running {
     swarm: SwarmId,
 }
 
-/// Our DHT node, and the torrents that it looks up.
+/// A node of ours, and its lookups.
+struct Node {
+    dht: Dht,
+    running: BTreeMap<LookupId, Running>,
+}
+
+/// Our DHT nodes, and the torrents that they look up.
+///
+/// Each node has addresses of its own, and others take it for a node of another host (BEP 45). A torrent is looked up by
+/// one node after the other: each has to announce it, as nodes announce the address from which they are asked, and nodes
+/// of others are not to be asked for the same by several of ours at once.
 pub(crate) struct DhtDriver {
-    node: Dht,
+    /// At least one, and at most [`MAX_NODES`].
+    nodes: Vec<Node>,
+    /// Number of the node that checks the next address that a peer or a torrent names.
+    checker: usize,
     /// Downloads to look up.
     downloads: DueQueue,
     /// Seeds to look up when no download is due.
     seeds: DueQueue,
-    running: BTreeMap<LookupId, Running>,
     /// Number of running lookups for seeds.
     running_seeds: usize,
 }
 
+impl Node {
+    fn new(now: Instant, config: ztor_dht::Config, seed: u64, saved: Option<&Saved>) -> Self {
+        Self { dht: Dht::new(now, config, seed, saved), running: BTreeMap::new() }
+    }
+}
+
 impl DhtDriver {
     pub(crate) fn new(now: Instant, config: ztor_dht::Config, seed: u64, saved: Option<&Saved>) -> Self {
-        let node = Dht::new(now, config, seed, saved);
-        Self {
-            node,
-            downloads: DueQueue::new(),
-            seeds: DueQueue::new(),
-            running: BTreeMap::new(),
-            running_seeds: 0,
+        let nodes = vec![Node::new(now, config, seed, saved)];
+        Self { nodes, checker: 0, downloads: DueQueue::new(), seeds: DueQueue::new(), running_seeds: 0 }
+    }
+
+    /// Adds a node. Without effect if there are [`MAX_NODES`].
+    pub(crate) fn add(&mut self, now: Instant, config: ztor_dht::Config, seed: u64, saved: Option<&Saved>) {
+        if self.nodes.len() < MAX_NODES {
+            self.nodes.push(Node::new(now, config, seed, saved));
         }
+    }
+
+    fn running(&self) -> usize {
+        self.nodes.iter().map(|node| node.running.len()).sum()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let (download, seed) = self.firsts();
         let due = download.into_iter().chain(seed).map(|(_, at, _)| at);
-        self.node.poll_timeout().into_iter().chain(due).min()
+        self.nodes.iter().filter_map(|node| node.dht.poll_timeout()).chain(due).min()
     }
 
     /// Returns the first download and the first seed to look up, each only if another lookup may run.
     fn firsts(&self) -> (Option<Planned>, Option<Planned>) {
-        let planned = self.downloads.len() + self.seeds.len() + self.running.len();
+        let running = self.running();
+        let planned = self.downloads.len() + self.seeds.len() + running;
         let at_once = (planned / TORRENTS_PER_LOOKUP).clamp(MIN_AT_ONCE, MAX_AT_ONCE);
         let first = |queue: &DueQueue, class| queue.first().map(|(at, id)| (class, *at, *id));
-        let has_place = self.running.len() < at_once;
+        let has_place = running < at_once;
         let seed_has_place = has_place && self.running_seeds + KEPT_FOR_DOWNLOADS < at_once;
         let download = first(&self.downloads, DhtClass::Download).filter(|_| has_place);
         (download, first(&self.seeds, DhtClass::Seed).filter(|_| seed_has_place))
@@ -94,34 +122,38 @@ impl DhtDriver {
         }
     }
 
-    fn end_lookup(&mut self, lookup: LookupId) -> Option<TorrentId> {
-        let Running { class, torrent, .. } = self.running.remove(&lookup)?;
+    fn end_lookup(&mut self, node: usize, lookup: LookupId) -> Option<TorrentId> {
+        let Running { class, torrent, .. } = self.nodes.get_mut(node)?.running.remove(&lookup)?;
         self.running_seeds -= usize::from(class == DhtClass::Seed);
         Some(torrent)
     }
 
-    /// Notes that a peer on the Internet has connected to our UDP socket.
-    pub(crate) fn reached(&mut self, now: Instant) {
-        self.node.reached(now);
+    /// Notes that a peer on the Internet has connected to the UDP socket of a node.
+    pub(crate) fn reached(&mut self, now: Instant, node: u8) {
+        if let Some(node) = self.nodes.get_mut(usize::from(node)) {
+            node.dht.reached(now);
+        }
     }
 
     /// Sends the version of the client to other nodes, or none.
     pub(crate) fn set_anonymous(&mut self, is_anonymous: bool) {
-        self.node.set_version(ztor_dht::Config::default().version.filter(|_| !is_anonymous));
+        let version = ztor_dht::Config::default().version.filter(|_| !is_anonymous);
+        self.nodes.iter_mut().for_each(|node| node.dht.set_version(version));
     }
 
     /// Takes part under other ids from now on.
     pub(crate) fn renew_ids(&mut self, now: Instant) {
-        self.node.renew_ids(now);
+        self.nodes.iter_mut().for_each(|node| node.dht.renew_ids(now));
     }
 
-    /// Returns the state that the next run starts with.
-    pub(crate) fn save(&self) -> Saved {
-        self.node.save()
+    /// Returns the state of each node that the next run starts with.
+    pub(crate) fn save(&self) -> Vec<Saved> {
+        self.nodes.iter().map(|node| node.dht.save()).collect()
     }
 
-    pub(crate) fn stats(&self, now: Instant) -> Stats {
-        self.node.stats(now)
+    /// Returns state and counters of each node.
+    pub(crate) fn stats(&self, now: Instant) -> Vec<Stats> {
+        self.nodes.iter().map(|node| node.dht.stats(now)).collect()
     }
 
     /// Plans a lookup of a torrent that has opened.
@@ -144,22 +176,22 @@ impl DhtDriver {
         if let Some((class, at)) = torrent.schedule_mut().dht_due.take() {
             self.queue(class).remove(&(at, id));
         }
-        let running = self.running.iter().filter(|(_, running)| running.torrent == id);
-        let running: Vec<LookupId> = running.map(|(lookup, _)| *lookup).collect();
-        for lookup in running {
-            self.end_lookup(lookup);
-            self.node.cancel(lookup);
+        for node in &mut self.nodes {
+            for (lookup, running) in node.running.extract_if(.., |_, running| running.torrent == id) {
+                self.running_seeds -= usize::from(running.class == DhtClass::Seed);
+                node.dht.cancel(lookup);
+            }
         }
     }
 
-    /// Handles a datagram. Returns false if it does not belong to the DHT.
-    pub(crate) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
-        self.node.handle(now, from, data)
+    /// Handles a datagram at the socket of a node. Returns false if it does not belong to the DHT.
+    pub(crate) fn handle(&mut self, now: Instant, node: u8, from: SocketAddr, data: &[u8]) -> bool {
+        self.nodes.get_mut(usize::from(node)).is_some_and(|node| node.dht.handle(now, from, data))
     }
 
     /// Looks up downloads without peers at once, as the network is back.
     pub(crate) fn start_over(&mut self, now: Instant, torrents: &mut Torrents) {
-        self.node.start_over(now);
+        self.nodes.iter_mut().for_each(|node| node.dht.start_over(now));
         self.plan_again(now, torrents, |torrent| torrent.peers().is_empty() && !torrent.is_finished());
     }
 
@@ -185,15 +217,41 @@ impl DhtDriver {
     /// Adds nodes that the user or a peer has named.
     pub(crate) fn add_nodes(&mut self, now: Instant, addrs: &[SocketAddr], role: DhtRole) {
         match role {
-            DhtRole::Router => self.node.bootstrap(now, addrs),
-            DhtRole::Entry => self.node.enter_by(now, addrs),
-            DhtRole::Node => addrs.iter().for_each(|addr| self.node.add_node(now, *addr)),
+            DhtRole::Router => self.nodes.iter_mut().for_each(|node| node.dht.bootstrap(now, addrs)),
+            DhtRole::Entry => self.nodes.iter_mut().for_each(|node| node.dht.enter_by(now, addrs)),
+            DhtRole::Node => addrs.iter().for_each(|addr| self.check(now, *addr)),
         }
+    }
+
+    /// Lets one node check an address, each in turn among those that can.
+    fn check(&mut self, now: Instant, addr: SocketAddr) {
+        let len = self.nodes.len();
+        let order = (0..len).map(|n| (self.checker + n) % len);
+        let can = |n: &usize| self.nodes.get(*n).is_some_and(|node| node.dht.has_family_of(addr));
+        if let Some(at) = order.into_iter().find(can)
+            && let Some(node) = self.nodes.get_mut(at)
+        {
+            node.dht.add_node(now, addr);
+            self.checker = at + 1;
+        }
+    }
+
+    /// Returns the number of the node that looks a torrent up next. Each has its turn, but one that knows no others is
+    /// passed over while another one does.
+    fn next_node(&self, cx: &mut Cx<'_>, torrent: &mut Torrent) -> usize {
+        let len = self.nodes.len();
+        let schedule = torrent.schedule_mut();
+        // The first turn is any node's, so that torrents added together do not all begin with the same.
+        let first = usize::from(schedule.dht_turn.unwrap_or_else(|| cx.rng.u8(..))) % len;
+        let knows = |n: &usize| self.nodes.get(*n).is_some_and(|node| node.dht.has_nodes());
+        let chosen = (0..len).map(|n| (first + n) % len).find(knows).unwrap_or(first);
+        schedule.dht_turn = u8::try_from((chosen + 1) % len).ok();
+        chosen
     }
 
     /// Starts the lookups that are due, and handles the results of others.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        self.node.handle_timeout(cx.now);
+        self.nodes.iter_mut().for_each(|node| node.dht.handle_timeout(cx.now));
         while !cx.is_ending
             && let Some((class, at, id)) = self.next_due(cx.now)
         {
@@ -209,7 +267,9 @@ impl DhtDriver {
         self.drain(cx, torrents);
     }
 
-    fn look_up(&mut self, cx: &Cx<'_>, class: DhtClass, torrent: &Torrent) {
+    fn look_up(&mut self, cx: &mut Cx<'_>, class: DhtClass, torrent: &mut Torrent) {
+        let at = self.next_node(cx, torrent);
+        let Some(node) = self.nodes.get_mut(at) else { return };
         let external = cx.config.external_ports;
         let announce = Announce {
             port: PerFamily {
@@ -223,44 +283,52 @@ impl DhtDriver {
         };
         for swarm in torrent.hashes().swarm_ids() {
             let announce = Some(announce).filter(|_| cx.config.listen_port != 0);
-            let lookup = self.node.get_peers(cx.now, swarm, announce);
-            self.running.insert(lookup, Running { class, torrent: torrent.id(), swarm });
+            let lookup = node.dht.get_peers(cx.now, swarm, announce);
+            node.running.insert(lookup, Running { class, torrent: torrent.id(), swarm });
             self.running_seeds += usize::from(class == DhtClass::Seed);
         }
     }
 
     fn drain(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        while let Some(event) = self.node.poll_event() {
-            match event {
-                ztor_dht::Event::Peers { lookup, peers, from } => {
-                    if let Some(Running { torrent, swarm, .. }) = self.running.get(&lookup).copied()
-                        && let Some(torrent) = torrents.get_mut(torrent).filter(|t| !t.is_private())
-                    {
-                        let is_second_swarm = torrent.is_second_swarm(swarm);
-                        for addr in peers {
-                            let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
-                            let found = Found::new(Origin::Dht(teller), is_second_swarm);
-                            torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
-                        }
-                        cx.dirty.mark_torrent(torrent.id());
-                    }
-                }
-                ztor_dht::Event::Done { lookup, .. } => {
-                    let id = self.end_lookup(lookup);
-                    if let Some(torrent) = id.and_then(|id| torrents.get_mut(id)) {
-                        self.on_lookup_done(cx, torrent);
-                    }
-                }
-                ztor_dht::Event::ExternalAddress(ip) => torrents.seen_as(ip, cx.config.port_toward(ip)),
-                _ => {}
+        for at in 0..self.nodes.len() {
+            while let Some(event) = self.nodes.get_mut(at).and_then(|node| node.dht.poll_event()) {
+                self.on_event(cx, torrents, at, event);
             }
+        }
+    }
+
+    fn on_event(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents, at: usize, event: ztor_dht::Event) {
+        match event {
+            ztor_dht::Event::Peers { lookup, peers, from } => {
+                let running = self.nodes.get(at).and_then(|node| node.running.get(&lookup)).copied();
+                if let Some(Running { torrent, swarm, .. }) = running
+                    && let Some(torrent) = torrents.get_mut(torrent).filter(|t| !t.is_private())
+                {
+                    let is_second_swarm = torrent.is_second_swarm(swarm);
+                    for addr in peers {
+                        let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
+                        let found = Found::new(Origin::Dht(teller), is_second_swarm);
+                        torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
+                    }
+                    cx.dirty.mark_torrent(torrent.id());
+                }
+            }
+            ztor_dht::Event::Done { lookup, .. } => {
+                let id = self.end_lookup(at, lookup);
+                if let Some(torrent) = id.and_then(|id| torrents.get_mut(id)) {
+                    self.on_lookup_done(cx, torrent);
+                }
+            }
+            ztor_dht::Event::ExternalAddress(ip) => torrents.seen_as(ip, cx.config.port_toward(ip)),
+            _ => {}
         }
     }
 
     /// Plans the next lookup of a torrent, if no other is under way.
     fn on_lookup_done(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
-        let is_running = self.running.values().any(|running| running.torrent == id);
+        let is_running =
+            self.nodes.iter().flat_map(|node| node.running.values()).any(|running| running.torrent == id);
         let is_urgent = !torrent.is_finished() && torrent.peers().is_empty();
         let may_plan = torrent.is_open() && !torrent.is_private();
         let schedule = torrent.schedule_mut();
@@ -269,7 +337,8 @@ impl DhtDriver {
         }
         schedule.dht_empty_lookups = if is_urgent { (schedule.dht_empty_lookups + 1).min(10) } else { 0 };
         let every = match schedule.dht_empty_lookups {
-            0 => EVERY,
+            // Each node announces it once in that time.
+            0 => EVERY / u32::try_from(self.nodes.len()).unwrap_or(1).max(1),
             empty => (URGENT_AFTER * (1 << (empty - 1))).min(URGENT_EVERY),
         };
         // Spread out, as torrents added together would otherwise always be announced together.
@@ -280,8 +349,10 @@ impl DhtDriver {
 
     /// Moves the datagrams that wait to be sent to the outbox.
     pub(crate) fn poll_transmit(&mut self, out: &mut Outbox) {
-        while let Some(datagram) = self.node.poll_transmit() {
-            out.datagrams.push(datagram);
+        for (number, node) in (0..).zip(&mut self.nodes) {
+            while let Some((to, data)) = node.dht.poll_transmit() {
+                out.datagrams.push(DhtDatagram { node: number, to, data });
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum DhtClass {
 pub(crate) struct Schedule {
     /// Priority and time of the next DHT lookup; `None` while one is under way, or if none is planned.
     pub(super) dht_due: Option<(DhtClass, Instant)>,
+    /// Number of our DHT node that looks it up next; `None` before the first lookup.
+    pub(super) dht_turn: Option<u8>,
     /// Number of successive DHT lookups that left a download without peers.
     pub(super) dht_empty_lookups: u32,
     /// Set while announces to the local network are planned.

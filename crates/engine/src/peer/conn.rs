@@ -36,6 +36,8 @@ pub(crate) struct Conn {
     addr: SocketAddr,
     direction: Direction,
     transport: Transport,
+    /// Number of our DHT node at whose socket an incoming µTP connection has arrived.
+    node: u8,
     protection: Protection,
     state: ConnState,
     /// Swarm of the encrypted handshake; `None` without one.
@@ -72,6 +74,7 @@ impl Conn {
             addr,
             direction,
             transport,
+            node: 0,
             protection: Protection::None,
             state,
             secured_for: None,
@@ -106,6 +109,14 @@ impl Conn {
 
     pub(crate) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    pub(crate) fn node(&self) -> u8 {
+        self.node
+    }
+
+    pub(crate) fn set_node(&mut self, node: u8) {
+        self.node = node;
     }
 
     pub(crate) fn protection(&self) -> Protection {

@@ -163,7 +163,7 @@ impl Router<'_> {
                 && !is_local(addr.ip())
                 && let Some(dht) = &mut self.dht
             {
-                dht.reached(cx.now);
+                dht.reached(cx.now, peer.conn().node());
             }
         }
         if let Some(plan) = peer.attempt_mut().take_plan() {

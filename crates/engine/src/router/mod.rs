@@ -79,7 +79,7 @@ impl<'a> Router<'a> {
                 self.trackers.on_resolved(&mut self.cx, id, result);
             }
             Event::TrackerPort { id, port } => self.trackers.on_port(id, port),
-            Event::Datagram { from, data } => self.on_datagram(from, data),
+            Event::Datagram { from, node, data } => self.on_datagram(from, node, data),
             Event::LocalAnnounce { from, data } => {
                 self.lsd.handle(&mut self.cx, self.torrents, from, data);
             }
@@ -89,14 +89,14 @@ impl<'a> Router<'a> {
     }
 
     /// Handles a datagram of the DHT or of a UDP tracker. DHT messages are dictionaries.
-    fn on_datagram(&mut self, from: SocketAddr, data: &[u8]) {
+    fn on_datagram(&mut self, from: SocketAddr, node: u8, data: &[u8]) {
         let now = self.cx.now;
         let is_of_dht = data.first() == Some(&b'd');
         if is_of_dht && self.bans.drops_datagram(now, from.ip()) {
             return;
         }
         let dht = self.dht.as_mut().filter(|_| is_of_dht);
-        if dht.is_some_and(|dht| dht.handle(now, from, data)) {
+        if dht.is_some_and(|dht| dht.handle(now, node, from, data)) {
             self.cx.network.heard(now, from.ip());
         } else {
             self.trackers.handle_datagram(&mut self.cx, self.torrents, from, data);

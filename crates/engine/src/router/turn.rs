@@ -59,15 +59,15 @@ impl Router<'_> {
     /// Moves datagrams to the outbox, except those to addresses that the user does not want.
     fn transmit(&mut self) {
         let (now, bans) = (self.cx.now, &mut *self.bans);
-        let kept = self.cx.out.datagrams.len();
+        let kept = self.cx.out.tracker_datagrams.len();
         self.trackers.poll_transmit(self.cx.out);
         if bans.covers_trackers() {
-            bans.drop_datagrams(now, &mut self.cx.out.datagrams, kept);
+            bans.drop_datagrams(now, &mut self.cx.out.tracker_datagrams, kept, |(to, _)| to.ip());
         }
         if let Some(dht) = &mut self.dht {
             let kept = self.cx.out.datagrams.len();
             dht.poll_transmit(self.cx.out);
-            bans.drop_datagrams(now, &mut self.cx.out.datagrams, kept);
+            bans.drop_datagrams(now, &mut self.cx.out.datagrams, kept, |datagram| datagram.to.ip());
         }
     }
 

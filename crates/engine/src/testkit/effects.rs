@@ -1,7 +1,9 @@
 //! Execution of an engine's effects.
 
 use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::{Close, Connect, HttpGet, KeepBlocks, Outbox, Resolve, SendBlock, WriteBlock};
+use crate::outbox::{
+    Close, Connect, DhtDatagram, HttpGet, KeepBlocks, Outbox, Resolve, SendBlock, WriteBlock,
+};
 use crate::torrent_event::TorrentEvent;
 use crate::web::WebEffect;
 use std::net::SocketAddr;
@@ -39,6 +41,10 @@ pub trait Effects {
     fn local_announce(&mut self, announce: LocalAnnounce);
     /// Sends a datagram.
     fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>);
+    /// Sends a datagram of a DHT node of ours.
+    fn dht_datagram(&mut self, datagram: DhtDatagram) {
+        self.datagram(datagram.to, datagram.data);
+    }
     /// Opens a connection, answered by `Connected` or `Closed`.
     fn connect(&mut self, connect: Connect);
     /// Closes a connection.
@@ -86,8 +92,8 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     web.drain(..).for_each(|effect| effects.web(effect));
     resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
     local_announces.drain(..).for_each(|announce| effects.local_announce(announce));
-    let datagrams = tracker_datagrams.drain(..).chain(datagrams.drain(..));
-    datagrams.for_each(|(to, datagram)| effects.datagram(to, datagram));
+    tracker_datagrams.drain(..).for_each(|(to, datagram)| effects.datagram(to, datagram));
+    datagrams.drain(..).for_each(|datagram| effects.dht_datagram(datagram));
     connects.drain(..).for_each(|connect| effects.connect(connect));
     closes.drain(..).for_each(|close| effects.close(close));
     events.drain(..).for_each(|event| effects.torrent_event(event));

@@ -167,7 +167,9 @@ impl Stubs {
                         self.rig.handle(Event::Http { id, from, result });
                     }
                     Answer::Resolved(id, ip) => self.rig.handle(Event::Resolved { id, result: Ok(vec![ip]) }),
-                    Answer::Datagram(from, data) => self.rig.handle(Event::Datagram { from, data: &data }),
+                    Answer::Datagram(from, data) => {
+                        self.rig.handle(Event::Datagram { node: 0, from, data: &data })
+                    }
                 }
             }
         }

@@ -148,3 +148,25 @@ fn peer_that_takes_far_more_than_it_announces_is_banned_unless_the_defence_is_of
         assert_eq!(scripted.rig.engine.has_peer(peer), !is_banned);
     }
 }
+
+/// A tracker that is named by its address is not looked up, where names are filtered.
+#[test]
+fn udp_tracker_with_a_filtered_address_is_asked_only_if_trackers_are_spared() {
+    for covers_trackers in [true, false] {
+        let now = Instant::from_micros(1);
+        let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
+        let add = AddMagnet {
+            info_hashes: ztor_metainfo::InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20])),
+            trackers: vec![vec!["udp://203.0.113.7:6969/announce".to_owned()]],
+            peers: Vec::new(),
+            known: None,
+            paused: false,
+        };
+        engine.add_magnet(now, &add).unwrap();
+        let mut out = Outbox::default();
+        let filter = IpFilter { covers_trackers, ..filter_of("203.0.113.0/24") };
+        engine.handle(now, Event::Command(Command::SetFilter(filter)), &mut out);
+        engine.settle(now, &mut out);
+        assert_eq!(out.tracker_datagrams.is_empty(), covers_trackers);
+    }
+}

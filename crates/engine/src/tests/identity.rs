@@ -55,7 +55,7 @@ fn set_identity_leaves_no_trace_of_the_old_one_for_a_udp_tracker() {
     assert_eq!(connect.len(), 16, "a request for a connection id");
     let answer = [&[0; 4][..], &connect[12..], &CONNECTION].concat();
     let from = "192.0.2.1:6969".parse().unwrap();
-    rig.handle(Event::Datagram { from, data: &answer });
+    rig.handle(Event::Datagram { node: 0, from, data: &answer });
     let announce = to_tracker(&mut rig).remove(0);
     assert!(announce.starts_with(&CONNECTION) && announce[36..56] == [6; 20], "{announce:?}");
     let (now, mut out) = (rig.now, Outbox::default());
@@ -70,7 +70,7 @@ fn set_identity_leaves_no_trace_of_the_old_one_for_a_udp_tracker() {
     assert!(later.iter().all(|datagram| datagram.len() == 16), "for a new connection id: {later:?}");
     let renewed = later.last().unwrap();
     let answer = [&[0; 4][..], &renewed[12..], &[0xc2; 8]].concat();
-    rig.handle(Event::Datagram { from, data: &answer });
+    rig.handle(Event::Datagram { node: 0, from, data: &answer });
     let announce = to_tracker(&mut rig).remove(0);
     assert!(announce[36..56] == [7; 20], "{announce:?}");
     assert_eq!(announce[80..84], 2u32.to_be_bytes(), "started");
@@ -80,18 +80,18 @@ fn set_identity_leaves_no_trace_of_the_old_one_for_a_udp_tracker() {
 fn dht_ids_are_renewed_with_the_identity_and_not_saved_while_it_is_anonymous() {
     let mut rig = Rig::new(Instant::from_micros(1), Config::new(PeerId::new([6; 20]), 6881), 1);
     rig.engine.start_dht(rig.now, ztor_dht::Config::default(), None);
-    let ids = |rig: &Rig| rig.engine.dht_stats(rig.now).unwrap().families.v4.unwrap().id;
+    let ids = |rig: &Rig| rig.engine.dht_stats(rig.now)[0].families.v4.unwrap().id;
     let first = ids(&rig);
-    assert_eq!(rig.engine.dht_to_save().unwrap().ids.v4, Some(first));
+    assert_eq!(rig.engine.dht_to_save()[0].ids.v4, Some(first));
     let (now, mut out) = (rig.now, Outbox::default());
     rig.engine.set_identity(now, PeerId::new([7; 20]), true, &mut out);
     let second = ids(&rig);
     assert_ne!(first, second);
-    assert_eq!(rig.engine.dht_to_save().unwrap().ids, ztor_dht::PerFamily::default());
+    assert_eq!(rig.engine.dht_to_save()[0].ids, ztor_dht::PerFamily::default());
     rig.engine.set_identity(now, PeerId::new([8; 20]), false, &mut out);
     let third = ids(&rig);
     assert!(third != first && third != second, "the anonymous one is not connected with it either");
-    assert_eq!(rig.engine.dht_to_save().unwrap().ids.v4, Some(third));
+    assert_eq!(rig.engine.dht_to_save()[0].ids.v4, Some(third));
 }
 
 #[test]

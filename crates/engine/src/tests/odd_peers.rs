@@ -29,7 +29,7 @@ fn flood_of_ports_adds_one_node() {
     let flood: Vec<Message> = (1000..3000).map(Message::Port).collect();
     scripted.say_raw(&encode(&flood));
     let port = |to: &SocketAddr| to.ip() == addr(99).ip();
-    let asked = scripted.rig.out.datagrams.iter().filter(|(to, _)| port(to)).count();
+    let asked = scripted.rig.out.datagrams.iter().filter(|datagram| port(&datagram.to)).count();
     assert_eq!(asked, 1);
 }
 

@@ -120,7 +120,7 @@ impl Driver {
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
         let datagrams = &self.datagrams;
         out.tracker_datagrams.drain(..).for_each(|(to, datagram)| datagrams.send_to_tracker(to, &datagram));
-        out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
+        out.datagrams.drain(..).for_each(|datagram| datagrams.send(&datagram));
         out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
         out.events.drain(..).for_each(|event| self.on_torrent_event(event));
         // A connection that is closed in the turn in which it is requested is not made at all.
@@ -154,13 +154,15 @@ impl Driver {
                 Way::Through(proxy) => self.call_through_proxy(peer, addr, proxy, cipher),
                 Way::Nowhere => Err(CloseReason::ProxyDown),
                 Way::Direct => {
-                    let stream = sockets::connect(self.device.bind(), addr).map_err(CloseReason::Socket)?;
+                    self.calls = self.calls.wrapping_add(1);
+                    let stream = sockets::connect(self.device.bind(), addr, self.calls)
+                        .map_err(CloseReason::Socket)?;
                     let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
                     inserted.map_err(CloseReason::Socket)
                 }
             },
             Transport::Utp => {
-                let conn = self.datagrams.utp_mut().call(self.cx.now(), peer, addr)?;
+                let conn = self.datagrams.call(self.cx.now(), peer, addr)?;
                 self.conns.insert_utp(peer, conn, true, cipher);
                 Ok(())
             }

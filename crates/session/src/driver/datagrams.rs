@@ -1,11 +1,11 @@
-//! The UDP sockets: the one that µTP, the DHT and UDP trackers share, that of the proxy's relay, and those of local
+//! The UDP sockets: those that µTP, the DHT and UDP trackers share, that of the proxy's relay, and those of local
 //! discovery.
 
+use super::close::CallError;
 use super::context::Context;
 use super::local::LocalSockets;
-use super::outlet::{Outlet, Proxied, UdpSockets};
+use super::outlet::{Outlet, Proxied, SharedUdp, UdpSockets};
 use super::relay::Relay;
-use super::sockets;
 use super::utp::Utp;
 use mio::Registry;
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::Instant;
 use ztor_base::addr::canonical;
-use ztor_engine::{Event, PeerKey};
-use ztor_utp::Endpoint;
+use ztor_engine::{DhtDatagram, Event, PeerKey};
+use ztor_utp::{ConnKey, Endpoint, Path};
 use ztor_wire::LocalAnnounce;
 
 /// Number of bytes of datagrams that are read per turn, so that a turn stays short.
@@ -35,20 +35,32 @@ pub(super) struct Datagrams {
     relay: Option<Relay>,
     proxied: Proxied,
     utp: Utp,
-    /// True if datagrams may be left in the shared socket.
+    /// Number of calls over µTP so far, which leave from each address in turn.
+    calls: usize,
+    /// True if datagrams may be left in a shared socket.
     has_datagrams: bool,
     /// True if datagrams may be left in the socket of the relay.
     has_relayed: bool,
     /// True if datagrams may be left in the sockets of local discovery.
     has_local: bool,
-    /// True if datagrams may be left in the socket of an earlier port.
+    /// True if datagrams may be left in the sockets of an earlier port.
     has_former: bool,
 }
 
 impl Datagrams {
     pub(super) fn new(sockets: UdpSockets, utp: Utp, proxied: Proxied) -> Self {
         let (has_datagrams, has_relayed, has_local, has_former) = (false, false, false, false);
-        Self { sockets, relay: None, proxied, utp, has_datagrams, has_relayed, has_local, has_former }
+        Self {
+            sockets,
+            relay: None,
+            proxied,
+            utp,
+            calls: 0,
+            has_datagrams,
+            has_relayed,
+            has_local,
+            has_former,
+        }
     }
 
     /// Closes the sockets that are not the proxy's.
@@ -62,10 +74,11 @@ impl Datagrams {
         self.has_datagrams = true;
     }
 
-    /// Replaces the shared socket by one of another port. The old one stays for the connections that were made over it.
+    /// Replaces the shared sockets by those of another port. The old ones stay for the connections that were made over
+    /// them.
     ///
     /// # Errors
-    /// The system refuses. The old socket is still in use.
+    /// The system refuses. The old sockets are still in use.
     pub(super) fn move_to(&mut self, now: Instant, registry: &Registry, new: UdpSockets) -> io::Result<()> {
         // Connections over the relay do not know the port.
         let peers: BTreeSet<SocketAddr> = match self.proxied.peers {
@@ -77,7 +90,7 @@ impl Datagrams {
         Ok(())
     }
 
-    /// Closes the socket of an earlier port when its last connection is over.
+    /// Closes the sockets of an earlier port when their last connection is over.
     pub(super) fn close_former_if_unused(&mut self, now: Instant) {
         if self.poll_former().is_some_and(|check_at| check_at <= now) {
             let connected = self.utp.endpoint_mut().peer_addrs().collect();
@@ -85,7 +98,7 @@ impl Datagrams {
         }
     }
 
-    /// Returns the time of the next check if the socket of an earlier port is needed.
+    /// Returns the time of the next check if the sockets of an earlier port are needed.
     pub(super) fn poll_former(&self) -> Option<Instant> {
         self.sockets.former.as_ref().map(|former| former.check_at)
     }
@@ -101,9 +114,17 @@ impl Datagrams {
         self.relay = relay;
     }
 
-    /// Returns the port of the shared socket.
+    /// Returns the port of the shared sockets.
     pub(super) fn port(&self) -> u16 {
-        self.sockets.own.port()
+        self.sockets.own().map_or(0, |own| own.port())
+    }
+
+    /// Starts an outgoing µTP connection of a peer.
+    pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
+        let ways = if self.proxied.peers { 1 } else { self.sockets.count_toward(to).max(1) };
+        self.calls = self.calls.wrapping_add(1);
+        let socket = u8::try_from(self.calls % ways).unwrap_or(0);
+        self.utp.call(now, peer, Path { peer: to, socket })
     }
 
     /// Returns the µTP connections.
@@ -120,7 +141,7 @@ impl Datagrams {
         self.utp.endpoint_mut()
     }
 
-    /// Records an event of the shared socket.
+    /// Records an event of a shared socket.
     pub(super) fn set_readable(&mut self) {
         self.has_datagrams = true;
     }
@@ -130,7 +151,7 @@ impl Datagrams {
         self.has_relayed = true;
     }
 
-    /// Records an event of the socket of an earlier port.
+    /// Records an event of a socket of an earlier port.
     pub(super) fn set_former_readable(&mut self) {
         self.has_former = true;
     }
@@ -162,41 +183,40 @@ impl Datagrams {
 
     fn read_direct(&mut self, cx: &mut Context) {
         let now = cx.now();
-        let proxied = self.proxied;
-        let Some(udp) = &mut self.sockets.udp else {
-            self.has_datagrams = false;
-            return;
-        };
-        let mut total = 0;
-        while total < BYTES_PER_TURN {
-            let (utp, former) = (&mut self.utp, &mut self.sockets.former);
-            let got = udp.receive(|from, data| {
-                // Every datagram costs something, even an empty one.
-                total += data.len().max(DATAGRAM_COST);
-                // What is for the proxy does not arrive around it.
-                if !is_possible(from) || proxied.has(data) {
-                    return;
-                }
-                if !utp.handle(now, from, data) {
-                    return cx.handle(Event::Datagram { from, data });
-                }
-                // The peer knows the new port.
-                if let Some(former) = former {
-                    former.peers.remove(&from);
-                }
-            });
-            match got {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.has_datagrams = false;
-                    break;
-                }
-                // An error of an earlier datagram. Its transaction times out.
-                Err(error) => {
-                    tracing::trace!(%error, "cannot receive a datagram");
-                    total += BYTES_PER_TURN / 16;
+        let (utp, proxied) = (&mut self.utp, self.proxied);
+        let (shared, former) = self.sockets.shared_mut();
+        let limit = BYTES_PER_TURN / shared.len().max(1);
+        self.has_datagrams = false;
+        for SharedUdp { udp, number, .. } in shared {
+            let (Some(udp), socket) = (udp, *number) else { continue };
+            let mut total = 0;
+            while total < limit {
+                let got = udp.receive(|from, data| {
+                    // Every datagram costs something, even an empty one.
+                    total += data.len().max(DATAGRAM_COST);
+                    // What is for the proxy does not arrive around it.
+                    if !is_possible(from) || proxied.has(data) {
+                        return;
+                    }
+                    if !utp.handle(now, Path { peer: from, socket }, data) {
+                        return cx.handle(Event::Datagram { from, node: socket, data });
+                    }
+                    // The peer knows the new port.
+                    if let Some(former) = former {
+                        former.peers.remove(&from);
+                    }
+                });
+                match got {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    // An error of an earlier datagram. Its transaction times out.
+                    Err(error) => {
+                        tracing::trace!(%error, "cannot receive a datagram");
+                        total += BYTES_PER_TURN / 16;
+                    }
                 }
             }
+            self.has_datagrams |= total >= limit;
         }
     }
 
@@ -205,19 +225,24 @@ impl Datagrams {
     fn read_former(&mut self, now: Instant) {
         let Some(former) = &mut self.sockets.former else { return self.has_former = false };
         let (utp, peers) = (&mut self.utp, &former.peers);
-        for _ in 0..FORMER_READS_PER_TURN {
-            let got = former.udp.receive(|from, data| {
-                if peers.contains(&from) {
-                    utp.handle(now, from, data);
+        self.has_former = false;
+        for SharedUdp { udp, number, .. } in &mut former.shared {
+            let (Some(udp), socket) = (udp, *number) else { continue };
+            let mut left = FORMER_READS_PER_TURN;
+            while left > 0 {
+                let got = udp.receive(|from, data| {
+                    if peers.contains(&from) {
+                        utp.handle(now, Path { peer: from, socket }, data);
+                    }
+                });
+                match got {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    // An error of an earlier datagram.
+                    Ok(()) | Err(_) => left -= 1,
                 }
-            });
-            match got {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.has_former = false,
-                // An error of an earlier datagram.
-                Ok(()) | Err(_) => {}
             }
+            self.has_former |= left == 0;
         }
-        self.has_former = true;
     }
 
     fn read_relayed(&mut self, cx: &mut Context) {
@@ -231,8 +256,8 @@ impl Datagrams {
         while total < BYTES_PER_TURN {
             let utp = &mut self.utp;
             let got = relay.receive(|from, data| {
-                if is_possible(from) && proxied.has(data) && !utp.handle(now, from, data) {
-                    cx.handle(Event::Datagram { from, data });
+                if is_possible(from) && proxied.has(data) && !utp.handle(now, from.into(), data) {
+                    cx.handle(Event::Datagram { from, node: 0, data });
                 }
             });
             match got {
@@ -269,17 +294,19 @@ impl Datagrams {
         }
     }
 
-    /// Sends a datagram to a node of the DHT. One that cannot be sent is lost, and its transaction is retried.
-    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
-        self.send_over(self.outlet(self.proxied.peers), to, datagram);
+    /// Sends a datagram of our node of the DHT with this number to another node. One that cannot be sent is lost, and its
+    /// transaction is retried.
+    pub(super) fn send(&self, datagram: &DhtDatagram) {
+        let path = Path { peer: datagram.to, socket: datagram.node };
+        self.send_over(self.outlet(self.proxied.peers), path, &datagram.data);
     }
 
     /// Sends a datagram to a tracker.
     pub(super) fn send_to_tracker(&self, to: SocketAddr, datagram: &[u8]) {
-        self.send_over(self.outlet(self.proxied.trackers), to, datagram);
+        self.send_over(self.outlet(self.proxied.trackers), to.into(), datagram);
     }
 
-    fn send_over(&self, outlet: Outlet<'_>, to: SocketAddr, datagram: &[u8]) {
+    fn send_over(&self, outlet: Outlet<'_>, to: Path, datagram: &[u8]) {
         let sent = outlet.send(to, datagram, datagram.len());
         if let Some(Err(error)) = sent {
             tracing::debug!(%error, "cannot send a datagram");
@@ -306,7 +333,7 @@ impl Datagrams {
     /// Removes the addresses of trackers that cannot be sent to. All can be, through a proxy.
     pub(super) fn retain_sendable(&self, ips: &mut Vec<IpAddr>) {
         if !self.proxied.trackers {
-            ips.retain(|ip| sockets::sendable(self.sockets.own, (*ip, 1).into()).is_some());
+            ips.retain(|ip| self.sockets.count_toward((*ip, 1).into()) > 0);
         }
     }
 }

@@ -30,15 +30,16 @@ impl DhtFile {
     pub(super) fn save_if_due(&mut self, now: Instant, engine: &Engine, control: &Control) {
         let Some(path) = self.path.clone().filter(|_| now >= self.save_at) else { return };
         self.save_at = now + SAVE_EVERY;
-        if let Some(saved) = engine.dht_to_save() {
+        let saved = engine.dht_to_save();
+        if !saved.is_empty() {
             control.run_blocking(move || dht_state::store(&path, &saved));
         }
     }
 
     /// Saves the nodes, and returns when that is done.
     pub(super) fn save(&self, engine: &Engine) {
-        if let (Some(path), Some(saved)) = (&self.path, engine.dht_to_save()) {
-            dht_state::store(path, &saved);
+        if let Some(path) = &self.path {
+            dht_state::store(path, &engine.dht_to_save());
         }
     }
 }

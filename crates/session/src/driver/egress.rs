@@ -230,7 +230,7 @@ impl Driver {
         };
         let tunnel = Tunnel::connect(proxy, &addr.into()).map_err(CloseReason::Tunnel)?;
         let means = self.means();
-        let stream = super::sockets::connect(means.bind, at);
+        let stream = super::sockets::connect(means.bind, at, 0);
         let inserted = match stream {
             Ok(stream) => {
                 let (now, registry) = (self.cx.now(), self.poll.registry());

@@ -17,7 +17,7 @@ use mio::net::TcpStream;
 use std::net::SocketAddr;
 use ztor_base::Duration;
 use ztor_engine::{CloseCause, Command, Event, MoveProgress, NetworkChange, PeerKey, Transport};
-use ztor_utp::ConnKey;
+use ztor_utp::{ConnKey, Path};
 
 impl Driver {
     /// Handles a message of another thread. An answer to a caller that is gone is dropped.
@@ -233,17 +233,17 @@ impl Driver {
         }
     }
 
-    fn accept_utp(&mut self, conn: ConnKey, from: SocketAddr) {
+    fn accept_utp(&mut self, conn: ConnKey, from: Path) {
         let now = self.cx.now();
-        match self.cx.engine_mut().accept(now, from, Transport::Utp) {
+        match self.cx.engine_mut().accept_utp(now, from.peer, from.socket) {
             Ok(key) => {
-                tracing::debug!(peer = key.as_u64(), %from, "µTP connection accepted");
+                tracing::debug!(peer = key.as_u64(), from = %from.peer, "µTP connection accepted");
                 self.datagrams.utp_mut().assign(conn, key);
                 self.conns.insert_utp(key, conn, false, self.handshakes.called());
                 self.conns.set_readable(key);
             }
             Err(reason) => {
-                tracing::debug!(%from, %reason, "refusing an incoming connection");
+                tracing::debug!(from = %from.peer, %reason, "refusing an incoming connection");
                 self.datagrams.utp_mut().refuse(now, conn);
             }
         }

@@ -105,9 +105,7 @@ impl Link {
         attempt: u64,
         result: Result<Vec<IpAddr>, String>,
     ) {
-        let is_usable = |ip: &IpAddr| {
-            means.bind.ip().is_none_or(|own| own.is_unspecified() || own.is_ipv4() == ip.is_ipv4())
-        };
+        let is_usable = |ip: &IpAddr| means.bind.reaches(*ip);
         let usable = result.map(|ips| ips.into_iter().filter(is_usable).collect());
         self.machine.on_resolved(means.now, attempt, usable);
         self.carry_out(means);
@@ -201,7 +199,7 @@ fn goal(policy: &ProxyPolicy) -> Option<LinkGoal> {
 
 impl Connection {
     fn open(means: Means<'_>, addr: SocketAddr) -> io::Result<Self> {
-        let mut stream = sockets::connect(means.bind, addr)?;
+        let mut stream = sockets::connect(means.bind, addr, 0)?;
         means.registry.register(&mut stream, PROXY, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, is_connecting: true, output: Vec::new() })
     }

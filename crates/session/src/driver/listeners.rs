@@ -1,4 +1,4 @@
-//! The TCP listener, and the pace at which connections are accepted.
+//! The TCP listeners, and the pace at which connections are accepted.
 
 use super::tokens::LISTENER;
 use mio::net::{TcpListener, TcpStream};
@@ -13,53 +13,52 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// Pause after a failure to accept, for example because the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
-/// The TCP listener.
+/// The TCP listeners.
 pub(super) struct Listeners {
-    /// `None` if TCP is not used.
-    tcp: Option<TcpListener>,
+    /// One per bound address; none if TCP is not used.
+    tcp: Vec<TcpListener>,
     accept_again_at: Option<Instant>,
     /// Number of connections that may still be accepted in this turn.
     left: usize,
+    /// Number of the turn, which decides on the first listener, so that a busy one does not starve the others.
+    turn: usize,
+    /// Number of listeners that had no more connections in this turn.
+    empty: usize,
 }
 
 impl Listeners {
-    /// Registers a listener, if there is one.
-    pub(super) fn open(registry: &Registry, tcp: Option<TcpListener>) -> io::Result<Self> {
-        Ok(Self { tcp: Self::register(registry, tcp)?, accept_again_at: None, left: 0 })
+    /// Registers the listeners.
+    pub(super) fn open(registry: &Registry, mut tcp: Vec<TcpListener>) -> io::Result<Self> {
+        for tcp in &mut tcp {
+            registry.register(tcp, LISTENER, Interest::READABLE)?;
+        }
+        Ok(Self { tcp, accept_again_at: None, left: 0, turn: 0, empty: 0 })
     }
 
     /// Stops listening.
     pub(super) fn close(&mut self) {
-        (self.tcp, self.accept_again_at) = (None, None);
-    }
-
-    /// Replaces the listener.
-    pub(super) fn replace(&mut self, registry: &Registry, tcp: Option<TcpListener>) -> io::Result<()> {
-        self.tcp = Self::register(registry, tcp)?;
-        Ok(())
-    }
-
-    fn register(registry: &Registry, mut tcp: Option<TcpListener>) -> io::Result<Option<TcpListener>> {
-        if let Some(tcp) = &mut tcp {
-            registry.register(tcp, LISTENER, Interest::READABLE)?;
-        }
-        Ok(tcp)
+        (self.tcp, self.accept_again_at) = (Vec::new(), None);
     }
 
     /// Starts to accept the connections of a turn.
     pub(super) fn start(&mut self) {
         self.accept_again_at = None;
         self.left = ACCEPTS_PER_TURN;
+        self.turn = self.turn.wrapping_add(1);
+        self.empty = 0;
     }
 
     /// Accepts one connection. Returns `None` when this turn has no more.
     pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
-        let tcp = self.tcp.as_ref()?;
         while self.left > 0 {
+            if self.empty >= self.tcp.len() {
+                return None;
+            }
+            let tcp = self.tcp.get(self.turn.wrapping_add(self.empty) % self.tcp.len())?;
             self.left -= 1;
             match tcp.accept() {
                 Ok((stream, addr)) => return Some((stream, canonical(addr))),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.empty += 1,
                 // The peer has closed the connection between the kernel's accept and ours.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}

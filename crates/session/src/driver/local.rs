@@ -29,10 +29,8 @@ pub(crate) struct LocalSockets {
 impl LocalSockets {
     /// Opens the sockets that can be opened: a machine without one family works without it.
     pub(crate) fn open(bind: Bind) -> Self {
-        let wants =
-            |ip: IpAddr| bind.ip().is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
         let socket = |group: IpAddr| {
-            let opened = wants(group).then(|| receiver(&bind, group));
+            let opened = bind.reaches(group).then(|| receiver(&bind, group));
             opened.and_then(|opened| {
                 opened
                     .inspect_err(|error| tracing::debug!(%error, "cannot open a socket for local discovery"))

@@ -104,6 +104,8 @@ pub(crate) struct Driver {
     listeners: Listeners,
     datagrams: Datagrams,
     conns: Conns,
+    /// Number of calls over TCP so far, which leave from each bound address in turn.
+    calls: usize,
     handshakes: Handshakes,
     egress: Egress,
     /// True if the configuration has local discovery.
@@ -151,8 +153,8 @@ impl Driver {
         let registry = parts.poll.registry();
         let finds_local = parts.finds_local && parts.egress.allows_local();
         let local = finds_local.then(|| LocalSockets::open(parts.device.bind().clone()));
-        let listeners = Listeners::open(registry, parts.listening.tcp.take())?;
-        let udp = UdpSockets::open(registry, parts.listening.udp.take(), parts.listening.addr, local)?;
+        let listeners = Listeners::open(registry, parts.listening.take_tcp())?;
+        let udp = UdpSockets::open(registry, &mut parts.listening, local)?;
         let now = parts.clock.now();
         let proxied = parts.egress.proxied();
         let mut driver = Self {
@@ -164,6 +166,7 @@ impl Driver {
             listeners,
             datagrams: Datagrams::new(udp, parts.utp, proxied),
             conns: Conns::default(),
+            calls: 0,
             handshakes: parts.handshakes,
             egress: parts.egress,
             finds_local: parts.finds_local,
@@ -305,10 +308,10 @@ impl Driver {
         let mut new = sockets::listen(bind, self.datagrams.port(), true, self.egress.wants())?;
         let finds_local = self.finds_local && self.egress.allows_local();
         let local = finds_local.then(|| LocalSockets::open(bind.clone()));
-        let udp = UdpSockets::open(registry, new.udp.take(), new.addr, local)?;
-        self.listeners.replace(registry, new.tcp)?;
+        let udp = UdpSockets::open(registry, &mut new, local)?;
+        self.listeners = Listeners::open(registry, new.take_tcp())?;
         self.datagrams.replace(udp);
-        self.reach.set_addr(&mut self.cx, new.addr);
+        self.reach.set_addr(&mut self.cx, new.addr());
         Ok(())
     }
 

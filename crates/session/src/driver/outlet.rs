@@ -2,36 +2,43 @@
 
 use super::local::LocalSockets;
 use super::relay::Relay;
-use super::sockets;
+use super::sockets::{self, Listening};
 use super::tokens::{FORMER_UDP, UDP};
 use super::udp::UdpIo;
 use crate::aliases::is_alias;
-use mio::net::UdpSocket;
 use mio::{Interest, Registry};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
+use ztor_utp::Path;
 
-/// Interval of the checks if the socket of an earlier port is still needed.
+/// Interval of the checks if the sockets of an earlier port are still needed.
 const FORMER_CHECK: Duration = Duration::from_secs(5);
 
 /// The UDP sockets that are not the proxy's.
 pub(super) struct UdpSockets {
-    /// `None` if all datagrams are for the proxy.
-    pub(super) udp: Option<UdpIo>,
-    /// Address of `udp`, or the one that it would have.
-    pub(super) own: SocketAddr,
+    /// The socket of each bound address; at least one.
+    shared: Vec<SharedUdp>,
     /// `None` if local discovery is off.
     pub(super) local: Option<LocalSockets>,
-    /// Socket of an earlier port; `None` if no connection needs it.
+    /// Sockets of an earlier port; `None` if no connection needs them.
     pub(super) former: Option<Former>,
 }
 
-/// The shared socket of an earlier port. Peers that are connected over µTP know this machine by that port.
-pub(super) struct Former {
-    pub(super) udp: UdpIo,
+/// A socket that µTP, the DHT and trackers share.
+pub(super) struct SharedUdp {
+    /// `None` if all datagrams are for the proxy.
+    pub(super) udp: Option<UdpIo>,
+    /// Address of `udp`, or the one that it would have.
     own: SocketAddr,
+    /// Number among the sockets of its family, by which µTP and the DHT know it.
+    pub(super) number: u8,
+}
+
+/// The shared sockets of an earlier port. Peers that are connected over µTP know this machine by that port.
+pub(super) struct Former {
+    pub(super) shared: Vec<SharedUdp>,
     /// Addresses of these peers, until something arrives from them at the new port.
     pub(super) peers: BTreeSet<SocketAddr>,
     pub(super) check_at: Instant,
@@ -41,25 +48,45 @@ impl UdpSockets {
     /// Registers the sockets.
     pub(super) fn open(
         registry: &Registry,
-        udp: Option<UdpSocket>,
-        own: SocketAddr,
+        listening: &mut Listening,
         local: Option<LocalSockets>,
     ) -> io::Result<Self> {
-        let mut sockets = Self { udp: udp.map(UdpIo::new).transpose()?, own, local, former: None };
-        if let Some(udp) = &mut sockets.udp {
-            registry.register(udp.socket_mut(), UDP, Interest::READABLE | Interest::WRITABLE)?;
+        let mut shared: Vec<SharedUdp> = Vec::new();
+        for place in &mut listening.places {
+            let mut udp = place.udp.take().map(UdpIo::new).transpose()?;
+            if let Some(udp) = &mut udp {
+                registry.register(udp.socket_mut(), UDP, Interest::READABLE | Interest::WRITABLE)?;
+            }
+            let before = shared.iter().filter(|other| other.own.is_ipv4() == place.addr.is_ipv4()).count();
+            // The binding has at most 32 addresses.
+            shared.push(SharedUdp { udp, own: place.addr, number: u8::try_from(before).unwrap_or(u8::MAX) });
         }
+        let mut sockets = Self { shared, local, former: None };
         if let Some(local) = &mut sockets.local {
             local.register(registry)?;
         }
         Ok(sockets)
     }
 
-    /// Replaces the shared socket by one of another port. The old one stays for connections with `peers`; sockets of local
-    /// discovery stay.
+    /// Returns the first address, which stands for all.
+    pub(super) fn own(&self) -> Option<SocketAddr> {
+        self.shared.first().map(|shared| shared.own)
+    }
+
+    pub(super) fn shared_mut(&mut self) -> (&mut [SharedUdp], &mut Option<Former>) {
+        (&mut self.shared, &mut self.former)
+    }
+
+    /// Returns the number of sockets that can send to an address.
+    pub(super) fn count_toward(&self, to: SocketAddr) -> usize {
+        toward(&self.shared, to).count()
+    }
+
+    /// Replaces the shared sockets by those of another port. The old ones stay for connections with `peers`; sockets of
+    /// local discovery stay.
     ///
     /// # Errors
-    /// The system refuses. The old socket is still in use.
+    /// The system refuses. The old sockets are still in use.
     pub(super) fn move_to(
         &mut self,
         now: Instant,
@@ -67,32 +94,39 @@ impl UdpSockets {
         mut new: Self,
         peers: BTreeSet<SocketAddr>,
     ) -> io::Result<()> {
-        if let Some(udp) = self.udp.as_mut().filter(|_| !peers.is_empty()) {
+        let is_needed = !peers.is_empty() && self.shared.iter().any(|shared| shared.udp.is_some());
+        for udp in self.shared.iter_mut().filter_map(|shared| shared.udp.as_mut()).filter(|_| is_needed) {
             registry.reregister(udp.socket_mut(), FORMER_UDP, Interest::READABLE | Interest::WRITABLE)?;
         }
         new.local = self.local.take();
         let old = std::mem::replace(self, new);
-        if let Some(udp) = old.udp.filter(|_| !peers.is_empty()) {
-            self.former = Some(Former { udp, own: old.own, peers, check_at: now + FORMER_CHECK });
+        if is_needed {
+            self.former = Some(Former { shared: old.shared, peers, check_at: now + FORMER_CHECK });
         }
         Ok(())
     }
 
-    /// Closes the socket of an earlier port if none of its peers is connected any more.
+    /// Closes the sockets of an earlier port if none of its peers is connected any more.
     pub(super) fn close_former_if_unused(&mut self, now: Instant, connected: &BTreeSet<SocketAddr>) {
         let Some(former) = &mut self.former else { return };
         former.check_at = now + FORMER_CHECK;
         former.peers.retain(|peer| connected.contains(peer));
         if former.peers.is_empty() {
-            tracing::debug!(addr = %former.own, "closing the socket of the earlier port");
+            tracing::debug!("closing the sockets of the earlier port");
             self.former = None;
         }
     }
 
     /// Closes all sockets.
     pub(super) fn close(&mut self) {
-        (self.udp, self.local, self.former) = (None, None, None);
+        self.shared.iter_mut().for_each(|shared| shared.udp = None);
+        (self.local, self.former) = (None, None);
     }
+}
+
+/// Returns the sockets that can send to an address, with the form of it that each takes.
+fn toward(shared: &[SharedUdp], to: SocketAddr) -> impl Iterator<Item = (&SharedUdp, SocketAddr)> {
+    shared.iter().filter_map(move |shared| Some((shared, sockets::sendable(shared.own, to)?)))
 }
 
 /// The traffic that goes through the proxy.
@@ -134,23 +168,31 @@ impl<'a> Outlet<'a> {
     /// [`send`](Self::send) takes.
     pub(super) fn max_segments(&self, len: usize) -> usize {
         match self {
-            Self::Direct(UdpSockets { udp: Some(udp), .. }) => udp.max_segments(len),
-            Self::Direct(_) | Self::Relay(_) | Self::Nowhere => 1,
+            Self::Direct(sockets) => {
+                let udp = sockets.shared.iter().filter_map(|shared| shared.udp.as_ref());
+                udp.map(|udp| udp.max_segments(len)).min().unwrap_or(1)
+            }
+            Self::Relay(_) | Self::Nowhere => 1,
         }
     }
 
-    /// Sends datagrams. `None` if the destination cannot be sent to.
-    pub(super) fn send(&self, to: SocketAddr, contents: &[u8], segment_len: usize) -> Option<io::Result<()>> {
-        let (udp, own) = match self {
+    /// Sends datagrams from the socket of the path. `None` if the destination cannot be sent to.
+    pub(super) fn send(&self, path: Path, contents: &[u8], segment_len: usize) -> Option<io::Result<()>> {
+        let to = path.peer;
+        let shared = match self {
             // No host has such an address.
             Self::Direct(_) if is_alias(to.ip()) => return None,
             Self::Direct(UdpSockets { former: Some(former), .. }) if former.peers.contains(&to) => {
-                (&former.udp, former.own)
+                &former.shared
             }
-            Self::Direct(UdpSockets { udp: Some(udp), own, .. }) => (udp, *own),
+            Self::Direct(sockets) => &sockets.shared,
             Self::Relay(relay) => return Some(relay.send(to, contents)),
-            Self::Direct(_) | Self::Nowhere => return Some(Ok(())),
+            Self::Nowhere => return Some(Ok(())),
         };
-        sockets::sendable(own, to).map(|to| udp.send(to, contents, segment_len))
+        let (shared, to) = toward(shared, to).nth(path.socket.into())?;
+        match &shared.udp {
+            Some(udp) => Some(udp.send(to, contents, segment_len)),
+            None => Some(Ok(())),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::context::Context;
+use super::listeners::Listeners;
 use super::outlet::UdpSockets;
 use super::sockets;
 use crate::mapping::{Mapping, Shared};
@@ -109,10 +110,11 @@ impl Driver {
     fn listen_on(&mut self, port: u16) -> io::Result<SocketAddr> {
         let (now, registry) = (self.cx.now(), self.poll.registry());
         let mut new = sockets::listen(self.device.bind(), port, port != 0, self.egress.wants())?;
-        let udp = UdpSockets::open(registry, new.udp.take(), new.addr, None)?;
+        let udp = UdpSockets::open(registry, &mut new, None)?;
+        let listeners = Listeners::open(registry, new.take_tcp())?;
         self.datagrams.move_to(now, registry, udp)?;
-        self.listeners.replace(registry, new.tcp)?;
-        Ok(new.addr)
+        self.listeners = listeners;
+        Ok(new.addr())
     }
 
     /// Handles a change of the mappings.

@@ -2,7 +2,7 @@
 
 use super::tokens::RELAY;
 use crate::aliases::{Aliases, is_alias};
-use crate::bind::Bind;
+use crate::bind::{Bind, Own};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -45,10 +45,9 @@ impl Relay {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let own = match bind.ip().filter(|ip| !ip.is_unspecified()) {
-            Some(ip) if ip.is_ipv4() != relay.is_ipv4() => return Err(io::ErrorKind::AddrNotAvailable.into()),
-            Some(ip) => ip,
-            None => any,
+        let own = match bind.toward(relay.ip(), 0).ok_or(io::ErrorKind::AddrNotAvailable)? {
+            Own::Ip(ip) => ip,
+            Own::Any => any,
         };
         socket.bind(&SocketAddr::new(own, 0).into())?;
         socket.connect(&relay.into())?;

@@ -1,6 +1,6 @@
 //! Sockets that listen, and sockets that connect.
 
-use crate::bind::Bind;
+use crate::bind::{Bind, Own};
 use crate::config::Settings;
 use crate::proxy::Use;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
@@ -15,14 +15,33 @@ const PICKS: usize = 32;
 const OTHER_PORTS: u16 = 32;
 const BACKLOG: i32 = 512;
 
-/// The permanent sockets, TCP and UDP on the same port.
+/// The permanent sockets, all on the same port.
 pub(crate) struct Listening {
+    /// Those of each bound address, in the order of the binding; at least one.
+    pub(crate) places: Vec<Place>,
+}
+
+/// The permanent sockets of an address.
+pub(crate) struct Place {
     /// `None` if nothing listens.
     pub(crate) tcp: Option<TcpListener>,
     /// `None` if all datagrams are for a proxy.
     pub(crate) udp: Option<UdpSocket>,
     /// Address of the sockets, or the one that they would have.
     pub(crate) addr: SocketAddr,
+}
+
+impl Listening {
+    /// Returns the first address, which stands for all.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        let unbound = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+        self.places.first().map_or(unbound, |place| place.addr)
+    }
+
+    /// Takes the listeners out.
+    pub(crate) fn take_tcp(&mut self) -> Vec<TcpListener> {
+        self.places.iter_mut().filter_map(|place| place.tcp.take()).collect()
+    }
 }
 
 /// The permanent sockets that are needed.
@@ -43,15 +62,16 @@ impl Wants {
     }
 }
 
-/// Listens on `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
+/// Listens on each address of `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
 pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool, wants: Wants) -> io::Result<Listening> {
     if wants == (Wants { tcp: false, udp: false }) {
-        let addr = SocketAddr::new(bind.ip().unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
-        return Ok(Listening { tcp: None, udp: None, addr });
+        let ips = if bind.ips().is_empty() { &[IpAddr::V6(Ipv6Addr::UNSPECIFIED)] } else { bind.ips() };
+        let place = |ip: &IpAddr| Place { tcp: None, udp: None, addr: SocketAddr::new(*ip, port) };
+        return Ok(Listening { places: ips.iter().map(place).collect() });
     }
-    let ips = match bind.ip() {
-        Some(ip) => vec![ip],
-        None => vec![IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)],
+    let choices = match bind.ips() {
+        [] => vec![vec![IpAddr::from(Ipv6Addr::UNSPECIFIED)], vec![IpAddr::from(Ipv4Addr::UNSPECIFIED)]],
+        ips => vec![ips.to_vec()],
     };
     let last = if fixed || port == 0 { port } else { port.saturating_add(OTHER_PORTS) };
     // A port that any program has is taken; if all of them are, the system picks one.
@@ -60,14 +80,29 @@ pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool, wants: Wants) -> io::R
     let ports = (port..=last).filter(|port| *port != 0).chain(std::iter::repeat_n(0, picked));
     let mut failure = None;
     for port in ports {
-        for ip in &ips {
-            match listen_at(bind, SocketAddr::new(*ip, port), wants) {
-                Ok(listening) => return Ok(listening),
+        for ips in &choices {
+            match listen_at_all(bind, ips, port, wants) {
+                Ok(places) => return Ok(Listening { places }),
                 Err(error) => failure = Some(keep_telling(failure, error)),
             }
         }
     }
     Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// Listens on all of these addresses with one port.
+fn listen_at_all(bind: &Bind, ips: &[IpAddr], port: u16, wants: Wants) -> io::Result<Vec<Place>> {
+    let mut places: Vec<Place> = Vec::new();
+    for ip in ips {
+        let port = places.first().map_or(port, |first| first.addr.port());
+        let place = listen_at(bind, SocketAddr::new(*ip, port), wants);
+        places.push(place.map_err(|error| match ips.len() {
+            // One address is in the message around it.
+            1 => error,
+            _ => io::Error::new(error.kind(), format!("{ip}: {error}")),
+        })?);
+    }
+    Ok(places)
 }
 
 /// Returns the error to report: a taken port says more than a missing address family.
@@ -78,7 +113,7 @@ fn keep_telling(before: Option<io::Error>, error: io::Error) -> io::Error {
     }
 }
 
-fn listen_at(bind: &Bind, addr: SocketAddr, wants: Wants) -> io::Result<Listening> {
+fn listen_at(bind: &Bind, addr: SocketAddr, wants: Wants) -> io::Result<Place> {
     let tcp = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     prepare(bind, &tcp, addr)?;
     tcp.set_reuse_address(true)?;
@@ -92,7 +127,7 @@ fn listen_at(bind: &Bind, addr: SocketAddr, wants: Wants) -> io::Result<Listenin
     prepare(bind, &udp, addr)?;
     udp.bind(&addr.into())?;
     let (tcp, udp) = (TcpListener::from_std(tcp), UdpSocket::from_std(udp.into()));
-    Ok(Listening { tcp: Some(tcp).filter(|_| wants.tcp), udp: Some(udp).filter(|_| wants.udp), addr })
+    Ok(Place { tcp: Some(tcp).filter(|_| wants.tcp), udp: Some(udp).filter(|_| wants.udp), addr })
 }
 
 fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
@@ -105,22 +140,21 @@ fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts a connection, from `bind` if it is an address.
-pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
+/// Starts a connection, from an address of `bind` if it has any. Of several, `turn` chooses.
+pub(crate) fn connect(bind: &Bind, addr: SocketAddr, turn: usize) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     bind.hold(&socket)?;
-    let bind = bind.ip();
-    // "All IPv6 addresses" means all addresses, as it does for listening.
-    if bind.is_some_and(|ip| ip.is_ipv4() != addr.is_ipv4() && ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrNotAvailable,
-            "cannot connect: the bound address is of the other family",
-        ));
-    }
-    if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
-        socket.bind(&SocketAddr::new(ip, 0).into())?;
+    match bind.toward(addr.ip(), turn) {
+        Some(Own::Any) => {}
+        Some(Own::Ip(ip)) => socket.bind(&SocketAddr::new(ip, 0).into())?,
+        None => {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                "cannot connect: no bound address is of its family",
+            ));
+        }
     }
     match socket.connect(&addr.into()) {
         Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {

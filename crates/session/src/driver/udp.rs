@@ -1,4 +1,4 @@
-//! The one UDP socket, which µTP, the DHT and UDP trackers share: many datagrams per system call where the system
+//! A UDP socket, which µTP, the DHT and UDP trackers share: many datagrams per system call where the system
 //! supports that.
 
 use mio::net::UdpSocket;

@@ -1,4 +1,4 @@
-//! The µTP connections of the UDP socket: the endpoint, and the peers that they belong to.
+//! The µTP connections of the UDP sockets: the endpoint, and the peers that they belong to.
 
 use super::close::CallError;
 use super::outlet::Outlet;
@@ -7,10 +7,9 @@ use bytes::BytesMut;
 use slotmap::SecondaryMap;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use ztor_base::Instant;
 use ztor_engine::{CloseCause, PeerKey};
-use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event};
+use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event, Path};
 
 /// The µTP connections.
 pub(crate) struct Utp {
@@ -21,12 +20,12 @@ pub(crate) struct Utp {
     may_be_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
     /// Destinations of connection attempts.
-    calls: SecondaryMap<ConnKey, SocketAddr>,
+    calls: SecondaryMap<ConnKey, Path>,
     /// Datagrams that are being sent, or could not be sent yet.
     buffer: Vec<u8>,
     max_datagram_bytes: usize,
     /// Destination of the datagrams in `buffer`, and the length of each; `None` if there are none.
-    unsent: Option<(SocketAddr, usize)>,
+    unsent: Option<(Path, usize)>,
 }
 
 /// Event of a connection, by its peer.
@@ -34,7 +33,7 @@ pub(super) enum UtpEvent {
     /// An incoming connection. [`Utp::assign`] gives it a peer, [`Utp::refuse`] resets it.
     Incoming {
         conn: ConnKey,
-        from: SocketAddr,
+        from: Path,
     },
     Connected(PeerKey),
     Readable(PeerKey),
@@ -78,7 +77,7 @@ impl Utp {
     }
 
     /// Handles a datagram. Returns false if it is not of µTP.
-    pub(super) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
+    pub(super) fn handle(&mut self, now: Instant, from: Path, data: &[u8]) -> bool {
         self.endpoint.handle(now, from, data)
     }
 
@@ -121,7 +120,7 @@ impl Utp {
     }
 
     /// Starts an outgoing connection of a peer.
-    pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
+    pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: Path) -> Result<ConnKey, CallError> {
         if !self.is_on {
             return Err(CallError::Off);
         }
@@ -163,7 +162,7 @@ impl Utp {
     }
 
     /// Sends datagrams until the socket is full. Returns the addresses that cannot be reached for local reasons.
-    fn send_datagrams(&mut self, now: Instant, outlet: &Outlet<'_>) -> BTreeSet<SocketAddr> {
+    fn send_datagrams(&mut self, now: Instant, outlet: &Outlet<'_>) -> BTreeSet<Path> {
         let mut unreachable = BTreeSet::new();
         let max_segments = outlet.max_segments(self.max_datagram_bytes);
         loop {
@@ -185,7 +184,7 @@ impl Utp {
                     self.endpoint.too_big(now, to, segment_len);
                 }
                 Some(Err(error)) => {
-                    tracing::debug!(%to, %error, "cannot send a datagram");
+                    tracing::debug!(to = %to.peer, %error, "cannot send a datagram");
                     if sockets::cause(&error) == CloseCause::Local {
                         unreachable.insert(to);
                     }

@@ -2,7 +2,7 @@
 
 use crate::bind::Bind;
 use crate::interfaces::{ELSEWHERE, source};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use ztor_base::addr::is_local;
 use ztor_portmap::{Absent, Family, Place};
 
@@ -13,9 +13,7 @@ pub(super) fn find(bind: &Bind, family: Family, gateway: Option<IpAddr>) -> Resu
     if bind.is_loopback() {
         return Err(Absent::Loopback);
     }
-    if bind.ip().is_some_and(|ip| !ip.is_unspecified() && !is_of_family(&ip))
-        || bind.ip() == Some(V4_ONLY) && is_v6
-    {
+    if !bind.reaches(ELSEWHERE[usize::from(is_v6)].ip()) {
         return Err(Absent::OtherFamily);
     }
     let named = gateway.filter(is_of_family);
@@ -40,8 +38,6 @@ pub(super) fn find(bind: &Bind, family: Family, gateway: Option<IpAddr>) -> Resu
         Known::Unknown => Ok(Place { local, gateway: None, index }),
     }
 }
-
-const V4_ONLY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 fn is_global(ip: Ipv6Addr) -> bool {
     ip.segments()[0] & 0xe000 == 0x2000
@@ -164,8 +160,8 @@ mod tests {
     #[test]
     fn find_on_loopback_is_absent() {
         let loopback = [
-            Bind::Addr([127, 0, 0, 1].into()),
-            Bind::Addr(Ipv6Addr::LOCALHOST.into()),
+            IpAddr::from([127, 0, 0, 1]).into(),
+            IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
             Bind::Device("lo".into()),
         ];
         for bind in loopback {
@@ -174,7 +170,7 @@ mod tests {
                 assert_eq!(find(&bind, family, gateway), Err(Absent::Loopback), "{bind} {family}");
             }
         }
-        let v4 = Bind::Addr([192, 0, 2, 7].into());
+        let v4 = Bind::from(IpAddr::from([192, 0, 2, 7]));
         assert_eq!(find(&v4, Family::V6, None), Err(Absent::OtherFamily));
     }
 }

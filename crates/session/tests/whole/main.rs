@@ -1,6 +1,7 @@
 //! Whole sessions over loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod addresses;
 mod common;
 mod crashes;
 mod files;

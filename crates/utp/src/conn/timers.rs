@@ -319,7 +319,7 @@ mod tests {
         let totals = Totals::default();
         let mut cx = Context { now, clock_us: 0, config: &config, totals, events: &mut events };
         let from = SocketAddr::from(([192, 0, 2, 1], 1));
-        let mut conn = Conn::accept(ConnKey::default(), &cx, from, 1, SeqNr(1), SeqNr(1));
+        let mut conn = Conn::accept(ConnKey::default(), &cx, from.into(), 1, SeqNr(1), SeqNr(1));
         conn.peer_window = 1 << 20;
         for _ in 0..100 {
             conn.write(&cx, bytes::Bytes::from_static(&[0; 40]));

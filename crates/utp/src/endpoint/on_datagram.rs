@@ -1,17 +1,15 @@
 //! Dispatch of received datagrams.
 
-use std::net::SocketAddr;
-
 use ztor_base::Instant;
 
 use super::Endpoint;
 use super::unknown_packets::Verdict;
 use crate::conn::{Conn, State};
 use crate::header::{Packet, Type, is_utp};
-use crate::{Closed, ConnKey, Event};
+use crate::{Closed, ConnKey, Event, Path};
 
 impl Endpoint {
-    pub(super) fn on_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+    pub(super) fn on_datagram(&mut self, now: Instant, from: Path, datagram: &[u8]) -> bool {
         if !is_utp(datagram) {
             return false;
         }
@@ -25,14 +23,14 @@ impl Endpoint {
         true
     }
 
-    fn on_packet(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_packet(&mut self, now: Instant, from: Path, packet: &Packet<'_>) {
         match self.route(from, packet.header.conn_id) {
             Some(key) => _ = self.with(now, key, |conn, cx| conn.handle(cx, packet)),
             None => self.on_stranger(now, from, packet),
         }
     }
 
-    fn route(&mut self, from: SocketAddr, conn_id: u16) -> Option<ConnKey> {
+    fn route(&mut self, from: Path, conn_id: u16) -> Option<ConnKey> {
         let route = (from, conn_id);
         if let Some((last, key)) = self.last_route
             && last == route
@@ -45,7 +43,7 @@ impl Endpoint {
     }
 
     /// Handles a packet of no connection: the first after a SYN that we answered, or a late one.
-    fn on_stranger(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_stranger(&mut self, now: Instant, from: Path, packet: &Packet<'_>) {
         let clock_us = self.clock_us(now);
         let header = &packet.header;
         match self.unknown.judge(now, from, header) {
@@ -62,7 +60,7 @@ impl Endpoint {
     }
 
     /// Answers a SYN without keeping state; see [`crate::cookie`].
-    fn on_syn(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_syn(&mut self, now: Instant, from: Path, packet: &Packet<'_>) {
         let clock_us = self.clock_us(now);
         let recv_id = packet.header.conn_id.wrapping_add(1);
         if let Some(key) = self.route(from, recv_id) {
@@ -78,7 +76,7 @@ impl Endpoint {
 
     /// Handles a RESET. It names the connection by the id of packets to us, or by that of packets from us if the peer
     /// does not know the connection. It must also have a plausible `ack_nr`, so that it cannot be sent blindly.
-    fn on_reset(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_reset(&mut self, now: Instant, from: Path, packet: &Packet<'_>) {
         let id = packet.header.conn_id;
         let keys = [id, id.wrapping_sub(1), id.wrapping_add(1)]
             .map(|recv_id| self.routes.get(&(from, recv_id)).copied());

@@ -1,7 +1,6 @@
 //! Packets of no connection, and the answers to them. Nothing is stored for their senders.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 use ztor_base::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use super::limits::NetLimits;
 use crate::cookie::Cookies;
 use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
-use crate::{Config, Transmit};
+use crate::{Config, Path, Transmit};
 
 /// Maximum bytes of queued answers; more are dropped. An answer is no longer than its packet, and is sent within an
 /// iteration of the driver.
@@ -38,15 +37,15 @@ pub(super) enum Verdict {
 pub(super) struct UnknownPackets {
     cookies: Cookies,
     /// At most [`MAX_REPLY_BYTES`], except for those that end connections.
-    replies: VecDeque<(SocketAddr, [u8; HEADER_BYTES])>,
+    replies: VecDeque<(Path, [u8; HEADER_BYTES])>,
     /// RESETs, and packets with a wrong cookie.
     resets: NetLimits,
     syn_answers: NetLimits,
     incoming: NetLimits,
     /// Connections that ended, with the time of their end.
-    ended: BTreeMap<(SocketAddr, u16), Instant>,
+    ended: BTreeMap<(Path, u16), Instant>,
     /// The same, oldest first.
-    ended_order: VecDeque<(SocketAddr, u16)>,
+    ended_order: VecDeque<(Path, u16)>,
 }
 
 impl UnknownPackets {
@@ -73,23 +72,23 @@ impl UnknownPackets {
     }
 
     /// Decides about a packet that is neither a SYN nor a RESET.
-    pub(super) fn judge(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
+    pub(super) fn judge(&mut self, now: Instant, from: Path, header: &Header) -> Verdict {
         let is_candidate = matches!(header.kind, Type::Data | Type::State | Type::Fin);
         if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
             return Verdict::Reset;
         }
-        if !self.resets.has_share(now, from) {
+        if !self.resets.has_share(now, from.peer) {
             // Numbers have been guessed from that network, or in its name.
             return Verdict::Ignore;
         }
         let syn_id = header.conn_id.wrapping_sub(1);
-        let Some(follower) = self.cookies.check(now, from, syn_id, header.seq_nr, header.ack_nr) else {
+        let Some(follower) = self.cookies.check(now, from.peer, syn_id, header.seq_nr, header.ack_nr) else {
             return Verdict::Reset;
         };
         match header.kind {
             Type::Data if follower.is_first => {
                 // A packet that is ignored will be retransmitted.
-                let may_come = self.incoming.take(now, from);
+                let may_come = self.incoming.take(now, from.peer);
                 if may_come { Verdict::Accept { syn: follower.syn } } else { Verdict::Ignore }
             }
             Type::Fin if follower.is_first => Verdict::Reset,
@@ -102,19 +101,19 @@ impl UnknownPackets {
     pub(super) fn answer_syn(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Path,
         syn: &Header,
         clock_us: u32,
         wnd_bytes: usize,
     ) {
-        if self.syn_answers.take(now, from) {
+        if self.syn_answers.take(now, from.peer) {
             let header = Header {
                 kind: Type::State,
                 conn_id: syn.conn_id,
                 timestamp_us: clock_us,
                 delay_us: clock_us.wrapping_sub(syn.timestamp_us),
                 wnd_bytes: u32::try_from(wnd_bytes).unwrap_or(u32::MAX),
-                seq_nr: self.cookies.make(now, from, syn.conn_id, syn.seq_nr),
+                seq_nr: self.cookies.make(now, from.peer, syn.conn_id, syn.seq_nr),
                 ack_nr: syn.seq_nr,
             };
             self.answer(from, &header, MAX_REPLY_BYTES);
@@ -122,8 +121,8 @@ impl UnknownPackets {
     }
 
     /// Answers a packet of no known connection with a RESET.
-    pub(super) fn reset(&mut self, now: Instant, from: SocketAddr, about: &Header, clock_us: u32) {
-        if self.resets.take(now, from) {
+    pub(super) fn reset(&mut self, now: Instant, from: Path, about: &Header, clock_us: u32) {
+        if self.resets.take(now, from.peer) {
             let header = Header {
                 kind: Type::Reset,
                 conn_id: about.conn_id,
@@ -138,14 +137,14 @@ impl UnknownPackets {
     }
 
     /// Queues an answer unless `max_bytes` wait already.
-    fn answer(&mut self, to: SocketAddr, header: &Header, max_bytes: usize) {
+    fn answer(&mut self, to: Path, header: &Header, max_bytes: usize) {
         if (self.replies.len() + 1) * HEADER_BYTES <= max_bytes {
             self.tell(to, header);
         }
     }
 
     /// Queues a packet that is only a header, without a limit: it ends a connection, or is within a limit already.
-    pub(super) fn tell(&mut self, to: SocketAddr, header: &Header) {
+    pub(super) fn tell(&mut self, to: Path, header: &Header) {
         self.replies.push_back((to, header.bytes()));
     }
 
@@ -156,7 +155,7 @@ impl UnknownPackets {
     }
 
     /// Remembers a connection that has ended, so that a late packet does not start it again.
-    pub(super) fn remember(&mut self, now: Instant, route: (SocketAddr, u16)) {
+    pub(super) fn remember(&mut self, now: Instant, route: (Path, u16)) {
         if self.ended.insert(route, now).is_none() {
             self.ended_order.push_back(route);
         }
@@ -167,7 +166,7 @@ impl UnknownPackets {
         }
     }
 
-    fn has_ended(&self, now: Instant, route: (SocketAddr, u16)) -> bool {
+    fn has_ended(&self, now: Instant, route: (Path, u16)) -> bool {
         self.ended.get(&route).is_some_and(|at| now.since(*at) < REMEMBERED_FOR)
     }
 }

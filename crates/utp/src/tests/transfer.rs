@@ -23,7 +23,7 @@ fn transfer_over_a_good_link_loses_nothing() {
     let mut net = transfer(1, Link::default(), 5_000_000, 10);
     assert_eq!(net.nodes[0].events[0], Event::Connected(net.nodes[0].conns[0]));
     let (key, from) = (net.nodes[1].conns[0], net.nodes[0].addr);
-    assert_eq!(net.nodes[1].events[0], Event::Incoming { key, from });
+    assert_eq!(net.nodes[1].events[0], Event::Incoming { key, from: from.into() });
     let stats = net.nodes[0].endpoint.stats(net.nodes[0].conns[0]).unwrap();
     assert_eq!((stats.lost_packets, stats.retransmitted_packets, stats.timeouts), (0, 0, 0), "{stats:?}");
     assert_eq!(stats.mtu_bytes, 1472);

@@ -449,7 +449,7 @@ impl Scene {
                 if u.ratio(1, 8)? {
                     data = u.arbitrary()?;
                 }
-                self.world.handle(Event::Datagram { from: to, data: &data });
+                self.world.handle(Event::Datagram { node: 0, from: to, data: &data });
             }
         }
         Ok(())

@@ -349,7 +349,7 @@ impl World {
             for datagram in buf.chunks(transmit.segment_len) {
                 self.seen.push_back(datagram.to_vec());
                 let to = 1 - index;
-                if self.wire.len() < MAX_ON_WIRE && transmit.to == peer {
+                if self.wire.len() < MAX_ON_WIRE && transmit.to == peer.into() {
                     let (sent_at, from) = (self.now, end.addr);
                     self.wire.push_back(Datagram { sent_at, from, to, bytes: datagram.to_vec() });
                 }
@@ -369,7 +369,7 @@ impl World {
             Event::Incoming { key, from } => {
                 assert!(!end.keys.contains(&key));
                 let is_by_chance = end.accepted.pop_front().expect("it was counted");
-                let (addr, is_peer) = (end.addr, from == self.ends[1 - index].addr);
+                let (addr, is_peer) = (end.addr, from == self.ends[1 - index].addr.into());
                 self.adopt(addr, key, !is_peer || is_by_chance);
             }
             Event::Readable(key) => assert!(end.endpoint.readable(key) > 0 || !end.keys.contains(&key)),

@@ -82,7 +82,7 @@ fn connected(now: Instant, from: SocketAddr, data: &[u8]) {
 fn sent(endpoint: &mut Endpoint, now: Instant, to: SocketAddr) -> Vec<Vec<u8>> {
     let (mut datagrams, mut buf) = (Vec::new(), Vec::new());
     while let Some(transmit) = endpoint.poll_transmit(now, 64, &mut buf) {
-        assert_eq!((transmit.to, transmit.len), (to, buf.len()));
+        assert_eq!((transmit.to, transmit.len), (to.into(), buf.len()));
         datagrams.extend(buf.chunks(transmit.segment_len).map(<[u8]>::to_vec));
         buf.clear();
         assert!(datagrams.len() < 10_000, "it never ends");

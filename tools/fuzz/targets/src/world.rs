@@ -14,7 +14,7 @@ use ztor_engine::{
     KeepBlocks, Outbox, PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WebEffect,
     WebEvent, WebFetch, WebPart, WebRequestId, WebSource, WriteBlock,
 };
-use ztor_engine::{CloseCause, Pieces};
+use ztor_engine::{CloseCause, DhtDatagram, Pieces};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{
     Block, ExtendedHandshake, Handshake, HashRequest, LocalAnnounce, MAX_LOCAL_HASHES, MAX_PEX_CONTACTS,
@@ -36,6 +36,8 @@ pub(crate) const ENGINE_UT_PEX: u8 = 1;
 pub(crate) const ENGINE_UT_METADATA: u8 = 2;
 pub(crate) const OUR_UT_METADATA: u8 = 3;
 pub(crate) const OUR_UT_PEX: u8 = 4;
+/// Number of DHT nodes of the engine.
+pub(crate) const DHT_NODES: u8 = 3;
 /// Number of turns at one moment after which the engine must have nothing left to do at that moment.
 const MAX_TURNS_AT_ONCE: usize = 8;
 
@@ -53,7 +55,7 @@ pub(crate) struct World {
     pub(crate) resolves: Vec<Resolve>,
     pub(crate) datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Queries of the engine's DHT node.
-    pub(crate) dht_questions: Vec<(SocketAddr, krpc::Message)>,
+    pub(crate) dht_questions: Vec<(DhtDatagram, krpc::Message)>,
     has_dht: bool,
     /// Magnet links whose metadata has arrived.
     ready: Vec<TorrentId>,
@@ -211,10 +213,13 @@ impl World {
         self.torrents.iter().position(|swarm| swarm.id == id)
     }
 
-    /// Starts the DHT. Returns true if it was not started before.
+    /// Starts the DHT with its nodes. Returns true if it was not started before.
     pub(crate) fn start_dht(&mut self) -> bool {
         if !self.has_dht {
             self.rig.engine.start_dht(self.rig.now, ztor_dht::Config::default(), None);
+            (1..DHT_NODES).for_each(|_| {
+                self.rig.engine.add_dht_node(self.rig.now, ztor_dht::Config::default(), None);
+            });
         }
         !std::mem::replace(&mut self.has_dht, true)
     }
@@ -598,10 +603,12 @@ impl Effects for World {
     }
 
     fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>) {
-        match krpc::decode(&datagram) {
-            Ok(message) => self.dht_questions.push((to, message)),
-            Err(_) => self.datagrams.push((to, datagram)),
-        }
+        self.datagrams.push((to, datagram));
+    }
+
+    fn dht_datagram(&mut self, datagram: DhtDatagram) {
+        let message = krpc::decode(&datagram.data).expect("the DHT speaks its own language");
+        self.dht_questions.push((datagram, message));
     }
 
     fn connect(&mut self, connect: Connect) {

@@ -55,6 +55,6 @@ impl Node {
                 krpc::Body::Error(_) => {}
             }
         }
-        self.tell(core, Happened::Datagram { from, data });
+        self.tell(core, Happened::Datagram { from, node: 0, data });
     }
 }

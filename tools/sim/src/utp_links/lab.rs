@@ -142,7 +142,7 @@ impl Lab {
             let Some(transmit) = self.nodes[index].endpoint.poll_transmit(local, BATCH, &mut buf) else {
                 break;
             };
-            if let Some(to) = self.nodes.iter().position(|node| node.addr == transmit.to) {
+            if let Some(to) = self.nodes.iter().position(|node| node.addr == transmit.to.peer) {
                 buf.chunks(transmit.segment_len).for_each(|datagram| self.send(index, to, datagram));
             }
         }

@@ -76,7 +76,7 @@ pub(super) fn show(settings: &Settings, all: &mut Prefs) {
     set("announce_to_all_trackers", settings.announce_to_all.into());
     let (interface, address) = match &settings.bind {
         Bind::All => (String::new(), String::new()),
-        Bind::Addr(ip) => (String::new(), ip.to_string()),
+        Bind::Addrs(addrs) => (String::new(), addrs.to_string()),
         Bind::Device(name) => (name.clone(), String::new()),
     };
     set("current_interface_name", interface.clone().into());

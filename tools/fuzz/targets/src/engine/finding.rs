@@ -12,7 +12,7 @@ use ztor_wire::{
 };
 
 use super::{Scene, address};
-use crate::world::{ENGINE_UT_METADATA, ENGINE_UT_PEX, OUR_UT_METADATA, OUR_UT_PEX};
+use crate::world::{DHT_NODES, ENGINE_UT_METADATA, ENGINE_UT_PEX, OUR_UT_METADATA, OUR_UT_PEX};
 
 impl Scene {
     /// Returns the extended handshake, with our ids for the extensions and mostly the true length of the metadata.
@@ -140,11 +140,11 @@ impl Scene {
             self.world.handle(Event::Command(Command::AddDhtNodes { addrs, role }));
             return Ok(());
         }
-        let Some((to, question)) = self.world.dht_questions.pop() else { return Ok(()) };
+        let Some((asked, question)) = self.world.dht_questions.pop() else { return Ok(()) };
         let Body::Query(query) = question.body else { return Ok(()) };
         // For local addresses every id is valid.
         let id_at = |n: u8| NodeId::new([n.wrapping_mul(37); 20]);
-        let mut response = krpc::Response::new(id_at(to.port() as u8));
+        let mut response = krpc::Response::new(id_at(asked.to.port() as u8));
         if !matches!(query.method, krpc::Method::Ping) {
             let nodes = (0..u.int_in_range(0..=4)?)
                 .map(|_| u.arbitrary().map(|n: u8| Contact { id: id_at(n), addr: address(n) }))
@@ -162,7 +162,9 @@ impl Scene {
             read_only: false,
             version: None,
         };
-        self.world.handle(Event::Datagram { from: to, data: &answer.encode() });
+        // Some answers arrive at another node, or at one that does not exist.
+        let node = if u.ratio(1, 8)? { u.int_in_range(0..=DHT_NODES)? } else { asked.node };
+        self.world.handle(Event::Datagram { node, from: asked.to, data: &answer.encode() });
         Ok(())
     }
 }
