@@ -1,5 +1,6 @@
 //! Protocol extensions with a real counterpart.
 
+mod addresses;
 mod fast;
 mod hosts;
 mod leeches;
@@ -51,6 +52,8 @@ pub(super) enum Extension {
     Update,
     /// ztor is a read-only DHT node behind a NAT, or the other one is (BEP 43).
     ReadOnly { is_ztor: bool },
+    /// ztor is bound to several addresses (BEP 45).
+    Addresses,
     /// ztor seeds to honest clients and to some that take without an end.
     Leeches,
 }
@@ -72,6 +75,7 @@ impl Extension {
             Self::Update => "nginx:ztor new version of a torrent",
             Self::ReadOnly { is_ztor: true } => "ztor:libtorrent read-only DHT node",
             Self::ReadOnly { is_ztor: false } => "libtorrent:ztor read-only DHT node",
+            Self::Addresses => "ztor:libtorrent several addresses",
             Self::Leeches => "ztor:libtorrent, aria2 and leeches",
         };
         name.to_owned()
@@ -93,7 +97,7 @@ impl Extension {
 pub(super) fn all() -> Vec<Extension> {
     let both = [true, false];
     let slow = [Extension::Leeches, Extension::Publisher, Extension::LostPieces, Extension::BlockHashes];
-    let others = [Extension::Signatures, Extension::Update];
+    let others = [Extension::Signatures, Extension::Update, Extension::Addresses];
     let ports = [Transport::Udp, Transport::Http].map(Extension::TrackerPorts);
     let super_seeding = both.map(|by_ztor| Extension::SuperSeeding { by_ztor });
     let fast = both.map(|by_ztor| Extension::Fast { by_ztor });
@@ -131,6 +135,7 @@ pub(super) fn run(case: Extension, env: &CaseEnv<'_>) -> Result<()> {
         Extension::Update => signed::update(&hosts),
         Extension::ReadOnly { is_ztor: true } => read_only::ztor(&hosts),
         Extension::ReadOnly { is_ztor: false } => read_only::other(&hosts),
+        Extension::Addresses => addresses::run(&hosts),
         Extension::Leeches => leeches::run(&hosts),
     }
 }
@@ -190,16 +195,17 @@ fn super_seeding(by_ztor: bool, hosts: &Hosts<'_>) -> Result<()> {
 
 fn block_hashes(hosts: &Hosts<'_>) -> Result<()> {
     const CONTENT: Content = Content::Even;
-    const PIECE_LEN: u64 = 256 * 1024;
+    // Distance of the bad bytes.
+    const STEP: u64 = 256 * 1024;
     let CaseEnv { dir, payloads, .. } = hosts.env;
     let patience = hosts.env.patience(LIMIT);
     let (source, target) = hosts.env.folders(CONTENT)?;
     let bad = dir.join("bad");
     payloads.copy(CONTENT, &bad)?;
     let torrent = hosts.env.torrent();
-    let create = hosts.ztor()?.args(["create", "--format", "hybrid", "--piece-length", "256KiB", "--output"]);
+    let create = hosts.ztor()?.args(["create", "--format", "hybrid", "--piece-length", "4MiB", "--output"]);
     create.arg(&torrent).arg(source.join(CONTENT.name())).output(None, dir).context("making the torrent")?;
-    // Slow seeds share pieces, so that the hash of a piece does not tell whose block is bad.
+    // Seeds share pieces that take them long, so that the hash of a piece does not tell whose block is bad.
     let options = ["--log-peers", "--limit-up", "400000"];
     let good = hosts.libtorrent(Host::Seeder, "seeder", &options, &source, &torrent)?;
     let liar = hosts.libtorrent(Host::Tracker, "liar", &options, &bad, &torrent)?;
@@ -207,7 +213,7 @@ fn block_hashes(hosts: &Hosts<'_>) -> Result<()> {
         patience.until("the seeders serve", PAUSE, || Ok(seeder.log_text()?.contains("DONE")))?;
     }
     // It checks its data at the start, and not again.
-    spoil(&bad.join(CONTENT.name()), PIECE_LEN, 16 * 1024)?;
+    spoil(&bad.join(CONTENT.name()), STEP, 16 * 1024)?;
     let peers = [address(Host::Seeder), address(Host::Tracker)];
     let get = hosts.ztor()?.arg("get").arg(&torrent).arg("--output").arg(&target).args(QUIET);
     let get = get.args(peers.iter().flat_map(|peer| ["--peer", peer]));
