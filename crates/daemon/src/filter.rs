@@ -1,5 +1,6 @@
 //! The list of the IP filter: its source, and how it is read.
 
+use crate::settings::{is_url, masked_url};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -25,6 +26,31 @@ impl fmt::Display for FilterSource {
             Self::Url(url) => f.write_str(&redact_url(url)),
             Self::File(path) => path.display().fmt(f),
         }
+    }
+}
+
+impl FilterSource {
+    /// Returns the source as front ends get it: without what may be a secret.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Url(url) => masked_url(url),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Returns the source with its credentials, which must not be shown or logged.
+    pub fn secret_text(&self) -> String {
+        match self {
+            Self::Url(url) => url.clone(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// The source that a text names, which is one of the settings.
+impl From<&str> for FilterSource {
+    fn from(text: &str) -> Self {
+        if is_url(text) { Self::Url(text.to_owned()) } else { Self::File(text.into()) }
     }
 }
 

@@ -32,6 +32,8 @@ pub use ipnet::IpNet;
 pub use kind::Kind;
 pub use reference::{commented_toml, reference};
 pub use resolved::{Edit, Resolved, Stored};
+pub(crate) use secret::masked_url;
+pub(crate) use shape::is_url;
 pub use shape::{Shape, is_username};
 pub use sources::{ENVIRONMENT_PREFIX, FileError, Sources};
 pub use table::{Declaration, SECTIONS, Settings, TABLE};

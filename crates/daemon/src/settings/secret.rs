@@ -36,7 +36,8 @@ pub(super) fn masked_source(value: &SettingValue) -> SettingValue {
     }
 }
 
-fn masked_url(url: &str) -> String {
+/// Returns a URL without user, password, and whatever may be a key.
+pub(crate) fn masked_url(url: &str) -> String {
     let (start, query) = url.split_once('?').map_or((url, None), |(start, query)| (start, Some(query)));
     let is_harmless = |pair: &str| HARMLESS_KEYS.contains(&pair.split_once('=').map_or(pair, |(key, _)| key));
     let shown = match query {

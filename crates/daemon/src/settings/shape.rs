@@ -57,7 +57,7 @@ pub(super) const LIST_SOURCE: Shape = Shape {
 };
 
 /// Returns true for a URL.
-pub(super) fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let has_scheme = |scheme: &str| {
         text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
             && text.len() > scheme.len()

@@ -1,9 +1,13 @@
 //! Preferences: those with a meaning here are settings of the daemon, and the others are kept and given back.
 
 mod connected;
+mod proxy;
+mod scheduler;
+mod watched;
 
 use super::Qb;
 use super::answer::Failure;
+use connected::Wanted;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -11,19 +15,36 @@ use ztor_api::{AccountChange, BanKind, BanRequest, SettingValue};
 
 /// Key of the preferences without a meaning, among the kept values.
 const KEPT: &str = "preferences";
+/// Keys of what is kept of the scheduler and of the proxy beside them.
+const SCHEDULER: &str = "scheduler";
+const PROXY_LOGIN: &str = "proxy_login";
+/// Text in place of a password.
+const MASK: &str = "***";
+/// Passwords of services that do not exist here: they are not kept, only that there is one.
+const PASSWORDS: [&str; 2] = ["dyndns_password", "mail_notification_password"];
+/// Preferences that are kept elsewhere.
+const ELSEWHERE: [&str; 3] = ["banned_IPs", "scan_dirs", "proxy_password"];
 /// Maximum length of one preference in JSON, in bytes.
 const MAX_VALUE: usize = 64 << 10;
 /// Names of preferences in older versions, with the present ones.
 const OLD_NAMES: [(&str, &str); 2] =
     [("start_paused_enabled", "add_stopped_enabled"), ("banned_ips", "banned_IPs")];
 /// Preferences that turn something on, with the values that are kept while it is off.
-const SWITCHES: [(&str, &[&str]); 3] = [
+const SWITCHES: [(&str, &[&str]); 7] = [
     ("queueing_enabled", &["max_active_downloads", "max_active_uploads", "max_active_torrents"]),
     ("temp_path_enabled", &["temp_path"]),
     ("ip_filter_enabled", &["ip_filter_path"]),
+    (
+        "scheduler_enabled",
+        &["schedule_from_hour", "schedule_from_min", "schedule_to_hour", "schedule_to_min", "scheduler_days"],
+    ),
+    ("proxy_type", &["proxy_ip", "proxy_port", "proxy_auth_enabled", "proxy_username"]),
+    ("proxy_auth_enabled", &["proxy_username"]),
+    ("proxy_bittorrent", &["proxy_peer_connections"]),
 ];
 /// Preferences that show something else than a setting, and cannot be changed here.
-const FIXED: [&str; 4] = ["web_ui_port", "web_ui_address", "web_ui_username", "use_subcategories"];
+const FIXED: [&str; 5] =
+    ["web_ui_port", "web_ui_address", "web_ui_username", "use_subcategories", "proxy_hostname_lookup"];
 
 /// Returns all preferences with their defaults.
 fn defaults() -> &'static Map<String, Value> {
@@ -63,8 +84,16 @@ impl Qb {
                 all.insert(key, value);
             }
         }
+        for key in PASSWORDS {
+            let is_set = all.get(key).and_then(Value::as_str).is_some_and(|password| !password.is_empty());
+            all.insert(key.into(), if is_set { MASK } else { "" }.into());
+        }
         let settings = self.settings();
         connected::show(&settings, &mut all);
+        connected::show_filter(&settings, &mut all);
+        scheduler::show(&settings, &mut all);
+        proxy::show(&settings, self.kept().values().get(PROXY_LOGIN), &mut all);
+        all.insert("scan_dirs".into(), self.watched());
         all.insert("listen_port".into(), self.daemon().session().local_addr().port().into());
         all.insert("web_ui_username".into(), self.foreign().access().account().username.into());
         all
@@ -91,11 +120,26 @@ impl Qb {
                 touched.insert(key.as_str());
             }
         }
-        let settings = connected::changes(&self.settings(), &wanted, &touched);
+        let before = self.settings();
+        let path = wanted.get("ip_filter_path").and_then(Value::as_str).unwrap_or_default();
+        let path = connected::whole_filter(&before, &self.kept().object(KEPT), path);
+        wanted.insert("ip_filter_path".into(), path.into());
+        let (wanted, touched) = (wanted, touched);
+        let read = Wanted::new(&wanted, &touched);
+        let mut settings = connected::changes(&before, &read);
+        let kept = self.kept().values();
+        let (proxy, login) = proxy::change(&before, &read, kept.get(PROXY_LOGIN));
+        settings.extend(proxy);
+        let schedule = scheduler::change(&before, &self.schedule(), &read, kept.get(SCHEDULER));
         // First what is only kept, as a change of a setting may fail.
-        self.keep(&wanted, &touched).await?;
+        self.keep(&wanted, &touched, login, schedule.as_ref().map(|schedule| schedule.removed.clone()))
+            .await?;
+        settings.extend(schedule.map(|schedule| ("schedule", SettingValue::List(schedule.entries))));
         for (key, value) in settings {
             self.change_setting(key, &value).await;
+        }
+        if let Some(folders) = wanted.get("scan_dirs").filter(|_| touched.contains("scan_dirs")) {
+            self.set_watched(folders.as_object().unwrap_or(&Map::new())).await;
         }
         if touched.contains("banned_IPs") {
             self.set_bans(&wanted).await?;
@@ -112,17 +156,40 @@ impl Qb {
         }
     }
 
-    async fn keep(&self, wanted: &Map<String, Value>, touched: &BTreeSet<&str>) -> Result<(), Failure> {
+    /// Returns the entries of the schedule.
+    fn schedule(&self) -> Vec<String> {
+        match self.daemon().setting("schedule").map(|setting| setting.value) {
+            Ok(SettingValue::List(entries)) => entries,
+            _ => Vec::new(),
+        }
+    }
+
+    async fn keep(
+        &self,
+        wanted: &Map<String, Value>,
+        touched: &BTreeSet<&str>,
+        login: Option<Value>,
+        removed: Option<Value>,
+    ) -> Result<(), Failure> {
         let keep = |values: &mut Map<String, Value>| {
             let mut kept = values.get(KEPT).and_then(Value::as_object).cloned().unwrap_or_default();
             let switched = SWITCHES.iter().filter(|(switch, _)| touched.contains(switch));
             let values_of = switched.flat_map(|(_, values)| values.iter().copied());
-            for key in touched.iter().copied().chain(values_of).filter(|key| *key != "banned_IPs") {
+            for key in touched.iter().copied().chain(values_of).filter(|key| !ELSEWHERE.contains(key)) {
+                let is_password = PASSWORDS.contains(&key) && wanted.get(key) != Some(&"".into());
                 if let Some(value) = wanted.get(key) {
-                    kept.insert(key.to_owned(), value.clone());
+                    let value = if is_password { MASK.into() } else { value.clone() };
+                    kept.insert(key.to_owned(), value);
                 }
             }
             values.insert(KEPT.into(), kept.into());
+            for (key, value) in [(PROXY_LOGIN, login), (SCHEDULER, removed)] {
+                match value {
+                    None => {}
+                    Some(Value::Null) => drop(values.remove(key)),
+                    Some(value) => drop(values.insert(key.into(), value)),
+                }
+            }
         };
         self.kept().change(self.daemon(), keep).await
     }

@@ -1,6 +1,7 @@
 //! The API over real connections.
 
 mod figures;
+mod preferences;
 mod requests;
 mod torrents;
 

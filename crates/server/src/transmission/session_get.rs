@@ -208,13 +208,18 @@ pub(crate) fn rate_of(kb_per_s: u64) -> u64 {
     kb_per_s.saturating_mul(SPEED_UNIT).clamp(1, MAX_RATE)
 }
 
-/// Returns the source of the blocklist, also while it is off.
+/// Returns the source of the blocklist, also while it is off. It may have credentials, which no answer contains.
 pub(crate) fn blocklist_of(settings: &Settings, kept: &Map<String, Value>) -> String {
     match &settings.ip_filter {
         Some(FilterSource::Url(url)) => url.clone(),
         Some(FilterSource::File(path)) => path.to_string_lossy().into_owned(),
         None => kept.get("blocklist_url").and_then(Value::as_str).unwrap_or(NO_BLOCKLIST).to_owned(),
     }
+}
+
+/// Returns the source of the blocklist as clients get it.
+pub(crate) fn shown_blocklist(source: &str) -> String {
+    FilterSource::from(source).shown()
 }
 
 impl State {
@@ -269,7 +274,7 @@ impl State {
                 Some(_) => daemon.ip_filter().await.map_or(0, |filter| filter.ranges).into(),
                 None => kept.get(key).cloned().unwrap_or(json!(0)),
             },
-            "blocklist_url" => blocklist_of(settings, kept).into(),
+            "blocklist_url" => shown_blocklist(&blocklist_of(settings, kept)).into(),
             "config_dir" => self.foreign.about().state_dir.as_str().into(),
             "dht_enabled" => settings.dht.into(),
             "download_dir" => settings.download_dir.to_string_lossy().into(),

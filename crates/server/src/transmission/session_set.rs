@@ -3,7 +3,7 @@
 use super::State;
 use super::dialect::Args;
 use super::failure::{Code, Failure};
-use super::session_get::{KEYS, LIMITS, blocklist_of, kept_default, rate_of};
+use super::session_get::{KEYS, LIMITS, blocklist_of, kept_default, rate_of, shown_blocklist};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -266,6 +266,9 @@ impl Changes {
         let (is_on, asked) = (args.flag("blocklist_enabled"), args.text("blocklist_url"));
         let present = settings.ip_filter.is_some();
         let known = blocklist_of(settings, kept);
+        // What a client got without its credentials comes back without them.
+        let shown = shown_blocklist(&known);
+        let asked = asked.map(|url| if url == shown { known.as_str() } else { url });
         if let Some(url) = asked.filter(|url| url.len() <= MAX_TEXT && *url != known) {
             self.kept.insert("blocklist_url".to_owned(), url.into());
             self.kept.insert("blocklist_size".to_owned(), Value::Null);
@@ -352,5 +355,19 @@ mod tests {
         let found = changes(&on, &json!({}), &json!({"blocklist-enabled": false})).unwrap();
         assert_eq!(found.settings, [("ip_filter", SettingValue::None)]);
         assert_eq!(found.kept["blocklist_url"], "http://a/");
+    }
+
+    #[test]
+    fn blocklist_keeps_credentials_that_clients_do_not_get() {
+        let url = "https://me:secret@a.example/list.gz";
+        let shown = shown_blocklist(url);
+        assert!(!shown.contains("secret"), "{shown}");
+        let on = [("ip_filter", url)];
+        let sent = json!({"blocklist-enabled": true, "blocklist-url": shown});
+        assert_eq!(set(&on, &json!({}), &sent), []);
+        let off = json!({"blocklist-enabled": false, "blocklist-url": shown});
+        assert_eq!(changes(&on, &json!({}), &off).unwrap().kept["blocklist_url"], url);
+        let text = SettingValue::Text(url.to_owned());
+        assert_eq!(set(&[], &json!({"blocklist_url": url}), &sent), [("ip_filter", text)]);
     }
 }

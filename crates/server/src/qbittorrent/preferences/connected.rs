@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use ztor_api::SettingValue;
+use ztor_daemon::FilterSource;
 use ztor_daemon::policy::GoalAction;
 use ztor_daemon::session::{Allocation, Bind, ContentLayout, Encryption, Transports};
 use ztor_daemon::settings::Settings;
 
 type Prefs = Map<String, Value>;
-type Change = (&'static str, SettingValue);
+/// A change of a setting.
+pub(super) type Change = (&'static str, SettingValue);
 
 /// End of the names of incomplete files.
 const SUFFIX: &str = ".!qB";
@@ -83,9 +85,6 @@ pub(super) fn show(settings: &Settings, all: &mut Prefs) {
     set("current_network_interface", interface.into());
     set("current_interface_address", address.into());
     set("ip_filter_enabled", settings.ip_filter.is_some().into());
-    if let Some(source) = &settings.ip_filter {
-        set("ip_filter_path", source.to_string().into());
-    }
     set("ip_filter_trackers", settings.ip_filter_trackers.into());
     set("queueing_enabled", is_queueing(settings).into());
     if is_queueing(settings) {
@@ -112,6 +111,7 @@ pub(super) fn show(settings: &Settings, all: &mut Prefs) {
         GoalAction::RemoveWithData => 3,
     };
     set("max_ratio_act", act.into());
+    set("announce_port", settings.announced_port.unwrap_or(0).into());
     set("web_ui_max_auth_fail_count", settings.login_attempts.into());
     set("web_ui_ban_duration", settings.login_ban.as_secs().into());
     set("web_ui_session_timeout", settings.session_time.as_secs().into());
@@ -123,22 +123,54 @@ pub(super) fn show(settings: &Settings, all: &mut Prefs) {
     set("use_subcategories", true.into());
 }
 
+/// Shows the source of the IP filter without its credentials: that in use, or else the kept one.
+pub(super) fn show_filter(settings: &Settings, all: &mut Prefs) {
+    let source = settings.ip_filter.clone().or_else(|| kept_filter(all));
+    let shown = source.map(|source| source.shown()).unwrap_or_default();
+    all.insert("ip_filter_path".into(), shown.into());
+}
+
+fn kept_filter(kept: &Prefs) -> Option<FilterSource> {
+    let kept = kept.get("ip_filter_path").and_then(Value::as_str).filter(|kept| !kept.is_empty());
+    kept.map(FilterSource::from)
+}
+
+/// Returns the wanted source of the IP filter, with the credentials that clients do not get if it is the one that was shown.
+pub(super) fn whole_filter(settings: &Settings, kept: &Prefs, wanted: &str) -> String {
+    let known = settings.ip_filter.clone().or_else(|| kept_filter(kept));
+    let known = known.filter(|known| known.shown() == wanted);
+    known.map_or_else(|| wanted.to_owned(), |known| known.secret_text())
+}
+
 /// Reads the wanted preferences.
-struct Wanted<'p> {
+pub(super) struct Wanted<'p> {
     all: &'p Prefs,
-    touched: &'p BTreeSet<&'p str>,
+    /// Keys of those that a client changes; `None` if none is.
+    touched: Option<&'p BTreeSet<&'p str>>,
+}
+
+impl<'p> Wanted<'p> {
+    pub(super) fn new(all: &'p Prefs, touched: &'p BTreeSet<&'p str>) -> Self {
+        Self { all, touched: Some(touched) }
+    }
+
+    /// Reads preferences that nobody changes.
+    pub(super) fn of(all: &'p Prefs) -> Self {
+        Self { all, touched: None }
+    }
 }
 
 impl Wanted<'_> {
-    fn has(&self, keys: &[&str]) -> bool {
-        keys.iter().any(|key| self.touched.contains(key))
+    /// Returns true if a client changes one of them.
+    pub(super) fn has(&self, keys: &[&str]) -> bool {
+        self.touched.is_some_and(|touched| keys.iter().any(|key| touched.contains(key)))
     }
 
-    fn boolean(&self, key: &str) -> bool {
+    pub(super) fn boolean(&self, key: &str) -> bool {
         self.all.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    fn integer(&self, key: &str) -> i64 {
+    pub(super) fn integer(&self, key: &str) -> i64 {
         let value = self.all.get(key);
         value.and_then(Value::as_i64).or_else(|| value?.as_f64().map(|real| real as i64)).unwrap_or(0)
     }
@@ -147,7 +179,7 @@ impl Wanted<'_> {
         self.all.get(key).and_then(Value::as_f64).unwrap_or(-1.0)
     }
 
-    fn text(&self, key: &str) -> String {
+    pub(super) fn text(&self, key: &str) -> String {
         self.all.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned()
     }
 
@@ -161,10 +193,12 @@ impl Wanted<'_> {
 
     /// A rate, where 0 is no limit.
     fn rate(&self, key: &str) -> SettingValue {
-        match self.count(key, 1) {
-            SettingValue::Count(0) => SettingValue::None,
-            value => value,
-        }
+        self.rate_limit(key).map_or(SettingValue::None, SettingValue::Count)
+    }
+
+    /// A rate, where 0 is no limit.
+    pub(super) fn rate_limit(&self, key: &str) -> Option<u64> {
+        u64::try_from(self.integer(key)).ok().filter(|rate| *rate > 0)
     }
 }
 
@@ -218,10 +252,9 @@ const GOALS: [(&str, &str, &str, i64); 2] = [
 ];
 
 /// Returns the changes of settings that make the touched preferences the wanted ones.
-pub(super) fn changes(settings: &Settings, all: &Prefs, touched: &BTreeSet<&str>) -> Vec<Change> {
-    let wanted = Wanted { all, touched };
+pub(super) fn changes(settings: &Settings, wanted: &Wanted<'_>) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
-    for (key, setting) in FLAGS.into_iter().filter(|(key, _)| touched.contains(key)) {
+    for (key, setting) in FLAGS.into_iter().filter(|(key, _)| wanted.has(&[key])) {
         let on = wanted.boolean(key);
         let value = match setting {
             "limits_spare_local" => SettingValue::Bool(!on),
@@ -232,11 +265,11 @@ pub(super) fn changes(settings: &Settings, all: &Prefs, touched: &BTreeSet<&str>
         };
         changes.push((setting, value));
     }
-    let rates = RATES.into_iter().filter(|(key, _)| touched.contains(key));
+    let rates = RATES.into_iter().filter(|(key, _)| wanted.has(&[key]));
     changes.extend(rates.map(|(key, setting)| (setting, wanted.rate(key))));
-    let counts = COUNTS.into_iter().filter(|(key, _)| touched.contains(key));
+    let counts = COUNTS.into_iter().filter(|(key, _)| wanted.has(&[key]));
     changes.extend(counts.map(|(key, setting)| (setting, wanted.count(key, 1))));
-    for (key, setting, most) in CONNECTIONS.into_iter().filter(|(key, ..)| touched.contains(key)) {
+    for (key, setting, most) in CONNECTIONS.into_iter().filter(|(key, ..)| wanted.has(&[key])) {
         let count = u64::try_from(wanted.integer(key)).unwrap_or(most);
         changes.push((setting, SettingValue::Count(count)));
     }
@@ -254,9 +287,9 @@ pub(super) fn changes(settings: &Settings, all: &Prefs, touched: &BTreeSet<&str>
         let is_on = wanted.boolean("max_ratio_enabled") && ratio >= 0.0;
         changes.push(("seed_ratio", if is_on { SettingValue::Real(ratio) } else { SettingValue::None }));
     }
-    add_folders(&wanted, &mut changes);
-    add_network(settings, &wanted, &mut changes);
-    add_queue(settings, &wanted, &mut changes);
+    add_folders(wanted, &mut changes);
+    add_network(settings, wanted, &mut changes);
+    add_queue(settings, wanted, &mut changes);
     changes
 }
 
@@ -289,6 +322,13 @@ fn add_network(settings: &Settings, wanted: &Wanted<'_>, changes: &mut Vec<Chang
             false => wanted.count("listen_port", 1),
         };
         changes.push(("port", port));
+    }
+    if wanted.has(&["announce_port"]) {
+        let port = match wanted.count("announce_port", 1) {
+            SettingValue::Count(0) => SettingValue::None,
+            port => port,
+        };
+        changes.push(("announced_port", port));
     }
     if wanted.has(&["encryption"]) {
         let word = match wanted.integer("encryption") {
@@ -358,5 +398,49 @@ fn add_queue(settings: &Settings, wanted: &Wanted<'_>, changes: &mut Vec<Change>
             _ => "stop",
         };
         changes.push(("goal_action", SettingValue::Text(word.into())));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub(super) mod tests {
+    use super::*;
+    use ztor_daemon::settings::Sources;
+
+    pub(in super::super) fn settings(values: &[(&str, &str)]) -> Settings {
+        let flags =
+            values.iter().map(|(key, value)| ((*key).to_owned(), format!("--{key}"), (*value).to_owned()));
+        let resolved = Sources::new(Some("/home/x".into())).flags(flags).resolve().unwrap();
+        resolved.settings().clone()
+    }
+
+    /// Returns the preferences after a client has sent some, and the keys of those that it changes.
+    pub(in super::super) fn wanted_after<'p>(all: &'p Prefs, sent: &'p Value) -> (Prefs, BTreeSet<&'p str>) {
+        let mut wanted = all.clone();
+        let sent = sent.as_object().unwrap();
+        wanted.extend(sent.clone());
+        let changed = sent.iter().filter(|(key, value)| all.get(*key) != Some(value));
+        (wanted, changed.map(|(key, _)| key.as_str()).collect())
+    }
+
+    #[test]
+    fn masked_source_of_the_filter_keeps_its_credentials() {
+        let url = "https://me:secret@h.example/list.gz";
+        let on = settings(&[("ip_filter", url)]);
+        let mut all = Prefs::new();
+        show_filter(&on, &mut all);
+        let shown = all["ip_filter_path"].as_str().unwrap();
+        assert!(!shown.contains("secret"), "{shown}");
+        assert_eq!(whole_filter(&on, &Prefs::new(), shown), url);
+        assert_eq!(whole_filter(&on, &Prefs::new(), "/etc/other"), "/etc/other");
+        // While it is off, what was kept.
+        let off = settings(&[]);
+        let kept = Prefs::from_iter([("ip_filter_path".to_owned(), url.into())]);
+        let mut again = kept.clone();
+        show_filter(&off, &mut again);
+        assert_eq!(
+            (again["ip_filter_path"].as_str(), whole_filter(&off, &kept, shown).as_str()),
+            (Some(shown), url)
+        );
     }
 }
