@@ -218,8 +218,10 @@ fn torrent_with_only_a_web_seed_finishes() {
         let status = status_of(&torrent);
         assert_eq!((status.fault, status.source.origin), (None, WebOrigin::User));
         assert!(status.downloaded_bytes >= 635_539, "{}", status.downloaded_bytes);
-        let connections = server.connections.load(Ordering::SeqCst);
-        assert_eq!(connections, 1, "the connection is kept");
+        let count = |of: &AtomicUsize| of.load(Ordering::SeqCst);
+        let (connections, requests) = (count(&server.connections), count(&server.requests));
+        // The HTTP library opens another one if a connection is not back at the moment of the next request.
+        assert!(connections < requests, "{connections} connections for {requests} requests: they are kept");
         assert!(leech.shutdown(LIMIT));
     }
 }
