@@ -89,6 +89,8 @@ pub struct App {
     notifier: Option<Notifier>,
     shots: Option<Shots>,
     is_hovered_by_files: bool,
+    /// True once the window closes because a client has asked the daemon in it to end.
+    is_closing: bool,
     /// True if a text was edited in the last frame.
     had_text: bool,
 }
@@ -155,6 +157,7 @@ impl App {
             notifier: options.has_desktop.then(Notifier::start),
             shots: options.screenshots.map(Shots::new),
             is_hovered_by_files: false,
+            is_closing: false,
             had_text: false,
             runtime: Some(runtime),
             wake: Waker(wake),
@@ -247,6 +250,11 @@ impl App {
     /// Takes over what has happened. Nothing is shown: this goes on while the window is hidden.
     pub fn tick(&mut self, ctx: &Context) {
         self.connection.tick();
+        if self.connection.is_asked_to_end() && !self.is_closing {
+            // As if the user had closed the window: requests under way are settled, and the state is saved.
+            self.is_closing = true;
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
         let starts: Vec<Vec<String>> =
             self.starts.as_ref().map(|starts| starts.try_iter().collect()).unwrap_or_default();
         for arguments in starts {

@@ -200,6 +200,11 @@ impl Connection {
         self.host.as_ref().is_some_and(Host::is_own)
     }
 
+    /// Returns true if a client has asked the daemon in this process to end.
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        self.host.as_ref().is_some_and(Host::is_asked_to_end)
+    }
+
     /// Returns the reason why there is no daemon to connect to.
     pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()

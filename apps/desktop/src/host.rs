@@ -53,6 +53,13 @@ impl Host {
             } else {
                 serve(&state_dir, flags, log).map(|served| Some(Box::new(served)))
             };
+            if let Ok(Some(served)) = &result {
+                let (asked, wake) = (served.daemon.asked_to_end(), Wake::clone(&wake));
+                served.runtime.spawn(async move {
+                    asked.await;
+                    wake();
+                });
+            }
             if let Err(sent) = sender.send(result)
                 && let Ok(Some(served)) = sent.0
             {
@@ -86,6 +93,11 @@ impl Host {
     /// Returns true if the daemon runs in this process, and ends with it.
     pub(crate) fn is_own(&self) -> bool {
         self.served.is_some()
+    }
+
+    /// Returns true if the daemon runs in this process, and a client of one of its APIs has asked it to end.
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        self.served.as_ref().is_some_and(|served| served.daemon.is_asked_to_end())
     }
 
     /// Ends the daemon if it runs in this process.
@@ -151,6 +163,29 @@ pub(crate) fn no_wake() -> Wake {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn host_wakes_its_window_when_a_client_ends_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("downloads");
+        let flags =
+            [("bind", "127.0.0.1"), ("port", "0"), ("listen", ""), ("download_dir", path.to_str().unwrap())];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let (sender, woken) = channel();
+        let wake: Wake = std::sync::Arc::new(move || {
+            // Nobody waits after the test.
+            let _ = sender.send(());
+        });
+        let mut host = Host::start(folder.path(), flags, LogBuffer::default(), wake);
+        let patience = Duration::from_secs(60);
+        woken.recv_timeout(patience).unwrap();
+        assert_eq!(host.poll(), &HostState::Ready);
+        assert!(!host.is_asked_to_end());
+        host.served.as_ref().unwrap().daemon.ask_to_end();
+        woken.recv_timeout(patience).unwrap();
+        assert!(host.is_asked_to_end());
+        host.end();
+    }
 
     #[test]
     fn host_reports_settings_that_cannot_be_used() {

@@ -112,7 +112,7 @@ struct Shared {
     folder_turns: Arc<Semaphore>,
     previews: Previews,
     is_ending: AtomicBool,
-    is_asked_to_end: AtomicBool,
+    asked_to_end: watch::Sender<bool>,
     turns: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 

@@ -1,7 +1,7 @@
 //! A window with a daemon on a temporary folder.
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, Key, Modifiers, OutputCommand};
+use eframe::egui::{Event, Key, Modifiers, OutputCommand, ViewportCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, Node};
 use std::path::Path;
@@ -18,10 +18,12 @@ pub(crate) struct Window {
     folder: TempDir,
     /// Texts that were copied.
     copied: Vec<String>,
+    /// True once the window has asked to be closed.
+    is_closing: bool,
 }
 
-/// Settings of a daemon that touches no network.
-fn flags(folder: &Path) -> Vec<(String, String)> {
+/// Settings of a daemon that touches no network, and others.
+fn flags(folder: &Path, others: &[(&str, &str)]) -> Vec<(String, String)> {
     let downloads = folder.join("downloads");
     [
         ("download_dir", downloads.to_str().unwrap()),
@@ -31,8 +33,10 @@ fn flags(folder: &Path) -> Vec<(String, String)> {
         ("local_discovery", "false"),
         ("listen", "127.0.0.1:0"),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .to_vec()
+    .iter()
+    .chain(others)
+    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+    .collect()
 }
 
 impl Window {
@@ -44,7 +48,15 @@ impl Window {
     /// Opens a window with arguments of the command line.
     pub(crate) fn open_with(arguments: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { harness: make(folder.path(), arguments, None), folder, copied: Vec::new() }
+        let harness = make(folder.path(), arguments, None, &[]);
+        Self { harness, folder, copied: Vec::new(), is_closing: false }
+    }
+
+    /// Opens a window with settings of its daemon.
+    pub(crate) fn open_set(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let harness = make(folder.path(), Vec::new(), None, settings);
+        Self { harness, folder, copied: Vec::new(), is_closing: false }
     }
 
     /// Opens a window that takes the arguments of later starts.
@@ -53,7 +65,8 @@ impl Window {
         let Start::First(instance) = Instance::claim(&folder.path().join("state"), &[]) else {
             panic!("another window has the folder")
         };
-        Self { harness: make(folder.path(), Vec::new(), Some(instance)), folder, copied: Vec::new() }
+        let harness = make(folder.path(), Vec::new(), Some(instance), &[]);
+        Self { harness, folder, copied: Vec::new(), is_closing: false }
     }
 
     /// Starts the app once more, with arguments for this window.
@@ -71,6 +84,14 @@ impl Window {
                 self.copied.push(text.clone());
             }
         }
+        let mut commands =
+            self.harness.output().viewport_output.values().flat_map(|viewport| &viewport.commands);
+        self.is_closing |= commands.any(|command| *command == ViewportCommand::Close);
+    }
+
+    /// Returns true once the window has asked to be closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing
     }
 
     /// Returns the texts that were copied so far.
@@ -93,10 +114,11 @@ impl Window {
 
     /// Closes the window, and opens it again on the same folder.
     pub(crate) fn reopen(self) -> Self {
-        let Self { harness, folder, copied } = self;
+        let Self { harness, folder, copied, .. } = self;
         // The daemon ends with its window.
         drop(harness);
-        Self { harness: make(folder.path(), Vec::new(), None), folder, copied }
+        let harness = make(folder.path(), Vec::new(), None, &[]);
+        Self { harness, folder, copied, is_closing: false }
     }
 
     /// Draws until a test of the window holds.
@@ -269,10 +291,15 @@ fn text_of(node: &Node<'_>) -> Option<String> {
     Some(format!("{:?} {label}", node.role()))
 }
 
-fn make(folder: &Path, arguments: Vec<String>, instance: Option<Instance>) -> Harness<'static, Option<App>> {
+fn make(
+    folder: &Path,
+    arguments: Vec<String>,
+    instance: Option<Instance>,
+    settings: &[(&str, &str)],
+) -> Harness<'static, Option<App>> {
     let mut options = Some(Options {
         state_dir: folder.join("state"),
-        flags: flags(folder),
+        flags: flags(folder, settings),
         remote: None,
         remotes: Some(folder.join("remotes.toml")),
         arguments,

@@ -4,6 +4,7 @@
 
 mod add;
 mod driver;
+mod ending;
 mod filters;
 mod namespace;
 mod remote;

@@ -8,7 +8,6 @@ use crate::foreign_api::ForeignApi;
 use crate::store::{StoreError, Table};
 use serde_json::{Map, Value};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use ztor_api::{Action, ActionResult};
 use ztor_policy::{Move, TorrentKey};
@@ -135,16 +134,27 @@ impl Daemon {
         in_background(move || daemon.try_filter(url)).await
     }
 
-    /// Asks the process of the daemon to end, as SIGTERM does. Whoever runs the daemon looks at [`is_asked_to_end`].
+    /// Asks the process of the daemon to end, as SIGTERM does. Whoever runs the daemon looks at [`is_asked_to_end`], or waits
+    /// for [`asked_to_end`].
     ///
     /// [`is_asked_to_end`]: Self::is_asked_to_end
+    /// [`asked_to_end`]: Self::asked_to_end
     pub fn ask_to_end(&self) {
-        self.0.is_asked_to_end.store(true, Ordering::Relaxed);
+        self.0.asked_to_end.send_replace(true);
     }
 
     /// Returns true once a front end has asked the process of the daemon to end.
     pub fn is_asked_to_end(&self) -> bool {
-        self.0.is_asked_to_end.load(Ordering::Relaxed)
+        *self.0.asked_to_end.borrow()
+    }
+
+    /// Waits until a front end asks the process of the daemon to end, or the daemon has ended.
+    pub fn asked_to_end(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut news = self.0.asked_to_end.subscribe();
+        async move {
+            // Fails once the daemon is gone.
+            let _ = news.wait_for(|is_asked| *is_asked).await;
+        }
     }
 
     /// Returns the keys of the torrents that front ends see, in the given order, each once.

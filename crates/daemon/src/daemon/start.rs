@@ -109,7 +109,7 @@ impl Daemon {
             previews: Previews::default(),
             changing: Mutex::new(()),
             is_ending: AtomicBool::new(false),
-            is_asked_to_end: AtomicBool::new(false),
+            asked_to_end: watch::Sender::new(false),
             turns: Mutex::new(None),
         }));
         // The first answer already has the free space.
