@@ -7,6 +7,7 @@ use super::web_seeds::check_web_seed;
 use super::{Daemon, in_background};
 use crate::clock::now_unix_s;
 use crate::error::DaemonError;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +44,8 @@ impl Default for Creations {
 struct Job {
     id: u64,
     path: PathBuf,
+    /// Path of the torrent file that is written; `None` if none is.
+    output: Option<PathBuf>,
     done_bytes: AtomicU64,
     total_bytes: AtomicU64,
     is_canceled: AtomicBool,
@@ -123,7 +126,7 @@ impl Creations {
     }
 
     /// Adds a creation.
-    fn open(&self, path: PathBuf) -> Result<Arc<Job>, DaemonError> {
+    fn open(&self, path: PathBuf, output: Option<PathBuf>) -> Result<Arc<Job>, DaemonError> {
         let mut list = self.list();
         if list.iter().filter(|job| !job.has_ended()).count() >= MAX_OPEN {
             let message =
@@ -133,6 +136,7 @@ impl Creations {
         let job = Arc::new(Job {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             path,
+            output,
             done_bytes: AtomicU64::new(0),
             total_bytes: AtomicU64::new(0),
             is_canceled: AtomicBool::new(false),
@@ -167,6 +171,26 @@ impl Daemon {
     /// # Errors
     /// An option cannot be used, or too many are under way.
     pub fn create_torrent(&self, request: &CreationRequest) -> Result<u64, DaemonError> {
+        self.begin_creation(request, None)
+    }
+
+    /// Does the same, and writes the torrent file at a path, which ends with `.torrent`. It replaces no file; if it cannot be
+    /// written, the creation fails.
+    ///
+    /// # Errors
+    /// The path or an option cannot be used, or too many are under way.
+    pub fn create_torrent_file(&self, request: &CreationRequest, output: &str) -> Result<u64, DaemonError> {
+        let output = absolute(output)?;
+        let is_torrent = output.extension().is_some_and(|end| end.eq_ignore_ascii_case("torrent"));
+        if !is_torrent {
+            let message =
+                format!("cannot write {}: the name of a torrent file ends with .torrent", output.display());
+            return Err(DaemonError::BadValue(message));
+        }
+        self.begin_creation(request, Some(output))
+    }
+
+    fn begin_creation(&self, request: &CreationRequest, output: Option<PathBuf>) -> Result<u64, DaemonError> {
         let path = absolute(&request.path)?;
         request.trackers.iter().flatten().try_for_each(|url| check_url(url))?;
         request.web_seeds.iter().try_for_each(|url| check_web_seed(url))?;
@@ -174,7 +198,7 @@ impl Daemon {
             return Err(DaemonError::BadValue("cannot take the root folder: choose a folder in it".into()));
         }
         request.category.as_deref().filter(|path| !path.is_empty()).map(check_category_path).transpose()?;
-        let job = self.0.creations.open(path)?;
+        let job = self.0.creations.open(path, output)?;
         let id = job.id;
         let (daemon, request) = (self.clone(), request.clone());
         self.0.runtime.spawn(async move {
@@ -231,7 +255,8 @@ impl Daemon {
             () = job.canceled.notified() => return Err(canceled()),
         };
         *job.stage() = Stage::Hashing;
-        let (of_thread, options) = (Arc::clone(job), options_of(request));
+        let options = CreateOptions { output: job.output.clone(), ..options_of(request) };
+        let of_thread = Arc::clone(job);
         let created = in_background(move || hash(&of_thread, &options)).await;
         drop(turn);
         let mut finished = created?;
@@ -285,8 +310,23 @@ fn hash(job: &Job, options: &CreateOptions) -> Result<Finished, DaemonError> {
     if created.warnings.len() > MAX_WARNINGS {
         warnings.push(format!("{} more files were left out", created.warnings.len() - MAX_WARNINGS));
     }
+    if let Some(path) = &job.output {
+        write_new(path, &created.torrent).map_err(|error| {
+            DaemonError::Folder(format!("cannot write the torrent file {}: {error}", path.display()))
+        })?;
+    }
     let (torrent, meta) = (created.torrent.into(), Arc::new(meta));
     Ok(Finished { torrent, meta, warnings, added: None, problem: None })
+}
+
+/// Writes a file that does not exist yet. Links are not followed. What an error leaves is removed.
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::File::create_new(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        std::fs::remove_file(path)?;
+    }
+    written
 }
 
 fn options_of(request: &CreationRequest) -> CreateOptions {

@@ -29,11 +29,6 @@ fn id(call: &Call) -> Result<u64, Failure> {
 fn add(call: &Call) -> Outcome {
     let params = &call.params;
     params.required("sourcePath")?;
-    if params.text("torrentFilePath").is_some() {
-        return Err(Failure::bad(
-            "torrentFilePath is not supported: read the file with torrentcreator/torrentFile",
-        ));
-    }
     let tiers = params.get("trackers").unwrap_or_default().replace('|', "\n");
     // An empty line begins a new tier; so does each URL of a list.
     let trackers = tiers.lines().map(str::trim).filter(|url| !url.is_empty()).map(|url| vec![url.to_owned()]);
@@ -56,7 +51,10 @@ fn add(call: &Call) -> Outcome {
         add: params.boolean("startSeeding").unwrap_or(false),
         ..CreationRequest::default()
     };
-    let id = call.daemon().create_torrent(&request)?;
+    let id = match params.text("torrentFilePath") {
+        Some(path) => call.daemon().create_torrent_file(&request, path)?,
+        None => call.daemon().create_torrent(&request)?,
+    };
     Reply::json(&json!({"taskID": id.to_string()}))
 }
 

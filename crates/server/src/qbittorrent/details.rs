@@ -5,9 +5,11 @@ use super::answer::{Failure, Outcome, Reply};
 use super::cells::{Times, is_complete, limit, real};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Map, Value, json};
+use std::ops::Range;
 use std::time::Instant;
-use ztor_api::{FilePriority, State};
+use ztor_api::FilePriority;
 use ztor_daemon::Row;
+use ztor_daemon::policy::TorrentKey;
 
 /// Key of the files that have the highest priority, by the id of their torrent, among the kept values: the daemon has one
 /// high priority, where clients know two.
@@ -59,7 +61,7 @@ fn properties(call: &Call, row: &Row) -> Value {
     let status = row.status.as_deref();
     let times = Times::at(row, Instant::now());
     let optional_limit = |of: Option<u64>| of.map_or(-1, |_| i64::try_from(limit(of)).unwrap_or(i64::MAX));
-    let average = |bytes: u64, seconds: u64| bytes.checked_div(seconds).map_or(-1, |rate| rate as i64);
+    let average = |bytes: u64, seconds: u64| bytes / seconds.max(1);
     let meta = row.meta.as_deref();
     let number = |of: Option<u64>| of.map_or(-1, |value| i64::try_from(value).unwrap_or(i64::MAX));
     let seen = Some(row.times.complete_unix_s).filter(|time| *time > 0);
@@ -195,7 +197,7 @@ async fn files(call: &Call) -> Outcome {
     let highest =
         highest.get(&row.torrent.id.to_string()).and_then(Value::as_array).cloned().unwrap_or_default();
     let is_seed = is_complete(&row.torrent);
-    let seeds = if row.torrent.state == State::Downloading { i64::from(row.torrent.seeds) } else { -1 };
+    let available = available(call, &row).await;
     let mut all = Vec::with_capacity(files.len());
     for (number, file) in files.into_iter().enumerate() {
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
@@ -219,7 +221,7 @@ async fn files(call: &Call) -> Outcome {
             "progress": progress,
             "priority": priority_number(file.priority, is_top),
             "piece_range": range,
-            "availability": seeds,
+            "availability": available.as_ref().map_or(-1.0, |available| fraction(available, &pieces)),
         });
         if let Some(value) = value.as_object_mut().filter(|_| all.is_empty()) {
             value.insert("is_seed".into(), is_seed.into());
@@ -227,6 +229,27 @@ async fn files(call: &Call) -> Outcome {
         all.push(value);
     }
     Reply::json(&all)
+}
+
+/// Returns for each piece whether a connected peer has it; `None` for a torrent that needs none.
+async fn available(call: &Call, row: &Row) -> Option<Vec<bool>> {
+    if row.status.is_none() || is_complete(&row.torrent) {
+        return None;
+    }
+    // Fails only while the torrent is loaded.
+    let pieces = call.daemon().pieces(TorrentKey::new(row.torrent.id)).await.ok()?;
+    let peers = BASE64.decode(pieces.availability.as_bytes()).ok()?;
+    Some(peers.into_iter().map(|peers| peers > 0).collect())
+}
+
+/// Returns the fraction of pieces that peers have. An empty file has none to wait for.
+fn fraction(available: &[bool], pieces: &Range<u32>) -> f64 {
+    let end = available.len().min(pieces.end as usize);
+    let of = available.get(pieces.start as usize..end).unwrap_or_default();
+    match of.len() {
+        0 => 1.0,
+        count => of.iter().filter(|is_there| **is_there).count() as f64 / count as f64,
+    }
 }
 
 /// Keeps which files of a torrent have the highest priority.
@@ -290,5 +313,17 @@ fn priority_number(priority: FilePriority, is_top: bool) -> u8 {
         FilePriority::Low | FilePriority::Normal => 1,
         FilePriority::High if is_top => 7,
         FilePriority::High => 6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fraction_counts_the_pieces_that_peers_have() {
+        let available = [true, false, true, true];
+        assert_eq!([fraction(&available, &(0..4)), fraction(&available, &(1..2))], [0.75, 0.0]);
+        assert_eq!([fraction(&available, &(0..0)), fraction(&available, &(3..9))], [1.0, 1.0]);
     }
 }

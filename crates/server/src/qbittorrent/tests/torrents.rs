@@ -284,3 +284,61 @@ fn changed_goals_of_settings_and_categories_show_in_lists() {
     assert_eq!(one(&client)["max_ratio"], 3);
     server.end();
 }
+
+#[test]
+fn created_torrent_is_written_where_a_client_wants_it_and_replaces_nothing() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    let folder = server.folder.path();
+    std::fs::create_dir(folder.join("source")).unwrap();
+    std::fs::write(folder.join("source/a"), b"content").unwrap();
+    let add = |output: &std::path::Path| {
+        let pairs = [("sourcePath", folder.join("source")), ("torrentFilePath", output.to_owned())];
+        let pairs = pairs.iter().map(|(name, path)| (*name, path.to_str().unwrap()));
+        client.post(
+            "torrentcreator/addTask",
+            &url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
+        )
+    };
+    // In the source, where an earlier one is no content.
+    let output = folder.join("source/made.torrent");
+    let ended = |answer: &Answer| {
+        let id = answer.json()["taskID"].as_str().unwrap().to_owned();
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = client.get(&format!("torrentcreator/status?taskID={id}")).json()[0].clone();
+            if status["status"] == "Finished" || status["status"] == "Failed" {
+                return (id, status);
+            }
+            assert!(Instant::now() < end, "{status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let (id, status) = ended(&add(&output));
+    assert_eq!(status["status"], "Finished", "{status}");
+    let written = std::fs::read(&output).unwrap();
+    assert_eq!(written, client.get(&format!("torrentcreator/torrentFile?taskID={id}")).body);
+    let (_, status) = ended(&add(&output));
+    assert_eq!(status["status"], "Failed", "{status}");
+    assert!(status["errorMessage"].as_str().unwrap().contains("cannot write the torrent file"), "{status}");
+    assert_eq!(std::fs::read(&output).unwrap(), written);
+    for bad in ["relative.torrent", "/nonexistent/x", "/"] {
+        assert_eq!(add(std::path::Path::new(bad)).status, 400, "{bad}");
+    }
+    assert_eq!(ended(&add(std::path::Path::new("/nonexistent/x.torrent"))).1["status"], "Failed");
+    server.end();
+}
+
+#[test]
+fn availability_of_files_is_a_fraction() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    assert_eq!(client.post_files("torrents/add", &[("stopped", "true")], &[&torrent("show")]).text(), "Ok.");
+    client.until(|list| list.first().is_some_and(|row| row["state"] == "stoppedDL"));
+    let hash = one(&client)["hash"].as_str().unwrap().to_owned();
+    let files = client.get(&format!("torrents/files?hash={hash}")).json();
+    assert_eq!([&files[0]["availability"], &files[1]["availability"]], [0.0; 2], "no peer has them");
+    let properties = client.get(&format!("torrents/properties?hash={hash}")).json();
+    assert_eq!((&properties["dl_speed_avg"], &properties["up_speed_avg"]), (&0.into(), &0.into()));
+    server.end();
+}
