@@ -13,33 +13,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Swept {
     /// Number of runs.
     pub runs: u64,
-    /// Failed run with the lowest seed; `None` if none failed.
+    /// Failed run with the lowest seed, and of those the first scenario; `None` if none failed.
     pub failure: Option<(u64, &'static Scenario, Outcome)>,
 }
 
-/// Runs each scenario with each seed, until the first failure.
+/// Runs each scenario with each seed, until the first failure. The scenarios of a seed are spread over the cores as well, as
+/// one may take as long as all others.
 pub fn sweep(scenarios: &[&'static Scenario], seeds: Range<u64>) -> Swept {
-    let next = AtomicU64::new(seeds.start);
-    let runs = AtomicU64::new(0);
-    let failed: Mutex<Option<(u64, &'static Scenario, Outcome)>> = Mutex::new(None);
+    let per_seed = scenarios.len() as u64;
+    let end = seeds.end.saturating_sub(seeds.start).saturating_mul(per_seed);
+    let (next, runs) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed: Mutex<Option<(u64, Outcome)>> = Mutex::new(None);
+    let at = |number: u64| {
+        let scenario = scenarios.get(usize::try_from(number.checked_rem(per_seed)?).ok()?)?;
+        Some((seeds.start + number / per_seed, *scenario))
+    };
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
-            for scenario in scenarios {
-                let outcome = run(scenario, seed, false);
-                runs.fetch_add(1, Ordering::Relaxed);
-                if outcome.failure.is_some() {
-                    // Lower seeds in progress still end; no higher one starts.
-                    next.store(seeds.end, Ordering::Relaxed);
-                    let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    if first.as_ref().is_none_or(|(lowest, ..)| seed < *lowest) {
-                        *first = Some((seed, scenario, outcome));
-                    }
-                    return;
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some((seed, scenario)) = at(number).filter(|_| number < end) else { return };
+            let outcome = run(scenario, seed, false);
+            runs.fetch_add(1, Ordering::Relaxed);
+            if outcome.failure.is_some() {
+                // Earlier runs in progress still end; no later one starts.
+                next.store(end, Ordering::Relaxed);
+                let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.as_ref().is_none_or(|(earliest, _)| number < *earliest) {
+                    *first = Some((number, outcome));
                 }
+                return;
             }
         }
     };
@@ -49,5 +51,7 @@ pub fn sweep(scenarios: &[&'static Scenario], seeds: Range<u64>) -> Swept {
             scope.spawn(work);
         }
     });
-    Swept { runs: runs.into_inner(), failure: failed.into_inner().unwrap_or_else(PoisonError::into_inner) }
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failure = failed.and_then(|(number, outcome)| at(number).map(|(seed, of)| (seed, of, outcome)));
+    Swept { runs: runs.into_inner(), failure }
 }
