@@ -7,7 +7,8 @@
 //!
 //! Nobody waits forever. An offer without any payload for a while is closed: the peer gets another one, and the piece
 //! goes to another peer. This time is shorter for a peer whose offers end so again and again: its pieces may spread where
-//! we do not see it. Super-seeding ends as soon as another seed is connected. All pieces are announced then.
+//! we do not see it. A peer that is not interested wants none of the pieces that it has been offered: it is shown others,
+//! more and more at a time, whoever has them. Super-seeding ends as soon as another seed is connected. All pieces are announced then.
 
 use super::{Exchange, Trade};
 use crate::bitfield::Bitfield;
@@ -24,6 +25,8 @@ const OFFERS_ALONE: usize = 16;
 /// Bounds of the time without payload after which an open offer is closed.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 const MIN_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum number of pieces that a peer without interest is shown at a time.
+const MAX_SHOWN: usize = 256;
 /// Maximum number of pieces whose spread is compared for one offer.
 const MAX_COMPARED: usize = 256;
 /// Maximum number of pieces announced one by one when super-seeding ends. A peer that would get more is closed, and gets
@@ -62,6 +65,10 @@ pub(super) struct Offers {
     /// At most [`OFFERS_ALONE`].
     open: Vec<Offer>,
     patience: Duration,
+    /// Number of pieces to show next while the peer is not interested; 0 if it has been shown all.
+    to_show: usize,
+    /// Time of the last offer, or of the last pieces shown.
+    shown_at: Instant,
     /// Value of [`Active::changes`] when there was no piece for this peer; `None` if there may be one.
     none_since: Option<u64>,
 }
@@ -131,7 +138,44 @@ impl Active {
 
 impl Offers {
     fn new(pieces: u32) -> Self {
-        Self { announced: Bitfield::new(pieces), open: Vec::new(), patience: MAX_PATIENCE, none_since: None }
+        Self {
+            announced: Bitfield::new(pieces),
+            open: Vec::new(),
+            patience: MAX_PATIENCE,
+            to_show: OFFERS,
+            shown_at: Instant::ZERO,
+            none_since: None,
+        }
+    }
+
+    /// Shows more pieces to a peer without interest, if it is time. They are no offers: nobody waits for them, and others
+    /// may be offered them. Returns the time of the next ones; `None` if it has been shown all.
+    fn show_more(
+        &mut self,
+        now: Instant,
+        has: &Pieces,
+        from: u32,
+        mut show: impl FnMut(u32),
+    ) -> Option<Instant> {
+        if self.to_show == 0 {
+            return None;
+        }
+        if now.since(self.shown_at) >= MIN_PATIENCE {
+            let none = Bitfield::new(self.announced.len());
+            let has = match has {
+                Pieces::Some(set) => set,
+                Pieces::None => &none,
+                Pieces::All => return None,
+            };
+            let pieces: Vec<u32> = self.announced.absent_from_both(has, from).take(self.to_show).collect();
+            self.shown_at = now;
+            self.to_show = if pieces.len() < self.to_show { 0 } else { (self.to_show * 2).min(MAX_SHOWN) };
+            for piece in pieces {
+                self.announced.insert(piece);
+                show(piece);
+            }
+        }
+        Some(self.shown_at + MIN_PATIENCE)
     }
 
     /// Returns true if the peer knows that we have a piece.
@@ -251,9 +295,9 @@ impl Exchange {
             }
             let key = peer.key();
             let trade = peer.trade_mut();
-            let (payload_at, has) = (trade.payload_at(), &trade.has);
+            let (payload_at, is_interested, has) = (trade.payload_at(), trade.is_interested(), &trade.has);
             let Some(offers) = &mut trade.offers else { return };
-            let mut patience = offers.patience;
+            let mut patience = if is_interested { offers.patience } else { MIN_PATIENCE };
             offers.open.retain(|offer| {
                 let holders = usize::from(active.holders(offer.piece));
                 let has_it = has.contains(offer.piece);
@@ -264,7 +308,7 @@ impl Exchange {
                 let is_open = !has_spread && !is_everywhere && !is_late;
                 if has_spread {
                     offers.patience = MAX_PATIENCE;
-                } else if !is_open && is_late {
+                } else if !is_open && is_late && is_interested {
                     offers.patience = (offers.patience / 2).max(MIN_PATIENCE);
                 }
                 if !is_open {
@@ -272,7 +316,11 @@ impl Exchange {
                 }
                 is_open
             });
-            patience = offers.patience;
+            patience = patience.min(offers.patience);
+            if offers.shown_at == Instant::ZERO {
+                // It has just connected, and could not have said yet whether it is interested.
+                offers.shown_at = cx.now;
+            }
             while offers.open.len() < most {
                 let from = rng.u32(0..active.holders.len().max(1) as u32);
                 if offers.none_since == Some(active.changes) {
@@ -284,8 +332,16 @@ impl Exchange {
                 };
                 active.change(piece, |_, offered| *offered = offered.saturating_add(1));
                 offers.announced.insert(piece);
+                offers.shown_at = cx.now;
                 offers.open.push(Offer { piece, made_at: cx.now, others: active.holders(piece) });
                 out.send(key, &Message::Have { piece });
+            }
+            let from = rng.u32(0..active.holders.len().max(1) as u32);
+            let show = |piece| out.send(key, &Message::Have { piece });
+            if is_interested {
+                offers.to_show = OFFERS;
+            } else if let Some(at) = offers.show_more(cx.now, has, from, show) {
+                next_at = next_at.min(at);
             }
             if let Some(first) = offers.open.iter().map(|offer| payload_at.max(offer.made_at)).min() {
                 next_at = next_at.min(first + patience);

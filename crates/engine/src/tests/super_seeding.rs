@@ -145,6 +145,26 @@ fn swarm_of_a_hiding_seed_completes() {
     assert!(blocks < 80 * 3 / 2, "{blocks} blocks for a torrent of 80");
 }
 
+/// Peers that want the same few pieces and do not know each other: one may have what the other wants, and nobody wants the
+/// rest, so that the first copy never ends.
+#[test]
+fn peers_that_want_few_pieces_of_a_hiding_seed_get_them_although_others_have_them() {
+    let (mut world, data) = World::new(200 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(400_000));
+    let torrent = world.nodes[seed].id;
+    world.nodes[seed].rig.handle(Event::Command(Command::SetSuperSeeding { torrent, super_seeding: true }));
+    let all: Vec<usize> = (0..4).map(|_| world.add(None, &[seed], |c| c.peer_exchange = false)).collect();
+    for n in &all {
+        let torrent = world.nodes[*n].id;
+        let wanted = |piece| if (20..32).contains(&piece) { Priority::Normal } else { Priority::Skip };
+        let priorities = (0..200).map(wanted).collect();
+        world.nodes[*n].rig.handle(Event::Command(Command::SetPriorities { torrent, priorities }));
+    }
+    world.run(Duration::from_secs(20 * 60), |w| all.iter().all(|n| w.finished(*n)));
+    assert!(all.iter().all(|n| world.finished(*n)), "{:#?}", world.describe());
+    assert!(world.nodes[seed].blocks_sent >= 4 * 12 * 2, "each has got them from the seed");
+}
+
 #[test]
 fn piece_read_lately_is_suggested_to_the_next_peer_if_the_settings_say_so() {
     for suggests in [true, false] {
