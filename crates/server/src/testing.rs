@@ -55,3 +55,13 @@ pub fn answer_transmission(body: &[u8]) -> Option<Vec<u8>> {
 pub fn parse_transmission_trackers(text: &str) -> Option<Vec<Vec<String>>> {
     parse_tracker_list(text)
 }
+
+/// Returns the paths of all endpoints of the qBittorrent API; true for those that change something.
+pub fn qbittorrent_endpoints() -> Vec<(String, bool)> {
+    crate::qbittorrent::testing::all_endpoints()
+}
+
+/// Returns the methods of the Transmission RPC, and the names of values of the session and of torrents.
+pub fn transmission_names() -> (Vec<&'static str>, Vec<&'static str>) {
+    crate::transmission::all_names()
+}

@@ -69,6 +69,14 @@ pub(crate) fn request_of(body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Returns the names of all methods, arguments and fields in both dialects.
+#[cfg(feature = "testing")]
+pub(crate) fn all_names() -> (Vec<&'static str>, Vec<&'static str>) {
+    let of_session = session_get::KEYS.iter().copied();
+    let keys = of_session.chain(fields::Field::ALL.iter().map(|field| field.key()));
+    (methods::METHODS.to_vec(), keys.flat_map(|key| [key.snake, key.legacy]).collect())
+}
+
 #[cfg(feature = "testing")]
 pub(crate) fn parse_tracker_list(text: &str) -> Option<Vec<Vec<String>>> {
     trackers::parse_list(text).ok()

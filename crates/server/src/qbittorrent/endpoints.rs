@@ -148,7 +148,7 @@ pub(super) fn mutates(scope: &str, action: &str) -> Option<bool> {
 }
 
 /// Returns all endpoints: their scopes, their actions, and whether they change something.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     let of = |table: &'static [(&'static str, &'static [&'static str])], mutates| {
         table

@@ -24,6 +24,14 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Returns the path and the verb of all endpoints.
+#[cfg(feature = "testing")]
+pub(crate) fn all_endpoints() -> Vec<(String, bool)> {
+    let path = |(scope, action, mutates)| (format!("/api/v2/{scope}/{action}"), mutates);
+    let login = ["login", "logout"].map(|action| (format!("/api/v2/auth/{action}"), true));
+    super::endpoints::all().map(path).chain(login).collect()
+}
+
 /// Parses a body by its media type, and reads it in every way. Returns the number of fields and of files, or the status.
 #[cfg(feature = "testing")]
 pub(crate) fn read_form(media_type: &str, body: &[u8]) -> Result<(Vec<(String, String)>, usize), u16> {

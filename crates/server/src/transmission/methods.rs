@@ -9,6 +9,35 @@ use super::rpc::Call;
 use serde_json::{Map, Value};
 use ztor_api::{Action, ActionResult, DataChoice};
 
+/// All methods.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const METHODS: [&str; 24] = [
+    "torrent_get",
+    "torrent_set",
+    "torrent_add",
+    "torrent_remove",
+    "torrent_start",
+    "torrent_start_now",
+    "torrent_stop",
+    "torrent_verify",
+    "torrent_reannounce",
+    "torrent_set_location",
+    "torrent_rename_path",
+    "queue_move_top",
+    "queue_move_up",
+    "queue_move_down",
+    "queue_move_bottom",
+    "session_get",
+    "session_set",
+    "session_stats",
+    "session_close",
+    "free_space",
+    "port_test",
+    "blocklist_update",
+    "group_get",
+    "group_set",
+];
+
 /// Answer of a method: an object in JSON.
 pub(crate) type Answer = Result<Vec<u8>, Failure>;
 

@@ -1,6 +1,7 @@
 //! Methods about the whole.
 
 use super::super::dialect::Dialect;
+use super::super::methods::METHODS;
 use super::super::session_get::KEYS;
 use super::*;
 
@@ -128,6 +129,15 @@ fn whole_is_closed_and_tested_as_far_as_it_is_known() {
     assert!(!rpc.fixture.daemon.is_asked_to_end());
     rpc.good("session-close", &json!({}));
     assert!(rpc.fixture.daemon.is_asked_to_end());
+}
+
+#[test]
+fn methods_that_exist_are_known_in_both_dialects() {
+    let rpc = Rpc::start(&[]);
+    for method in METHODS {
+        assert_ne!(rpc.call(method, &json!({}))["error"]["code"], -32601, "{method}");
+        assert_ne!(rpc.legacy(&method.replace('_', "-"), &json!({}))["result"], "no method name", "{method}");
+    }
 }
 
 #[test]
