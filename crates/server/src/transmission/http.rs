@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
+use std::time::{Duration, Instant};
 use ztor_api::ProblemKind;
 use ztor_daemon::ForeignApi;
 
@@ -21,8 +22,9 @@ const SESSION_ID: HeaderName = HeaderName::from_static("x-transmission-session-i
 const RPC_VERSION: HeaderName = HeaderName::from_static("x-transmission-rpc-version");
 /// Version of the RPC by the rules of semantic versioning.
 pub(crate) const SEMVER: &str = "6.0.1";
-/// Calls of a list that come after this many bytes of answers are refused.
+/// Calls of a list that come after this many bytes of answers, or after this time, are refused.
 const MAX_BATCH_ANSWER: usize = 128 << 20;
+const MAX_BATCH_TIME: Duration = Duration::from_secs(60);
 /// Requests from this length on are decoded on a thread that may take long.
 const LARGE: usize = 64 << 10;
 
@@ -112,20 +114,31 @@ async fn call(state: &State, body: Vec<u8>) -> Option<Vec<u8>> {
     match request {
         Request::One(item) => one(state, item).await,
         Request::Batch(items) => {
-            let (mut answers, mut length) = (Vec::new(), 0_usize);
+            let (mut answers, mut length, start) = (Vec::new(), 0_usize, Instant::now());
             for item in items {
-                let answer = match item {
-                    Item::Call(call) if length > MAX_BATCH_ANSWER => {
-                        let detail = "the answers to the calls before this one are too long";
+                let answer = match (item, too_much(length, start.elapsed())) {
+                    (Item::Call(call), Some(detail)) => {
                         call.answer(Err(Failure::new(Code::InvalidRequest, detail)))
                     }
-                    item => one(state, item).await,
+                    (item, _) => one(state, item).await,
                 };
                 length = length.saturating_add(answer.as_ref().map_or(0, Vec::len));
                 answers.extend(answer);
             }
             join(answers)
         }
+    }
+}
+
+/// Returns the reason why no further call of a list is carried out; `None` if it is. A disk that does not respond, or a check
+/// of data, may hold up each of a thousand calls.
+fn too_much(answers_len: usize, passed: Duration) -> Option<&'static str> {
+    if answers_len > MAX_BATCH_ANSWER {
+        Some("the answers to the calls before this one are too long")
+    } else if passed > MAX_BATCH_TIME {
+        Some("the calls before this one took too long")
+    } else {
+        None
     }
 }
 
@@ -217,4 +230,16 @@ fn conflict(state: &State) -> Response {
     let exposed = HeaderValue::from_static("X-Transmission-Session-Id, X-Transmission-Rpc-Version");
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_ends_with_its_bytes_and_its_time() {
+        assert_eq!(too_much(MAX_BATCH_ANSWER, MAX_BATCH_TIME), None);
+        assert!(too_much(MAX_BATCH_ANSWER + 1, Duration::ZERO).is_some_and(|text| text.contains("long")));
+        assert!(too_much(0, MAX_BATCH_TIME + Duration::from_millis(1)).is_some());
+    }
 }
