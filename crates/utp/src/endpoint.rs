@@ -359,11 +359,14 @@ impl Endpoint {
         self.events.retain(|event| event.key() != key);
     }
 
-    /// Returns a `conn_id` for packets to us that is not adjacent to that of another connection with the same path.
+    /// Returns a `conn_id` for packets to us that is not adjacent to that of another connection with the same peer.
     fn free_id(&mut self, to: Path) -> Option<u16> {
+        let ends = [0, u8::MAX].map(|socket| Path { socket, ..to });
+        let taken = self.routes.range((ends[0], 0)..=(ends[1], u16::MAX)).map(|((_, id), _)| *id);
+        let taken: BTreeSet<u16> = taken.collect();
         (0..ID_TRIES).map(|_| self.nonces.u16()).find(|id| {
             let near = [id.wrapping_sub(1), *id, id.wrapping_add(1)];
-            near.iter().all(|id| !self.routes.contains_key(&(to, *id)))
+            near.iter().all(|id| !taken.contains(id))
         })
     }
 }

@@ -6,12 +6,14 @@
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
+//! use std::net::SocketAddr;
 //! use ztor_base::Instant;
 //! use ztor_utp::{Config, Endpoint, Event};
 //!
 //! let mut now = Instant::ZERO;
 //! let mut endpoint = Endpoint::new(now, Config::default(), 42);
-//! let key = endpoint.connect(now, "192.0.2.1:6881".parse()?)?;
+//! let to: SocketAddr = "192.0.2.1:6881".parse()?;
+//! let key = endpoint.connect(now, to)?;
 //! endpoint.write(now, key, Bytes::from_static(b"\x13BitTorrent protocol"));
 //! // A driver's turn: pass in what the socket has, handle timeouts, then send and poll events.
 //! endpoint.handle_timeout(now);

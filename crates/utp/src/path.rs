@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 pub struct Path {
     /// Address of the peer.
     pub peer: SocketAddr,
-    /// The driver's number of the socket from which datagrams are sent, and at which those of the peer arrive.
+    /// The driver's number of the socket from which datagrams are sent, and at which those of the peer arrive: a socket, or an
+    /// address of a socket that has many. 0 leaves the choice to the driver: what the peer sends may arrive anywhere.
     pub socket: u8,
 }
 

@@ -118,10 +118,10 @@ impl Driver {
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.web.drain(..).for_each(|effect| self.on_web_effect(effect));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
-        let datagrams = &self.datagrams;
+        let datagrams = &mut self.datagrams;
         out.tracker_datagrams.drain(..).for_each(|(to, datagram)| datagrams.send_to_tracker(to, &datagram));
         out.datagrams.drain(..).for_each(|datagram| datagrams.send(&datagram));
-        out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
+        out.local_announces.drain(..).for_each(|announce| datagrams.announce(&announce));
         out.events.drain(..).for_each(|event| self.on_torrent_event(event));
         // A connection that is closed in the turn in which it is requested is not made at all.
         out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));

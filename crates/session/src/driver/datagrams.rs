@@ -4,7 +4,8 @@
 use super::close::CallError;
 use super::context::Context;
 use super::local::LocalSockets;
-use super::outlet::{Outlet, Proxied, SharedUdp, UdpSockets};
+use super::locals::Locals;
+use super::outlet::{Outlet, Proxied, UdpSockets};
 use super::relay::Relay;
 use super::utp::Utp;
 use mio::Registry;
@@ -31,6 +32,7 @@ const FORMER_READS_PER_TURN: usize = 64;
 /// The UDP sockets and the µTP connections.
 pub(super) struct Datagrams {
     sockets: UdpSockets,
+    locals: Locals,
     /// `None` without a proxy, and while it relays no datagrams.
     relay: Option<Relay>,
     proxied: Proxied,
@@ -52,6 +54,7 @@ impl Datagrams {
         let (has_datagrams, has_relayed, has_local, has_former) = (false, false, false, false);
         Self {
             sockets,
+            locals: Locals::default(),
             relay: None,
             proxied,
             utp,
@@ -119,11 +122,17 @@ impl Datagrams {
         self.sockets.own().map_or(0, |own| own.port())
     }
 
+    /// Returns the number of our DHT node whose socket a path has.
+    pub(super) fn node_of(&self, path: Path) -> u8 {
+        if self.sockets.is_at_all() { 0 } else { path.socket.saturating_sub(1) }
+    }
+
     /// Starts an outgoing µTP connection of a peer.
     pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
-        let ways = if self.proxied.peers { 1 } else { self.sockets.count_toward(to).max(1) };
+        let ways = self.sockets.count_toward(to);
         self.calls = self.calls.wrapping_add(1);
-        let socket = u8::try_from(self.calls % ways).unwrap_or(0);
+        let has_choice = ways > 0 && !self.proxied.peers && !self.sockets.is_at_all();
+        let socket = if has_choice { u8::try_from(self.calls % ways + 1).unwrap_or(0) } else { 0 };
         self.utp.call(now, peer, Path { peer: to, socket })
     }
 
@@ -183,23 +192,27 @@ impl Datagrams {
 
     fn read_direct(&mut self, cx: &mut Context) {
         let now = cx.now();
-        let (utp, proxied) = (&mut self.utp, self.proxied);
+        let (utp, locals, proxied) = (&mut self.utp, &mut self.locals, self.proxied);
         let (shared, former) = self.sockets.shared_mut();
         let limit = BYTES_PER_TURN / shared.len().max(1);
         self.has_datagrams = false;
-        for SharedUdp { udp, number, .. } in shared {
-            let (Some(udp), socket) = (udp, *number) else { continue };
+        for shared in shared {
+            let (node, is_at_all) = (shared.number, shared.is_at_all());
+            let Some(udp) = &mut shared.udp else { continue };
             let mut total = 0;
             while total < limit {
-                let got = udp.receive(|from, data| {
+                let got = udp.receive(|from, at, data| {
                     // Every datagram costs something, even an empty one.
                     total += data.len().max(DATAGRAM_COST);
                     // What is for the proxy does not arrive around it.
                     if !is_possible(from) || proxied.has(data) {
                         return;
                     }
+                    let local = locals.number_of(at);
+                    let socket = if is_at_all { local } else { node.saturating_add(1) };
                     if !utp.handle(now, Path { peer: from, socket }, data) {
-                        return cx.handle(Event::Datagram { from, node: socket, data });
+                        locals.note(from, local);
+                        return cx.handle(Event::Datagram { from, node, data });
                     }
                     // The peer knows the new port.
                     if let Some(former) = former {
@@ -224,14 +237,17 @@ impl Datagrams {
     /// port from trackers.
     fn read_former(&mut self, now: Instant) {
         let Some(former) = &mut self.sockets.former else { return self.has_former = false };
-        let (utp, peers) = (&mut self.utp, &former.peers);
+        let (utp, locals, peers) = (&mut self.utp, &mut self.locals, &former.peers);
         self.has_former = false;
-        for SharedUdp { udp, number, .. } in &mut former.shared {
-            let (Some(udp), socket) = (udp, *number) else { continue };
+        for shared in &mut former.shared {
+            let (number, is_at_all) = (shared.number, shared.is_at_all());
+            let Some(udp) = &mut shared.udp else { continue };
             let mut left = FORMER_READS_PER_TURN;
             while left > 0 {
-                let got = udp.receive(|from, data| {
+                let got = udp.receive(|from, at, data| {
                     if peers.contains(&from) {
+                        let local = locals.number_of(at);
+                        let socket = if is_at_all { local } else { number.saturating_add(1) };
                         utp.handle(now, Path { peer: from, socket }, data);
                     }
                 });
@@ -296,25 +312,40 @@ impl Datagrams {
 
     /// Sends a datagram of our node of the DHT with this number to another node. One that cannot be sent is lost, and its
     /// transaction is retried.
-    pub(super) fn send(&self, datagram: &DhtDatagram) {
-        let path = Path { peer: datagram.to, socket: datagram.node };
-        self.send_over(self.outlet(self.proxied.peers), path, &datagram.data);
+    pub(super) fn send(&mut self, datagram: &DhtDatagram) {
+        let DhtDatagram { node, to, data } = datagram;
+        // Through a proxy, nodes would share an address, and so would be taken for one that changes its id.
+        if self.proxied.peers && *node > 0 {
+            return;
+        }
+        let is_at_all = self.sockets.is_at_all();
+        let socket = if is_at_all { self.locals.toward(*to) } else { node.saturating_add(1) };
+        let path = Path { peer: *to, socket };
+        if !self.send_over(self.outlet(self.proxied.peers), path, data) {
+            // The address at which it reached us may be gone.
+            self.locals.forget(*to);
+        }
     }
 
     /// Sends a datagram to a tracker.
     pub(super) fn send_to_tracker(&self, to: SocketAddr, datagram: &[u8]) {
-        self.send_over(self.outlet(self.proxied.trackers), to.into(), datagram);
+        // One that is lost is sent again.
+        let _ = self.send_over(self.outlet(self.proxied.trackers), to.into(), datagram);
     }
 
-    fn send_over(&self, outlet: Outlet<'_>, to: Path, datagram: &[u8]) {
-        let sent = outlet.send(to, datagram, datagram.len());
-        if let Some(Err(error)) = sent {
-            tracing::debug!(%error, "cannot send a datagram");
+    /// Sends a datagram. Returns false if the system refuses it.
+    fn send_over(&self, outlet: Outlet<'_>, to: Path, datagram: &[u8]) -> bool {
+        match outlet.send(to, datagram, datagram.len()) {
+            Some(Err(error)) => {
+                tracing::debug!(%error, "cannot send a datagram");
+                false
+            }
+            Some(Ok(())) | None => true,
         }
     }
 
     fn outlet(&self, is_proxied: bool) -> Outlet<'_> {
-        Outlet::of(is_proxied, self.relay.as_ref(), &self.sockets)
+        Outlet::of(is_proxied, self.relay.as_ref(), (&self.sockets, &self.locals))
     }
 
     /// Sends an announce of local discovery.
@@ -326,7 +357,7 @@ impl Datagrams {
 
     /// Sends the datagrams of µTP. Returns the peers with connection attempts that fail for local reasons.
     pub(super) fn transmit(&mut self, cx: &Context) -> Vec<PeerKey> {
-        let outlet = Outlet::of(self.proxied.peers, self.relay.as_ref(), &self.sockets);
+        let outlet = Outlet::of(self.proxied.peers, self.relay.as_ref(), (&self.sockets, &self.locals));
         self.utp.transmit(cx.now(), &outlet)
     }
 

@@ -235,7 +235,7 @@ impl Driver {
 
     fn accept_utp(&mut self, conn: ConnKey, from: Path) {
         let now = self.cx.now();
-        match self.cx.engine_mut().accept_utp(now, from.peer, from.socket) {
+        match self.cx.engine_mut().accept_utp(now, from.peer, self.datagrams.node_of(from)) {
             Ok(key) => {
                 tracing::debug!(peer = key.as_u64(), from = %from.peer, "µTP connection accepted");
                 self.datagrams.utp_mut().assign(conn, key);

@@ -36,6 +36,7 @@ mod input;
 mod link;
 mod listeners;
 mod local;
+mod locals;
 mod moves;
 mod outlet;
 mod pool;

@@ -1,6 +1,7 @@
 //! Ways of datagrams: the sockets that are not the proxy's, and the relay of the proxy.
 
 use super::local::LocalSockets;
+use super::locals::Locals;
 use super::relay::Relay;
 use super::sockets::{self, Listening};
 use super::tokens::{FORMER_UDP, UDP};
@@ -32,7 +33,7 @@ pub(super) struct SharedUdp {
     pub(super) udp: Option<UdpIo>,
     /// Address of `udp`, or the one that it would have.
     own: SocketAddr,
-    /// Number among the sockets of its family, by which µTP and the DHT know it.
+    /// Number among the sockets of its family, by which the DHT knows it.
     pub(super) number: u8,
 }
 
@@ -42,6 +43,13 @@ pub(super) struct Former {
     /// Addresses of these peers, until something arrives from them at the new port.
     pub(super) peers: BTreeSet<SocketAddr>,
     pub(super) check_at: Instant,
+}
+
+impl SharedUdp {
+    /// Returns true if it has all addresses of the machine. Then it is the only one.
+    pub(super) fn is_at_all(&self) -> bool {
+        self.own.ip().is_unspecified()
+    }
 }
 
 impl UdpSockets {
@@ -75,6 +83,11 @@ impl UdpSockets {
 
     pub(super) fn shared_mut(&mut self) -> (&mut [SharedUdp], &mut Option<Former>) {
         (&mut self.shared, &mut self.former)
+    }
+
+    /// Returns true if one socket has all addresses of the machine.
+    pub(super) fn is_at_all(&self) -> bool {
+        self.shared.iter().any(SharedUdp::is_at_all)
     }
 
     /// Returns the number of sockets that can send to an address.
@@ -148,7 +161,7 @@ impl Proxied {
 
 /// Way of datagrams.
 pub(super) enum Outlet<'a> {
-    Direct(&'a UdpSockets),
+    Direct(&'a UdpSockets, &'a Locals),
     Relay(&'a Relay),
     /// Nothing is sent.
     Nowhere,
@@ -156,11 +169,15 @@ pub(super) enum Outlet<'a> {
 
 impl<'a> Outlet<'a> {
     /// Returns the way of datagrams that are for the proxy, or are not.
-    pub(super) fn of(is_proxied: bool, relay: Option<&'a Relay>, sockets: &'a UdpSockets) -> Self {
+    pub(super) fn of(
+        is_proxied: bool,
+        relay: Option<&'a Relay>,
+        (sockets, locals): (&'a UdpSockets, &'a Locals),
+    ) -> Self {
         match (is_proxied, relay) {
             (true, Some(relay)) => Self::Relay(relay),
             (true, None) => Self::Nowhere,
-            (false, _) => Self::Direct(sockets),
+            (false, _) => Self::Direct(sockets, locals),
         }
     }
 
@@ -168,7 +185,7 @@ impl<'a> Outlet<'a> {
     /// [`send`](Self::send) takes.
     pub(super) fn max_segments(&self, len: usize) -> usize {
         match self {
-            Self::Direct(sockets) => {
+            Self::Direct(sockets, _) => {
                 let udp = sockets.shared.iter().filter_map(|shared| shared.udp.as_ref());
                 udp.map(|udp| udp.max_segments(len)).min().unwrap_or(1)
             }
@@ -179,19 +196,23 @@ impl<'a> Outlet<'a> {
     /// Sends datagrams from the socket of the path. `None` if the destination cannot be sent to.
     pub(super) fn send(&self, path: Path, contents: &[u8], segment_len: usize) -> Option<io::Result<()>> {
         let to = path.peer;
-        let shared = match self {
+        let (shared, locals) = match self {
             // No host has such an address.
-            Self::Direct(_) if is_alias(to.ip()) => return None,
-            Self::Direct(UdpSockets { former: Some(former), .. }) if former.peers.contains(&to) => {
-                &former.shared
+            Self::Direct(..) if is_alias(to.ip()) => return None,
+            Self::Direct(UdpSockets { former: Some(former), .. }, locals) if former.peers.contains(&to) => {
+                (&former.shared, locals)
             }
-            Self::Direct(sockets) => &sockets.shared,
+            Self::Direct(sockets, locals) => (&sockets.shared, locals),
             Self::Relay(relay) => return Some(relay.send(to, contents)),
             Self::Nowhere => return Some(Ok(())),
         };
-        let (shared, to) = toward(shared, to).nth(path.socket.into())?;
+        // Of a socket with all addresses, the number is that of an address. Sockets have numbers from 1 on.
+        let is_at_all = shared.iter().any(SharedUdp::is_at_all);
+        let at = if is_at_all { 0 } else { path.socket.saturating_sub(1).into() };
+        let (shared, to) = toward(shared, to).nth(at)?;
+        let src_ip = locals.ip(path.socket).filter(|_| is_at_all);
         match &shared.udp {
-            Some(udp) => Some(udp.send(to, contents, segment_len)),
+            Some(udp) => Some(udp.send((src_ip, to), contents, segment_len)),
             None => Some(Ok(())),
         }
     }

@@ -4,7 +4,7 @@
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::canonical;
 
 /// Number of buffers that a system call fills. With receive offload, each holds many datagrams of one sender.
@@ -19,6 +19,8 @@ const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 pub(crate) struct UdpIo {
     socket: UdpSocket,
     state: UdpSocketState,
+    /// True if it has all addresses of the machine.
+    is_at_all: bool,
     /// Length of each buffer, in bytes.
     buffer_len: usize,
     buffers: Vec<u8>,
@@ -27,6 +29,7 @@ pub(crate) struct UdpIo {
 impl UdpIo {
     pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        let is_at_all = socket.local_addr()?.ip().is_unspecified();
         enlarge(&socket);
         let (gso, gro) = (state.max_gso_segments(), state.gro_segments());
         if gso <= 1 || gro <= 1 {
@@ -37,7 +40,7 @@ impl UdpIo {
             );
         }
         let buffer_len = if gro > 1 { 64 * 1024 } else { MAX_DATAGRAM };
-        Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH * buffer_len] })
+        Ok(Self { socket, state, is_at_all, buffer_len, buffers: vec![0; BATCH * buffer_len] })
     }
 
     /// Returns the socket, to register it.
@@ -50,8 +53,12 @@ impl UdpIo {
         self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)
     }
 
-    /// Receives once, and passes each datagram to `take`.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<()> {
+    /// Receives once, and passes each datagram to `take`: with its sender, and with the address at which it has arrived if
+    /// the socket has all addresses.
+    pub(crate) fn receive(
+        &mut self,
+        mut take: impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
+    ) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = self.buffers.chunks_exact_mut(self.buffer_len).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH] =
@@ -59,16 +66,22 @@ impl UdpIo {
         let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)?;
         for (meta, buffer) in metas.iter().zip(&slices).take(count) {
             let bytes = &buffer[..meta.len.min(buffer.len())];
-            let from = canonical(meta.addr);
-            bytes.chunks(meta.stride.max(1)).for_each(|datagram| take(from, datagram));
+            let (from, at) = (canonical(meta.addr), meta.dst_ip.filter(|_| self.is_at_all));
+            bytes.chunks(meta.stride.max(1)).for_each(|datagram| take(from, at, datagram));
         }
         Ok(())
     }
 
-    /// Sends datagrams of `segment_len` bytes each, except for the last, which may be shorter.
-    pub(crate) fn send(&self, to: SocketAddr, contents: &[u8], segment_len: usize) -> io::Result<()> {
+    /// Sends datagrams of `segment_len` bytes each, except for the last, which may be shorter. Those of a socket with all
+    /// addresses leave from `src_ip`, in the form in which it was received; `None` lets the system choose.
+    pub(crate) fn send(
+        &self,
+        (src_ip, to): (Option<IpAddr>, SocketAddr),
+        contents: &[u8],
+        segment_len: usize,
+    ) -> io::Result<()> {
         let segment_size = (contents.len() > segment_len).then_some(segment_len);
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+        let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip };
         self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
     }
 }

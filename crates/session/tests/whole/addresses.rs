@@ -157,3 +157,34 @@ fn addresses_are_listened_on_with_one_port_or_not_at_all() {
     let error = ztor_session::Session::start(gone).err().unwrap();
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
 }
+
+/// The system would answer from 127.0.0.1, or from the first address.
+#[test]
+fn answers_of_a_session_at_all_addresses_leave_from_where_the_question_came() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = content(&tmp.path().join("source"), 700_000);
+    for all in ["*", "0.0.0.0", "::"] {
+        let mut config = Config::default().port(0).state_dir(None).local_discovery(false);
+        if all != "*" {
+            config = config.bind(all.parse().unwrap());
+        }
+        config.settings.encryption = ztor_session::Encryption::Off;
+        let seed = Client::start(config.dht(Some(DhtOptions::default().bootstrap(Vec::new()))));
+        let port = seed.local_addr().port();
+        let ids: BTreeSet<Vec<u8>> =
+            ["127.0.0.1", "127.0.0.5", "127.0.0.6"].iter().map(|at| ping((ip(at), port).into())).collect();
+        assert_eq!(ids.len(), 1, "it is one node");
+        seed.add(AddTorrent::new(Arc::clone(&meta), tmp.path().join("source")).read_only(true))
+            .wait()
+            .unwrap();
+        seed.wait("started", |e| {
+            matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+        });
+        let leech = bound_to(&["127.0.0.9"], Transports::Utp);
+        let dir = tmp.path().join(if all == "*" { "any" } else { all });
+        let add = AddTorrent::new(Arc::clone(&meta), dir).peers(vec![(ip("127.0.0.5"), port).into()]);
+        leech.add(add).wait().unwrap();
+        leech.finished();
+        assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+    }
+}

@@ -37,9 +37,15 @@ impl Endpoint {
         {
             return Some(key);
         }
-        let key = *self.routes.get(&route)?;
+        let key = self.find(from, conn_id)?;
         self.last_route = Some((route, key));
         Some(key)
+    }
+
+    /// Returns the connection of packets that arrive on a path.
+    fn find(&self, from: Path, conn_id: u16) -> Option<ConnKey> {
+        let anywhere = Path { socket: 0, ..from };
+        self.routes.get(&(from, conn_id)).or_else(|| self.routes.get(&(anywhere, conn_id))).copied()
     }
 
     /// Handles a packet of no connection: the first after a SYN that we answered, or a late one.
@@ -78,8 +84,7 @@ impl Endpoint {
     /// does not know the connection. It must also have a plausible `ack_nr`, so that it cannot be sent blindly.
     fn on_reset(&mut self, now: Instant, from: Path, packet: &Packet<'_>) {
         let id = packet.header.conn_id;
-        let keys = [id, id.wrapping_sub(1), id.wrapping_add(1)]
-            .map(|recv_id| self.routes.get(&(from, recv_id)).copied());
+        let keys = [id, id.wrapping_sub(1), id.wrapping_add(1)].map(|recv_id| self.find(from, recv_id));
         for key in keys.into_iter().flatten() {
             self.with(now, key, |conn, cx| {
                 let is_meant = conn.recv_id == id || conn.send_id == id;

@@ -448,7 +448,7 @@ fn connections_of_one_peer_over_two_sockets_are_separate_and_answered_over_their
         bytes
     };
     let mut keys = Vec::new();
-    for (socket, text) in [(0, &b"first"[..]), (1, b"second")] {
+    for (socket, text) in [(1, &b"first"[..]), (2, b"second")] {
         endpoint.handle(now, path(socket), &packet(header(Type::Syn, 7, 1, SeqNr(0)), &[]));
         let mut buf = Vec::new();
         let answer = endpoint.poll_transmit(now, 1, &mut buf).unwrap();
@@ -463,7 +463,7 @@ fn connections_of_one_peer_over_two_sockets_are_separate_and_answered_over_their
         keys.push((key, text));
     }
     assert_eq!(endpoint.len(), 2);
-    for (socket, (key, text)) in (0..).zip(keys) {
+    for (socket, (key, text)) in (1..).zip(keys) {
         let mut got = BytesMut::new();
         endpoint.read(now, key, 100, &mut got);
         assert_eq!(got, text);
@@ -475,17 +475,30 @@ fn connections_of_one_peer_over_two_sockets_are_separate_and_answered_over_their
         assert!(buf.ends_with(b"reply"));
     }
     // A call over the second socket leaves from there.
-    let key = endpoint.connect(now, path(1)).unwrap();
+    let key = endpoint.connect(now, path(2)).unwrap();
     let mut buf = Vec::new();
-    assert_eq!(endpoint.poll_transmit(now, 1, &mut buf).unwrap().to, path(1));
+    assert_eq!(endpoint.poll_transmit(now, 1, &mut buf).unwrap().to, path(2));
     let syn = Packet::parse(&buf).unwrap().header;
     let answer = packet(
         Header { kind: Type::State, ack_nr: syn.seq_nr, ..header(Type::State, syn.conn_id, 5, SeqNr(0)) },
         &[],
     );
     // The answer at another socket is of no connection.
-    endpoint.handle(now, path(0), &answer);
-    assert!(!std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
     endpoint.handle(now, path(1), &answer);
+    assert!(!std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
+    endpoint.handle(now, path(2), &answer);
+    assert!(std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
+    // What a call over any socket brings back may arrive at each.
+    let key = endpoint.connect(now, peer).unwrap();
+    let syn = loop {
+        buf.clear();
+        let sent = endpoint.poll_transmit(now, 1, &mut buf).unwrap();
+        if sent.to == path(0) {
+            break Packet::parse(&buf).unwrap().header;
+        }
+    };
+    let answer =
+        Header { kind: Type::State, ack_nr: syn.seq_nr, ..header(Type::State, syn.conn_id, 5, SeqNr(0)) };
+    endpoint.handle(now, path(9), &packet(answer, &[]));
     assert!(std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
 }
