@@ -454,6 +454,68 @@ mod tests {
         assert!(fetch_url_with_cookies(&url, &Route::default(), 10, "k=v\r\nX: y").is_err());
     }
 
+    /// Starts a server with a certificate of its own, which answers each of `answers` on a connection of its own. Returns its
+    /// address, and the settings of clients that trust it.
+    fn secure_server(answers: Vec<String>) -> (SocketAddr, ClientConfig) {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut tls = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
+                let mut secured = rustls::Stream::new(&mut tls, &mut stream);
+                let mut lines = BufReader::new(&mut secured).lines().map_while(Result::ok);
+                lines.any(|line| line.is_empty());
+                secured.write_all(answer.as_bytes()).unwrap();
+                tls.send_close_notify();
+                tls.complete_io(&mut stream).unwrap();
+            }
+        });
+        (addr, client)
+    }
+
+    /// Otherwise a version that anybody on the way may have written would pass for one of the publisher.
+    #[test]
+    fn get_is_secure_only_if_no_redirect_leaves_https() {
+        const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        let moved = |to: &str| {
+            format!("HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: {to}\r\n\r\n")
+        };
+        let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to_plain = moved(&format!("http://{}/b", plain.local_addr().unwrap()));
+        let answers = vec![OK.to_owned(), moved("/c"), OK.to_owned(), to_plain];
+        let (addr, trusted) = secure_server(answers);
+        let server = std::thread::spawn(move || answer_with(&plain, OK));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_ended, ended) = watch::channel(false);
+            let means = (&Names::default(), &trusted, &TrackerFilter::default());
+            let fetcher = Fetcher::until(&Route::default(), means, ended);
+            let url = format!("https://{addr}/a");
+            for (what, is_secure) in [("no redirect", true), ("to HTTPS", true), ("to HTTP", false)] {
+                let fetched = fetcher.get_within(&url, 10, USER).await.unwrap();
+                assert_eq!((fetched.is_secure, &fetched.body[..]), (is_secure, &b"ok"[..]), "{what}");
+            }
+        });
+        server.join().unwrap();
+    }
+
     #[test]
     fn get_from_a_server_with_one_answer_per_connection_connects_again() {
         const TIMES: usize = 20;
