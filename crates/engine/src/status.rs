@@ -114,6 +114,9 @@ pub struct TrackerStatus {
     pub issue: Option<TrackerIssue>,
     /// Time until the next announce; `None` if unknown, as while one is under way and after the last.
     pub announces_in: Option<Duration>,
+    /// Time until the tracker allows an announce, by the minimum interval of its last reply; zero if it does now, `None` before
+    /// the first reply.
+    pub allowed_in: Option<Duration>,
     /// Number of failures in a row.
     pub fails: u32,
     /// Number of addresses in the last reply.

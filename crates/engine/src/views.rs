@@ -344,6 +344,7 @@ fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus, counters: &C
         state: tracker.state,
         issue: tracker.issue.clone(),
         announces_in: tracker.next_announce.map(|at| at.since(now)),
+        allowed_in: tracker.allowed_at.map(|at| at.since(now)),
         fails: tracker.fails,
         peers: tracker.peers,
         seeders: tracker.seeders,

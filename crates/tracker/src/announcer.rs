@@ -264,6 +264,7 @@ impl Announcer {
         status.state = TrackerState::Working;
         status.issue = reply.warning.as_ref().map(|warning| TrackerIssue::warning(warning, &status.url));
         status.next_announce = Some(tracker.next);
+        status.allowed_at = Some(tracker.earliest);
         status.fails = 0;
         status.peers = Some(reply.peers.len());
         status.seeders = reply.seeders;
@@ -329,6 +330,7 @@ impl Announcer {
             if knows_us && tracker.status.state.may_be_asked() {
                 (tracker.next, tracker.earliest) = (now, now);
                 tracker.status.next_announce = Some(now);
+                tracker.status.allowed_at = Some(now);
             }
         }
         self.changed = true;

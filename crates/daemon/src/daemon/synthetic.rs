@@ -109,6 +109,7 @@ fn tracker(n: u64, turn: u64) -> TrackerStatus {
         state: TrackerState::Working,
         issue: None,
         announces_in: Some(Duration::from_secs(turn % 1800)),
+        allowed_in: Some(Duration::ZERO),
         fails: 0,
         peers: Some(50),
         seeders: u32::try_from(turn % 500).ok(),

@@ -122,14 +122,26 @@ fn with_tiers(row: &Row) -> Vec<(u64, String)> {
     tiers.flat_map(|(tier, number)| tier.iter().map(move |url| (number, url.clone()))).collect()
 }
 
+/// Returns the time of the status.
+fn status_unix_s(row: &Row) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(row.status_at.elapsed()).as_secs()
+}
+
+/// Returns the time from which all trackers that have answered allow an announce; 0 if none has.
+pub(crate) fn allowed_unix_s(row: &Row) -> u64 {
+    let trackers = row.status.iter().flat_map(|status| &status.trackers);
+    let wait = trackers.filter_map(|tracker| tracker.allowed_in).max();
+    wait.map_or(0, |wait| status_unix_s(row).saturating_add(wait.as_secs()))
+}
+
 /// Writes `trackerStats`.
 pub(crate) fn write_stats(json: &mut Json, row: &Row, ids: &TrackerIds, dialect: Dialect) {
     let statuses = row.status.iter().flat_map(|status| &status.trackers);
     let times = row.answered_unix_s.iter().copied().chain(std::iter::repeat(0));
     let known: HashMap<&str, (&TrackerStatus, u64)> =
         statuses.zip(times).map(|(tracker, answered)| (tracker.url.as_str(), (tracker, answered))).collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let status_unix_s = now.saturating_sub(row.status_at.elapsed()).as_secs();
+    let status_unix_s = status_unix_s(row);
     json.begin_list();
     let mut last_tier = None;
     for (tier, url) in with_tiers(row) {

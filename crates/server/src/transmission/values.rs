@@ -8,7 +8,7 @@ use super::json::Json;
 use super::lookups::{Lookup, Lookups};
 use super::pieces;
 use super::queue::Positions;
-use super::trackers::{TrackerIds, list_of, write_stats, write_trackers};
+use super::trackers::{TrackerIds, allowed_unix_s, list_of, write_stats, write_trackers};
 use crate::foreign::mime;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Writer<'_> {
                 json.int(row.meta.as_ref().and_then(|meta| meta.creation_date).unwrap_or(0));
             }
             Field::EditDate => json.int(extras::int(row, name::EDIT_DATE).unwrap_or(0)),
-            Field::ManualAnnounceTime => json.count(0),
+            Field::ManualAnnounceTime => json.count(allowed_unix_s(row)),
             Field::IsFinished => json.flag(torrent.state == State::Done),
             Field::IsStalled => json.flag(self.is_stalled(row)),
             Field::IsPrivate => json.flag(torrent.is_private.unwrap_or(false)),

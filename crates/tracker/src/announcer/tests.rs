@@ -50,6 +50,7 @@ fn poll_announce_with_peers_wanted_waits_for_the_minimum_interval() {
     let mut a = announcer(&[&["a"]]);
     let (id, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_reply(at(0), id, &reply(1800, Some(300)));
+    assert_eq!(a.status().next().unwrap().allowed_at, Some(at(300)));
     assert_eq!(poll(&mut a, at(299), true), None);
     assert_eq!(a.poll_timeout(), Some(at(300)));
     assert_eq!(poll(&mut a, at(400), false), None);

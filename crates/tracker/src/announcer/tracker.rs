@@ -56,6 +56,8 @@ pub struct TrackerStatus {
     pub issue: Option<TrackerIssue>,
     /// Time of the next announce, or the earliest one if the last has failed; `None` if it is not known.
     pub next_announce: Option<Instant>,
+    /// Time from which the tracker allows an announce, by the minimum interval of its last reply; `None` before the first.
+    pub allowed_at: Option<Instant>,
     /// Number of failures in a row.
     pub fails: u32,
     /// Number of peers in its last reply.
@@ -99,6 +101,7 @@ impl Tracker {
             state: if supported { TrackerState::Untried } else { TrackerState::NotSupported },
             issue,
             next_announce: None,
+            allowed_at: None,
             fails: 0,
             peers: None,
             seeders: None,

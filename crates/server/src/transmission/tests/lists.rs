@@ -90,3 +90,28 @@ fn table_has_its_keys_first() {
     assert_eq!(table()["torrents"], json!([["name", "id"], ["a", id]]));
     assert_eq!(rpc.bad("torrent-get", &json!({})), "no fields specified");
 }
+
+#[test]
+fn manual_announce_time_is_that_of_the_minimum_interval() {
+    use crate::tracker::{Config, TrackerServer};
+    let config = Config { http: Some("127.0.0.1:0".parse().unwrap()), ..Config::default() };
+    let tracker = TrackerServer::start(config).unwrap();
+    let rpc = Rpc::start(&[]);
+    let id = rpc.add(&torrent("show"), &json!({}));
+    assert_eq!(rpc.field(id, "manualAnnounceTime"), 0, "no tracker has answered");
+    let list = format!("http://{}/announce", tracker.http_addr().unwrap());
+    rpc.good("torrent-set", &json!({ "ids": id, "trackerList": list }));
+    rpc.good("torrent-start", &json!({ "ids": id }));
+    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let time = rpc.field(id, "manualAnnounceTime").as_u64().unwrap();
+        if time > 0 {
+            assert!((before..before + 100_000).contains(&time), "{time}");
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "{}", rpc.field(id, "trackerStats"));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    tracker.stop();
+}
