@@ -300,6 +300,17 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
     }
 
+    /// Moves incomplete files to another folder for them, or to the download folder, which stays the same. Makes the same
+    /// promises as [`move_to`](Self::move_to). The next session must be told of the folder
+    /// ([`AddTorrent::incomplete_dir`]), best before the move.
+    ///
+    /// [`AddTorrent::incomplete_dir`]: field@AddTorrent::incomplete_dir
+    pub fn move_incomplete_to(&self, dir: impl Into<PathBuf>) -> Reply<(), MoveError> {
+        let dir = dir.into();
+        let target = Target::Away(std::path::absolute(&dir).unwrap_or(dir));
+        self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
+    }
+
     /// Gives a file another path below the download folder. `file` is its index in the layout. Makes the same promises as
     /// [`move_to`](Self::move_to). The torrent itself does not change: other clients do not see the name.
     pub fn rename_file(&self, file: usize, path: impl Into<PathBuf>) -> Reply<(), MoveError> {
@@ -314,7 +325,8 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
     }
 
-    /// Returns the download folder with the files; `None` for a magnet link that is not started.
+    /// Returns the download folder, in which the files are or to which they go once they are complete; `None` for a magnet link
+    /// that is not started.
     pub fn dir(&self) -> Reply<Option<PathBuf>> {
         self.ask(TorrentRequest::Place).map(|place| place.map(|place| place.dir))
     }

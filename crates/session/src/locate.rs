@@ -81,7 +81,9 @@ pub(crate) fn locate(
         let place = recover_move(meta, &from, &moving)?;
         let is_complete = moving.switching.is_some();
         tracing::info!(dir = %place.dir.display(), is_complete, "ended an interrupted move");
-        let to = if place.dir == from.dir { record.clone() } else { record.in_folder(&place.dir) };
+        // Incomplete files leave their record in the download folder.
+        let stays = place.dir == from.dir || requested.incomplete_dir == Some(&place.dir);
+        let to = if stays { record.clone() } else { record.in_folder(&place.dir) };
         ledger.set_mount(mount_point_of(&place.dir));
         Place { dir: resume.dir, names: resume.names } = place;
         if let Err(error) = ledger.save_moved(&mut resume, to) {

@@ -215,8 +215,8 @@ impl Daemon {
         Ok(result)
     }
 
-    /// Sets the folder in which the files of torrents are until they are complete; `None` for their download folders. The
-    /// files of a torrent that is complete, or of which there is something on disk already, are not moved.
+    /// Sets the folder in which the files of torrents are until they are complete; `None` for their download folders. Files that
+    /// are not complete are moved there, which goes on if the future is dropped.
     ///
     /// # Errors
     /// The path is not absolute, or the state cannot be saved. Failures for single torrents are in the result.
@@ -241,25 +241,27 @@ impl Daemon {
 
     async fn put_incomplete_dir(self, key: TorrentKey, dir: Option<PathBuf>) -> Result<(), DaemonError> {
         let torrent = self.handle(key)?;
-        let (is_same, is_known) = self.with(|core| {
+        let (before, home, is_known) = self.with(|core| {
             let record = core.entry(key).ok_or(DaemonError::NoTorrent)?.record();
-            Ok::<_, DaemonError>((record.files.incomplete_dir == dir, record.size.is_some()))
+            let before = record.files.incomplete_dir.clone();
+            Ok::<_, DaemonError>((before, record.dir.clone(), record.size.is_some()))
         })?;
-        if is_same {
+        if before == dir {
             return Ok(());
         }
         let status = torrent.status().ok_or(DaemonError::NoTorrent)?;
-        let is_empty = status.have_bytes == 0 && status.downloaded_bytes == 0 && status.partial_pieces == 0;
-        let is_complete = is_known && status.left_bytes == 0;
-        if is_known && !is_complete && !is_empty {
-            let message = "cannot set the folder of incomplete files: some are on disk already";
-            return Err(DaemonError::Conflict(message.into()));
-        }
+        // First, so that the next start knows the folder if this one is interrupted.
         self.change_records(&[key], |record| record.files.incomplete_dir.clone_from(&dir)).await?;
         // Before its metadata has arrived, it has no files.
-        if is_known && !is_complete {
-            self.reload(key, &torrent).await?;
+        if !is_known || status.left_bytes == 0 {
+            return Ok(());
         }
+        if let Err(error) = torrent.move_incomplete_to(dir.unwrap_or(home)).await {
+            self.warn_of_move(key, &error);
+            self.change_records(&[key], |record| record.files.incomplete_dir.clone_from(&before)).await?;
+            return Err(error.into());
+        }
+        self.core().touch(key);
         Ok(())
     }
 

@@ -79,24 +79,6 @@ impl Daemon {
         true
     }
 
-    /// Takes a torrent out of the session, and loads it again by its record. Returns when it is loaded.
-    pub(super) async fn reload(&self, key: TorrentKey, torrent: &TorrentHandle) -> Result<(), AskError> {
-        // The end of the old one must not be taken for that of the new one.
-        self.with(|core| core.manager_mut().detach(key));
-        torrent.remove().await?;
-        {
-            let mut core = self.core();
-            let Some(entry) = core.entry_mut(key).filter(|entry| !entry.load().is_leaving()) else {
-                return Ok(());
-            };
-            entry.set_load(Load::Again { pause: FIRST_PAUSE });
-            core.manager_mut().set_failed(key);
-            core.touch(key);
-        }
-        self.load_now(key).await;
-        Ok(())
-    }
-
     /// Loads a torrent that is not in the session.
     pub(super) async fn load_now(&self, key: TorrentKey) {
         let Some((_, (record, content))) = self.read(vec![key]).await.pop() else { return };

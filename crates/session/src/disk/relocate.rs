@@ -41,6 +41,8 @@ pub(crate) enum PlaceChange {
     Home(PathBuf),
     /// All files go to another folder.
     Folder(PathBuf),
+    /// All files go to another folder, until they are complete.
+    Away(PathBuf),
     /// The same, or to a new numbered folder in it if something is in the way.
     Trash(PathBuf),
     /// A file has a new path below the folder.
@@ -56,7 +58,7 @@ impl PlaceChange {
         let meta = store.meta();
         match self {
             Self::Home(_) => {}
-            Self::Folder(dir) | Self::Trash(dir) => place.dir.clone_from(dir),
+            Self::Folder(dir) | Self::Away(dir) | Self::Trash(dir) => place.dir.clone_from(dir),
             Self::File { file, path } => place.names.rename_file(meta, *file, path)?,
             Self::Names { from, to } => place.names.rename_folder(meta, from, to)?,
         }
@@ -341,7 +343,8 @@ fn save_moved(
     let recorded = content(ledger, store);
     let record = ledger.record();
     let from = ledger.set_moved(match &job.change {
-        PlaceChange::File { .. } | PlaceChange::Names { .. } => record,
+        // The record is that of the download folder.
+        PlaceChange::File { .. } | PlaceChange::Names { .. } | PlaceChange::Away(_) => record,
         // The files stay in their folder for incomplete ones.
         PlaceChange::Home(home) => record.in_folder(home),
         PlaceChange::Folder(_) | PlaceChange::Trash(_) => record.in_folder(&dir),

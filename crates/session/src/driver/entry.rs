@@ -15,7 +15,7 @@ use crate::statistics::Dates;
 use crate::times::TimesKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
@@ -303,6 +303,11 @@ impl Entry {
 
     pub(super) fn moves_mut(&mut self) -> &mut Moves {
         &mut self.moves
+    }
+
+    /// Returns the folder in which the files are, or to which they go once they are complete.
+    pub(super) fn download_dir(&self) -> PathBuf {
+        self.moves.home().map_or_else(|| self.store().dir(), Path::to_owned)
     }
 
     /// Returns true if the files were checked in this session.

@@ -34,6 +34,8 @@ pub(super) struct Request {
 pub(crate) enum Target {
     /// Moves all files to another download folder.
     Folder(PathBuf),
+    /// Moves all files, which are not complete, to another folder. The download folder stays the same.
+    Away(PathBuf),
     /// Moves all files to a folder, or a new numbered folder in it if something is in the way.
     Trash(PathBuf),
     /// Moves all files to the download folder, as they are complete.
@@ -70,6 +72,16 @@ impl Moves {
         Self { home, ..Self::default() }
     }
 
+    /// Returns the folder to which the files go when they are complete; `None` if they are there.
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// Forgets that folder if it is where the files are.
+    fn settle(&mut self, here: &Path) {
+        self.home.take_if(|home| home == here);
+    }
+
     /// Returns true if the files are to be moved when they are complete.
     pub(super) fn waits_for_end(&self) -> bool {
         self.home.is_some()
@@ -101,6 +113,10 @@ impl Moves {
                 PlaceChange::Home(dir.clone())
             }
             Target::Folder(dir) => PlaceChange::Folder(dir.clone()),
+            Target::Away(dir) => {
+                self.home.get_or_insert_with(|| here.to_owned());
+                PlaceChange::Away(dir.clone())
+            }
             Target::Trash(dir) => PlaceChange::Trash(dir.clone()),
             Target::Home => PlaceChange::Folder(self.home.clone().unwrap_or_else(|| here.to_owned())),
             Target::RenameFile { file, path } => PlaceChange::File { file: *file, path: path.clone() },
@@ -177,10 +193,9 @@ impl Driver {
                     self.cx.unshare_pieces(torrent);
                 }
                 entry.set_moved(moved);
-                let dir = entry.store().dir();
-                if entry.moves_mut().home.as_ref() == Some(&dir) {
-                    entry.moves_mut().home = None;
-                }
+                let here = entry.store().dir();
+                entry.moves_mut().settle(&here);
+                let dir = entry.download_dir();
                 self.change_disk(torrent, device);
                 self.cx.emit(SessionEvent::FilesMoved { torrent, dir });
                 None
@@ -193,6 +208,8 @@ impl Driver {
                 Some(MoveError::Torn)
             }
             Err(error) => {
+                let here = entry.store().dir();
+                entry.moves_mut().settle(&here);
                 let fault = match &error {
                     // The request is wrong: only its caller learns of it.
                     MoveError::Name(_) => None,

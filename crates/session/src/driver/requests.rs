@@ -14,7 +14,7 @@ use slotmap::SecondaryMap;
 use std::sync::Arc;
 use ztor_engine::{Bitfield, Command, DiskFault, Priority, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
-use ztor_storage::DeletedFiles;
+use ztor_storage::{DeletedFiles, Place};
 
 /// Callers that wait for an event of a torrent. One that has dropped its reply is removed when the next one arrives.
 #[derive(Default)]
@@ -175,7 +175,7 @@ impl Driver {
             }
             TorrentRequest::Place(to) => {
                 let entry = self.torrents.get(torrent);
-                let place = entry.map(|entry| entry.store().place());
+                let place = entry.map(|entry| Place { dir: entry.download_dir(), ..entry.store().place() });
                 answer(to, if is_here { Ok(place) } else { Err(AskError::NoTorrent) });
             }
             TorrentRequest::OpenFile { file, answer: to } => match self.torrents.get(torrent) {

@@ -2,7 +2,7 @@
 //! finds all files in one place.
 
 use crate::common::{LIMIT, session};
-use crate::moving::{album, file_systems, start_of, tree, until};
+use crate::moving::{album, file_systems, seed_of, start_of, tree, until};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -69,8 +69,8 @@ impl Run {
     }
 }
 
-/// Runs a download, and moves its files when some data is there.
-fn move_download(meta: &Arc<Metainfo>, dir: &Path, target: &Path, changes: u32) {
+/// Runs a download, and moves its files when some data is there: to another download folder, or until they are complete.
+fn move_download(meta: &Arc<Metainfo>, dir: &Path, target: &Path, changes: u32, is_away: bool) {
     let seed = session(None, |_| {});
     seed.add(AddTorrent::new(Arc::clone(meta), dir.join("src")).read_only(true)).wait().unwrap();
     seed.started();
@@ -80,7 +80,8 @@ fn move_download(meta: &Arc<Metainfo>, dir: &Path, target: &Path, changes: u32) 
     let torrent = leech.add(add).wait().unwrap();
     until(&torrent, "some data", |t| t.status().unwrap().have_bytes > 100_000);
     ztor_storage::crash_after(changes);
-    torrent.move_to(target).wait_for(LIMIT).unwrap();
+    let moved = if is_away { torrent.move_incomplete_to(target) } else { torrent.move_to(target) };
+    moved.wait_for(LIMIT).unwrap();
     torrent.finished().wait_for(LIMIT).unwrap();
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
@@ -93,8 +94,8 @@ fn killed_process() {
     let (dir, target) = (folder(FOLDER), folder(TARGET));
     let meta = album(tempfile::tempdir().unwrap().path());
     let changes: u32 = std::env::var(CHANGES).unwrap().parse().unwrap();
-    if action == "move download" {
-        return move_download(&meta, &dir, &target, changes);
+    if let "move download" | "move away" = action.as_str() {
+        return move_download(&meta, &dir, &target, changes, action == "move away");
     }
     let client = session(Some(&dir.join("state")), |_| {});
     let torrent = client.add(AddTorrent::new(meta, dir.join("old"))).wait().unwrap();
@@ -181,6 +182,38 @@ fn crash_at_any_step_of_a_move_during_a_download_loses_no_piece() {
             assert!(client.shutdown(LIMIT));
             let (old, new) = (tree(&run.old()), tree(&run.target));
             assert!(old.is_empty() || new.is_empty(), "{label}: {:?} and {:?}", old.keys(), new.keys());
+            if is_over {
+                assert!(changes > 5, "too few changes");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn crash_at_any_step_of_a_move_of_incomplete_files_keeps_their_download_folder() {
+    for target in file_systems() {
+        for changes in 0.. {
+            let tmp = tempfile::tempdir().unwrap();
+            let meta = album(&tmp.path().join("src"));
+            let target = target.path().join(changes.to_string());
+            let run = Run { tmp, target, meta, content: BTreeMap::new() };
+            let label = format!("{changes} changes");
+            let is_over = run.act("move away", changes);
+            let client = session(Some(&run.state()), |_| {});
+            let source = run.tmp.path().join("src");
+            let seed = seed_of(&run.meta, &source);
+            let add = run.add().incomplete_dir(Some(run.target.clone())).peers(vec![seed.local_addr()]);
+            let torrent =
+                client.add(add.paused(true)).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
+            start_of(&client);
+            assert!(torrent.status().unwrap().have_bytes > 0, "{label}: the record is lost");
+            assert_eq!(torrent.dir().wait().unwrap(), Some(run.old()), "{label}");
+            torrent.resume().wait().unwrap();
+            torrent.finished().wait_for(LIMIT).unwrap();
+            assert!(client.shutdown(LIMIT) && seed.shutdown(LIMIT));
+            assert_eq!(tree(&run.old()).len(), 4, "{label}");
+            assert!(tree(&run.target).is_empty(), "{label}: {:?}", tree(&run.target).keys());
             if is_over {
                 assert!(changes > 5, "too few changes");
                 break;

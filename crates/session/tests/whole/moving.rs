@@ -75,7 +75,7 @@ pub(crate) fn until(torrent: &TorrentHandle, what: &str, done: impl Fn(&TorrentH
     }
 }
 
-fn seed_of(meta: &Arc<Metainfo>, dir: &Path) -> Client {
+pub(crate) fn seed_of(meta: &Arc<Metainfo>, dir: &Path) -> Client {
     let seed = session(None, |_| {});
     seed.add(AddTorrent::new(Arc::clone(meta), dir).read_only(true)).wait().unwrap();
     seed.started();
@@ -255,6 +255,49 @@ fn move_to_of_incomplete_files_changes_the_folder_they_go_to_also_over_a_restart
     torrent.finished().wait_for(LIMIT).unwrap();
     assert_eq!(tree(&second), tree(&tmp.path().join("src")));
     assert!(paths(&first).is_empty() && paths(&incomplete).is_empty());
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn incomplete_files_move_to_other_folders_and_end_in_the_same_one() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = album(&tmp.path().join("src"));
+    let seed = seed_of(&meta, &tmp.path().join("src"));
+    let state = tmp.path().join("state");
+    let [done, one, two] = ["done", "one", "two"].map(|dir| tmp.path().join(dir));
+    let add = |incomplete: Option<&Path>| {
+        let add = AddTorrent::new(Arc::clone(&meta), &done).incomplete_dir(incomplete.map(Path::to_owned));
+        add.peers(vec![seed.local_addr()])
+    };
+    let slow = || session(Some(&state), |c| c.settings.limits.down = Some(300_000));
+    let leech = slow();
+    let torrent = leech.add(add(None)).wait().unwrap();
+    until(&torrent, "some data", |t| t.status().unwrap().have_bytes > 100_000);
+    assert!(!paths(&done).is_empty());
+    torrent.move_incomplete_to(&one).wait_for(LIMIT).unwrap();
+    assert!(paths(&done).is_empty() && !paths(&one).is_empty());
+    assert_eq!(torrent.dir().wait().unwrap(), Some(done.clone()));
+    let had = torrent.status().unwrap().have_bytes;
+    assert!(leech.shutdown(LIMIT));
+    // The next session goes on there, and moves it once more.
+    let leech = slow();
+    let torrent = leech.add(add(Some(&one))).wait().unwrap();
+    let (hashed, total) = (start_of(&leech).0, meta.layout.total_len());
+    assert!(hashed + had <= total, "{hashed} of {total} bytes were hashed");
+    torrent.move_incomplete_to(&two).wait_for(LIMIT).unwrap();
+    assert!(paths(&one).is_empty() && paths(&done).is_empty());
+    assert_eq!(torrent.dir().wait().unwrap(), Some(done.clone()));
+    // What is in the way of a file leaves all where they are.
+    let first = paths(&two).swap_remove(0);
+    std::fs::create_dir_all(one.join(&first)).unwrap();
+    assert!(torrent.move_incomplete_to(&one).wait_for(LIMIT).is_err());
+    assert!(!paths(&two).is_empty());
+    assert!(leech.shutdown(LIMIT));
+    let leech = session(Some(&state), |_| {});
+    let torrent = leech.add(add(Some(&two))).wait().unwrap();
+    torrent.finished().wait_for(LIMIT).unwrap();
+    assert_eq!(tree(&done), tree(&tmp.path().join("src")));
+    assert!(paths(&two).is_empty());
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
 

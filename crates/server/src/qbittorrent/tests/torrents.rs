@@ -342,3 +342,22 @@ fn availability_of_files_is_a_fraction() {
     assert_eq!((&properties["dl_speed_avg"], &properties["up_speed_avg"]), (&0.into(), &0.into()));
     server.end();
 }
+
+#[test]
+fn folder_of_incomplete_files_does_not_become_the_save_path() {
+    let server = Server::start(&[], None);
+    let client = server.client();
+    let dir = |name: &str| server.folder.path().join(name).to_str().unwrap().to_owned();
+    let fields = [("stopped", "true"), ("savepath", &*dir("done")), ("downloadPath", &*dir("one"))];
+    assert_eq!(client.post_files("torrents/add", &fields, &[&torrent("show")]).text(), "Ok.");
+    client.until(|list| list.first().is_some_and(|row| row["state"] == "stoppedDL"));
+    let hash = one(&client)["hash"].as_str().unwrap().to_owned();
+    // The torrent is loaded again, as after a restart, and its files are in the folder of incomplete ones.
+    for name in ["two", "three"] {
+        let form = format!("id={hash}&path={}", dir(name));
+        assert_eq!(client.post("torrents/setDownloadPath", &form).status, 200);
+        let row = one(&client);
+        assert_eq!((&row["save_path"], &row["download_path"]), (&dir("done").into(), &dir(name).into()));
+    }
+    server.end();
+}
