@@ -245,8 +245,8 @@ pub(crate) const MAX_HALF_OPEN_OUT: usize = 12;
 /// pause, so that a few torrents need not wait for each other.
 pub(crate) const CONNECTS_PER_S: u64 = 30;
 pub(crate) const CONNECT_BURST: u64 = 30;
-/// Maximum number of addresses remembered as our own: those of a few interfaces, as a few trackers see them.
-pub(crate) const MAX_OWN_ADDRS: usize = 16;
+/// Maximum number of addresses remembered as our own: those of all that we are bound to, as a few trackers see them.
+pub(crate) const MAX_OWN_ADDRS: usize = 128;
 /// Time limit from the start of an attempt to the end of the handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same while no host responds, and the pause of the address after it. Both are short, as some host responds soon

@@ -366,6 +366,13 @@ impl Engine {
         }
     }
 
+    /// Lets only the first DHT node take part, or all: they must not share an address, such as that of a proxy (BEP 45).
+    pub fn set_one_dht_node(&mut self, now: Instant, is_one: bool) {
+        if let Some(dht) = &mut self.dht {
+            dht.set_one(now, is_one);
+        }
+    }
+
     /// Joins the DHT with one node, starting with those that it knew in the last run.
     pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
         let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);

@@ -28,8 +28,8 @@ pub struct DhtClient {
 }
 
 impl DhtClient {
-    /// Opens a socket on a route, at the first of several addresses, and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
-    /// them. Without any, it enters no DHT, and only nodes with known addresses can be queried.
+    /// Opens a socket on a route, at the first of several addresses, and enters the DHT through the nodes `bootstrap`, as
+    /// `host:port`. Blocks to resolve them. Without any, it enters no DHT, and only nodes with known addresses can be queried.
     ///
     /// # Errors
     /// The route has a proxy, the socket cannot be opened, or none of the names can be resolved.

@@ -231,6 +231,11 @@ impl Endpoint {
         self.routes.keys().map(|(path, _)| path.peer)
     }
 
+    /// Returns the connections on these paths, those that close in the background included.
+    pub fn keys_on(&self, is_on: impl Fn(Path) -> bool) -> Vec<ConnKey> {
+        self.routes.iter().filter(|((path, _), _)| is_on(*path)).map(|(_, key)| *key).collect()
+    }
+
     /// Returns the number of connections, including those that close in the background.
     pub fn len(&self) -> usize {
         self.conns.len()

@@ -11,7 +11,7 @@ export default {
   'setting.trash_dir': 'مجلد سلة المهملات',
   'setting.share_files': 'الملفات المشتركة بين عدة ملفات تورنت',
   'setting.allocate': 'حجز مساحة القرص',
-  'setting.bind': 'العنوان أو واجهة الشبكة',
+  'setting.bind': 'العناوين أو واجهة الشبكة',
   'setting.port': 'منفذ النظراء',
   'setting.announced_port': 'المنفذ الذي يستخدمه الآخرون',
   'setting.port_mapping': 'فتح المنفذ في الموجّه',

@@ -11,7 +11,7 @@ export default {
   'setting.trash_dir': 'Papierkorb-Ordner',
   'setting.share_files': 'Dateien, die mehrere Torrents haben',
   'setting.allocate': 'Belegung des Speicherplatzes',
-  'setting.bind': 'Adresse oder Schnittstelle',
+  'setting.bind': 'Adressen oder Schnittstelle',
   'setting.port': 'Port für Peers',
   'setting.announced_port': 'Port, den andere benutzen',
   'setting.port_mapping': 'Port im Router öffnen',

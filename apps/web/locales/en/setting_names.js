@@ -8,7 +8,7 @@ export default {
   'setting.trash_dir': 'Trash folder',
   'setting.share_files': 'Files that several torrents have',
   'setting.allocate': 'Allocation of disk space',
-  'setting.bind': 'Address or interface',
+  'setting.bind': 'Addresses or interface',
   'setting.port': 'Port for peers',
   'setting.announced_port': 'Port that others use',
   'setting.port_mapping': 'Open the port in the router',

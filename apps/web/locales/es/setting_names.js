@@ -11,7 +11,7 @@ export default {
   'setting.trash_dir': 'Carpeta de la papelera',
   'setting.share_files': 'Archivos comunes a varios torrents',
   'setting.allocate': 'Reserva de espacio en disco',
-  'setting.bind': 'Dirección o interfaz',
+  'setting.bind': 'Direcciones o interfaz',
   'setting.port': 'Puerto para pares',
   'setting.announced_port': 'Puerto que usan los demás',
   'setting.port_mapping': 'Abrir el puerto en el router',

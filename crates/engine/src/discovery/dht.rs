@@ -52,11 +52,13 @@ struct Node {
 /// Our DHT nodes, and the torrents that they look up.
 ///
 /// Each node has addresses of its own, and others take it for a node of another host (BEP 45). A torrent is looked up by
-/// one node after the other: each has to announce it, as nodes announce the address from which they are asked, and nodes
-/// of others are not to be asked for the same by several of ours at once.
+/// one node after the other: each has to announce it, as nodes announce the address from which they are asked, and several
+/// must not ask the same nodes for it at once.
 pub(crate) struct DhtDriver {
     /// At least one, and at most [`MAX_NODES`].
     nodes: Vec<Node>,
+    /// True if only the first one takes part, as all would have one address.
+    is_one: bool,
     /// Number of the node that checks the next address that a peer or a torrent names.
     checker: usize,
     /// Downloads to look up.
@@ -76,7 +78,14 @@ impl Node {
 impl DhtDriver {
     pub(crate) fn new(now: Instant, config: ztor_dht::Config, seed: u64, saved: Option<&Saved>) -> Self {
         let nodes = vec![Node::new(now, config, seed, saved)];
-        Self { nodes, checker: 0, downloads: DueQueue::new(), seeds: DueQueue::new(), running_seeds: 0 }
+        Self {
+            nodes,
+            is_one: false,
+            checker: 0,
+            downloads: DueQueue::new(),
+            seeds: DueQueue::new(),
+            running_seeds: 0,
+        }
     }
 
     /// Adds a node. Without effect if there are [`MAX_NODES`].
@@ -86,6 +95,29 @@ impl DhtDriver {
         }
     }
 
+    /// Lets only the first node take part, or all.
+    pub(crate) fn set_one(&mut self, now: Instant, is_one: bool) {
+        if std::mem::replace(&mut self.is_one, is_one) && !is_one {
+            self.nodes.iter_mut().skip(1).for_each(|node| node.dht.start_over(now));
+        }
+    }
+
+    /// Returns the nodes that take part.
+    fn active(&self) -> &[Node] {
+        let count = if self.is_one { 1 } else { self.nodes.len() };
+        self.nodes.get(..count).unwrap_or(&self.nodes)
+    }
+
+    fn active_mut(&mut self) -> &mut [Node] {
+        let count = self.active().len();
+        &mut self.nodes[..count]
+    }
+
+    /// Returns the number of nodes that can look something up; 1 if none can yet.
+    fn usable(&self) -> usize {
+        self.active().iter().filter(|node| node.dht.has_nodes()).count().max(1)
+    }
+
     fn running(&self) -> usize {
         self.nodes.iter().map(|node| node.running.len()).sum()
     }
@@ -93,14 +125,16 @@ impl DhtDriver {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let (download, seed) = self.firsts();
         let due = download.into_iter().chain(seed).map(|(_, at, _)| at);
-        self.nodes.iter().filter_map(|node| node.dht.poll_timeout()).chain(due).min()
+        self.active().iter().filter_map(|node| node.dht.poll_timeout()).chain(due).min()
     }
 
     /// Returns the first download and the first seed to look up, each only if another lookup may run.
     fn firsts(&self) -> (Option<Planned>, Option<Planned>) {
         let running = self.running();
-        let planned = self.downloads.len() + self.seeds.len() + running;
-        let at_once = (planned / TORRENTS_PER_LOOKUP).clamp(MIN_AT_ONCE, MAX_AT_ONCE);
+        // Each node has to announce all of them.
+        let nodes = self.usable();
+        let planned = (self.downloads.len() + self.seeds.len() + running) * nodes;
+        let at_once = (planned / TORRENTS_PER_LOOKUP).clamp(MIN_AT_ONCE, MAX_AT_ONCE * nodes);
         let first = |queue: &DueQueue, class| queue.first().map(|(at, id)| (class, *at, *id));
         let has_place = running < at_once;
         let seed_has_place = has_place && self.running_seeds + KEPT_FOR_DOWNLOADS < at_once;
@@ -186,7 +220,7 @@ impl DhtDriver {
 
     /// Handles a datagram at the socket of a node. Returns false if it does not belong to the DHT.
     pub(crate) fn handle(&mut self, now: Instant, node: u8, from: SocketAddr, data: &[u8]) -> bool {
-        self.nodes.get_mut(usize::from(node)).is_some_and(|node| node.dht.handle(now, from, data))
+        self.active_mut().get_mut(usize::from(node)).is_some_and(|node| node.dht.handle(now, from, data))
     }
 
     /// Looks up downloads without peers at once, as the network is back.
@@ -225,9 +259,9 @@ impl DhtDriver {
 
     /// Lets one node check an address, each in turn among those that can.
     fn check(&mut self, now: Instant, addr: SocketAddr) {
-        let len = self.nodes.len();
+        let len = self.active().len();
         let order = (0..len).map(|n| (self.checker + n) % len);
-        let can = |n: &usize| self.nodes.get(*n).is_some_and(|node| node.dht.has_family_of(addr));
+        let can = |n: &usize| self.active().get(*n).is_some_and(|node| node.dht.has_family_of(addr));
         if let Some(at) = order.into_iter().find(can)
             && let Some(node) = self.nodes.get_mut(at)
         {
@@ -239,11 +273,11 @@ impl DhtDriver {
     /// Returns the number of the node that looks a torrent up next. Each has its turn, but one that knows no others is
     /// passed over while another one does.
     fn next_node(&self, cx: &mut Cx<'_>, torrent: &mut Torrent) -> usize {
-        let len = self.nodes.len();
+        let len = self.active().len();
         let schedule = torrent.schedule_mut();
         // The first turn is any node's, so that torrents added together do not all begin with the same.
         let first = usize::from(schedule.dht_turn.unwrap_or_else(|| cx.rng.u8(..))) % len;
-        let knows = |n: &usize| self.nodes.get(*n).is_some_and(|node| node.dht.has_nodes());
+        let knows = |n: &usize| self.active().get(*n).is_some_and(|node| node.dht.has_nodes());
         let chosen = (0..len).map(|n| (first + n) % len).find(knows).unwrap_or(first);
         schedule.dht_turn = u8::try_from((chosen + 1) % len).ok();
         chosen
@@ -251,7 +285,7 @@ impl DhtDriver {
 
     /// Starts the lookups that are due, and handles the results of others.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        self.nodes.iter_mut().for_each(|node| node.dht.handle_timeout(cx.now));
+        self.active_mut().iter_mut().for_each(|node| node.dht.handle_timeout(cx.now));
         while !cx.is_ending
             && let Some((class, at, id)) = self.next_due(cx.now)
         {
@@ -270,7 +304,8 @@ impl DhtDriver {
     fn look_up(&mut self, cx: &mut Cx<'_>, class: DhtClass, torrent: &mut Torrent) {
         let at = self.next_node(cx, torrent);
         let Some(node) = self.nodes.get_mut(at) else { return };
-        let external = cx.config.external_ports;
+        // Routers forward ports to the first address.
+        let external = if at == 0 { cx.config.external_ports } else { ExternalPorts::default() };
         let announce = Announce {
             port: PerFamily {
                 v4: external.v4.unwrap_or(cx.config.listen_port),
@@ -338,7 +373,7 @@ impl DhtDriver {
         schedule.dht_empty_lookups = if is_urgent { (schedule.dht_empty_lookups + 1).min(10) } else { 0 };
         let every = match schedule.dht_empty_lookups {
             // Each node announces it once in that time.
-            0 => EVERY / u32::try_from(self.nodes.len()).unwrap_or(1).max(1),
+            0 => EVERY / u32::try_from(self.usable()).unwrap_or(1),
             empty => (URGENT_AFTER * (1 << (empty - 1))).min(URGENT_EVERY),
         };
         // Spread out, as torrents added together would otherwise always be announced together.

@@ -8,7 +8,10 @@
 //! Nobody waits forever. An offer without any payload for a while is closed: the peer gets another one, and the piece
 //! goes to another peer. This time is shorter for a peer whose offers end so again and again: its pieces may spread where
 //! we do not see it. A peer that is not interested wants none of the pieces that it has been offered: it is shown others,
-//! more and more at a time, whoever has them. Super-seeding ends as soon as another seed is connected. All pieces are announced then.
+//! more and more at a time, whoever has them. One that hides its interest can so learn of all pieces, and take them without
+//! passing any on: super-seeding saves upload among honest peers, and keeps nobody out.
+//!
+//! Super-seeding ends as soon as another seed is connected. All pieces are announced then.
 
 use super::{Exchange, Trade};
 use crate::bitfield::Bitfield;
@@ -67,7 +70,7 @@ pub(super) struct Offers {
     patience: Duration,
     /// Number of pieces to show next while the peer is not interested; 0 if it has been shown all.
     to_show: usize,
-    /// Time of the last offer, or of the last pieces shown.
+    /// Time when pieces were shown last, or when it was still interested.
     shown_at: Instant,
     /// Value of [`Active::changes`] when there was no piece for this peer; `None` if there may be one.
     none_since: Option<u64>,
@@ -332,14 +335,13 @@ impl Exchange {
                 };
                 active.change(piece, |_, offered| *offered = offered.saturating_add(1));
                 offers.announced.insert(piece);
-                offers.shown_at = cx.now;
                 offers.open.push(Offer { piece, made_at: cx.now, others: active.holders(piece) });
                 out.send(key, &Message::Have { piece });
             }
             let from = rng.u32(0..active.holders.len().max(1) as u32);
             let show = |piece| out.send(key, &Message::Have { piece });
             if is_interested {
-                offers.to_show = OFFERS;
+                (offers.to_show, offers.shown_at) = (OFFERS, cx.now);
             } else if let Some(at) = offers.show_more(cx.now, has, from, show) {
                 next_at = next_at.min(at);
             }

@@ -193,3 +193,33 @@ fn lookups_pass_over_an_address_that_reaches_nobody() {
     let lookups = network.asked.iter().filter(|(_, of, _)| *of == target).count();
     assert!(lookups > 8, "a download without peers goes on: {lookups} queries");
 }
+
+#[test]
+fn nodes_that_are_left_do_not_announce_more_often_for_the_others() {
+    for has_one_address in [false, true] {
+        let mut network = Network::new();
+        network.rig.engine.set_one_dht_node(network.rig.now, has_one_address);
+        network.cut_off = Some(1).filter(|_| !has_one_address);
+        network.run(Duration::from_secs(60));
+        let target = network.add("seed", true);
+        network.run(Duration::from_secs(3600));
+        let rounds = |node: u8| {
+            let mut times: Vec<u64> = network
+                .asked
+                .iter()
+                .filter(|(of, what, _)| (*of, *what) == (node, target))
+                .map(|(.., at)| at.as_micros() / 60_000_000)
+                .collect();
+            times.dedup();
+            times.len()
+        };
+        let expected = if has_one_address { [4, 0, 0] } else { [4, 0, 4] };
+        for (node, expected) in (0..).zip(expected) {
+            assert!(
+                rounds(node).abs_diff(expected) <= usize::from(expected > 0),
+                "{node}: {} rounds",
+                rounds(node)
+            );
+        }
+    }
+}

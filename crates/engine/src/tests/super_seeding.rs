@@ -149,7 +149,9 @@ fn swarm_of_a_hiding_seed_completes() {
 /// rest, so that the first copy never ends.
 #[test]
 fn peers_that_want_few_pieces_of_a_hiding_seed_get_them_although_others_have_them() {
-    let (mut world, data) = World::new(200 * 32768, 32768);
+    // At two pieces in five seconds, all of them would take almost two hours.
+    const PIECES: usize = 2500;
+    let (mut world, data) = World::new(PIECES * 32768, 32768);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(400_000));
     let torrent = world.nodes[seed].id;
     world.nodes[seed].rig.handle(Event::Command(Command::SetSuperSeeding { torrent, super_seeding: true }));
@@ -157,7 +159,7 @@ fn peers_that_want_few_pieces_of_a_hiding_seed_get_them_although_others_have_the
     for n in &all {
         let torrent = world.nodes[*n].id;
         let wanted = |piece| if (20..32).contains(&piece) { Priority::Normal } else { Priority::Skip };
-        let priorities = (0..200).map(wanted).collect();
+        let priorities = (0..PIECES).map(wanted).collect();
         world.nodes[*n].rig.handle(Event::Command(Command::SetPriorities { torrent, priorities }));
     }
     world.run(Duration::from_secs(20 * 60), |w| all.iter().all(|n| w.finished(*n)));

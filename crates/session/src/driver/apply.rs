@@ -35,7 +35,11 @@ impl Driver {
         let now = self.cx.now();
         let torrent = self.cx.engine_mut().add_magnet(now, request)?;
         self.cx.command(Command::SetWebSeeds { torrent, seeds });
-        names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
+        match request.paused {
+            // Whoever is asked for the address of a name hears of the torrent.
+            true => drop(self.named_peers.insert(torrent, names)),
+            false => names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name)),
+        }
         self.cx.publish();
         Ok(torrent)
     }
@@ -121,6 +125,7 @@ impl Driver {
         let datagrams = &mut self.datagrams;
         out.tracker_datagrams.drain(..).for_each(|(to, datagram)| datagrams.send_to_tracker(to, &datagram));
         out.datagrams.drain(..).for_each(|datagram| datagrams.send(&datagram));
+        datagrams.end_turn();
         out.local_announces.drain(..).for_each(|announce| datagrams.announce(&announce));
         out.events.drain(..).for_each(|event| self.on_torrent_event(event));
         // A connection that is closed in the turn in which it is requested is not made at all.
@@ -154,9 +159,10 @@ impl Driver {
                 Way::Through(proxy) => self.call_through_proxy(peer, addr, proxy, cipher),
                 Way::Nowhere => Err(CloseReason::ProxyDown),
                 Way::Direct => {
-                    self.calls = self.calls.wrapping_add(1);
-                    let stream = sockets::connect(self.device.bind(), addr, self.calls)
-                        .map_err(CloseReason::Socket)?;
+                    let turn = &mut self.calls[usize::from(addr.is_ipv6())];
+                    *turn = turn.wrapping_add(1);
+                    let stream =
+                        sockets::connect(self.device.bind(), addr, *turn).map_err(CloseReason::Socket)?;
                     let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
                     inserted.map_err(CloseReason::Socket)
                 }
@@ -199,7 +205,10 @@ impl Driver {
                     self.drives.is_gone(self.cx.now(), dir, mount);
                 }
             }
-            TorrentEvent::Removed { torrent } => self.torrents.remove(torrent, &mut self.disks),
+            TorrentEvent::Removed { torrent } => {
+                self.named_peers.remove(&torrent);
+                self.torrents.remove(torrent, &mut self.disks);
+            }
             TorrentEvent::Metadata { .. }
             | TorrentEvent::Unusable { .. }
             | TorrentEvent::PieceFailed { .. }

@@ -8,6 +8,7 @@ use super::locals::Locals;
 use super::outlet::{Outlet, Proxied, UdpSockets};
 use super::relay::Relay;
 use super::utp::Utp;
+use crate::bind::Bind;
 use mio::Registry;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -37,8 +38,8 @@ pub(super) struct Datagrams {
     relay: Option<Relay>,
     proxied: Proxied,
     utp: Utp,
-    /// Number of calls over µTP so far, which leave from each address in turn.
-    calls: usize,
+    /// Numbers of calls over µTP so far, by family, which leave from each address in turn.
+    calls: [usize; 2],
     /// True if datagrams may be left in a shared socket.
     has_datagrams: bool,
     /// True if datagrams may be left in the socket of the relay.
@@ -50,15 +51,15 @@ pub(super) struct Datagrams {
 }
 
 impl Datagrams {
-    pub(super) fn new(sockets: UdpSockets, utp: Utp, proxied: Proxied) -> Self {
+    pub(super) fn new(bind: Bind, sockets: UdpSockets, utp: Utp, proxied: Proxied) -> Self {
         let (has_datagrams, has_relayed, has_local, has_former) = (false, false, false, false);
         Self {
             sockets,
-            locals: Locals::default(),
+            locals: Locals::new(bind),
             relay: None,
             proxied,
             utp,
-            calls: 0,
+            calls: [0; 2],
             has_datagrams,
             has_relayed,
             has_local,
@@ -130,9 +131,10 @@ impl Datagrams {
     /// Starts an outgoing µTP connection of a peer.
     pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
         let ways = self.sockets.count_toward(to);
-        self.calls = self.calls.wrapping_add(1);
+        let turn = &mut self.calls[usize::from(to.is_ipv6())];
+        *turn = turn.wrapping_add(1);
         let has_choice = ways > 0 && !self.proxied.peers && !self.sockets.is_at_all();
-        let socket = if has_choice { u8::try_from(self.calls % ways + 1).unwrap_or(0) } else { 0 };
+        let socket = if has_choice { u8::try_from(*turn % ways + 1).unwrap_or(0) } else { 0 };
         self.utp.call(now, peer, Path { peer: to, socket })
     }
 
@@ -208,7 +210,7 @@ impl Datagrams {
                     if !is_possible(from) || proxied.has(data) {
                         return;
                     }
-                    let local = locals.number_of(at);
+                    let local = locals.number_of(now, at);
                     let socket = if is_at_all { local } else { node.saturating_add(1) };
                     if !utp.handle(now, Path { peer: from, socket }, data) {
                         locals.note(from, local);
@@ -246,7 +248,7 @@ impl Datagrams {
             while left > 0 {
                 let got = udp.receive(|from, at, data| {
                     if peers.contains(&from) {
-                        let local = locals.number_of(at);
+                        let local = locals.number_of(now, at);
                         let socket = if is_at_all { local } else { number.saturating_add(1) };
                         utp.handle(now, Path { peer: from, socket }, data);
                     }
@@ -312,35 +314,36 @@ impl Datagrams {
 
     /// Sends a datagram of our node of the DHT with this number to another node. One that cannot be sent is lost, and its
     /// transaction is retried.
-    pub(super) fn send(&mut self, datagram: &DhtDatagram) {
+    pub(super) fn send(&self, datagram: &DhtDatagram) {
         let DhtDatagram { node, to, data } = datagram;
-        // Through a proxy, nodes would share an address, and so would be taken for one that changes its id.
-        if self.proxied.peers && *node > 0 {
-            return;
-        }
         let is_at_all = self.sockets.is_at_all();
         let socket = if is_at_all { self.locals.toward(*to) } else { node.saturating_add(1) };
         let path = Path { peer: *to, socket };
-        if !self.send_over(self.outlet(self.proxied.peers), path, data) {
-            // The address at which it reached us may be gone.
-            self.locals.forget(*to);
-        }
+        // Peers know nothing of the DHT, so it has left the former port.
+        self.send_over(self.outlet(self.proxied.peers).without_former(), path, data);
+    }
+
+    /// Ends a turn, after its answers were sent.
+    pub(super) fn end_turn(&mut self) {
+        self.locals.end_turn();
+    }
+
+    /// Notes that addresses of this machine are gone. Returns the peers with µTP connections over them.
+    pub(super) fn lose(&mut self, lost: &BTreeSet<IpAddr>) -> Vec<PeerKey> {
+        let mut ends = self.sockets.numbers_at(lost);
+        ends.extend(self.locals.lose(lost));
+        self.utp.peers_on(|path| ends.contains(&(path.peer.is_ipv4(), path.socket)))
     }
 
     /// Sends a datagram to a tracker.
     pub(super) fn send_to_tracker(&self, to: SocketAddr, datagram: &[u8]) {
-        // One that is lost is sent again.
-        let _ = self.send_over(self.outlet(self.proxied.trackers), to.into(), datagram);
+        self.send_over(self.outlet(self.proxied.trackers), to.into(), datagram);
     }
 
-    /// Sends a datagram. Returns false if the system refuses it.
-    fn send_over(&self, outlet: Outlet<'_>, to: Path, datagram: &[u8]) -> bool {
-        match outlet.send(to, datagram, datagram.len()) {
-            Some(Err(error)) => {
-                tracing::debug!(%error, "cannot send a datagram");
-                false
-            }
-            Some(Ok(())) | None => true,
+    fn send_over(&self, outlet: Outlet<'_>, to: Path, datagram: &[u8]) {
+        let sent = outlet.send(to, datagram, datagram.len());
+        if let Some(Err(error)) = sent {
+            tracing::debug!(%error, "cannot send a datagram");
         }
     }
 
@@ -369,7 +372,9 @@ impl Datagrams {
     }
 }
 
-/// Returns false for senders that cannot exist. The socket would take a failed answer to them for a lack of batches.
+/// Returns false for senders that cannot exist, or cannot be answered, as their interface is not known. The socket would take
+/// a failed answer to them for a lack of batches.
 fn is_possible(from: SocketAddr) -> bool {
-    from.port() != 0 && !from.ip().is_unspecified() && !from.ip().is_multicast()
+    let is_of_link = matches!(from.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local());
+    from.port() != 0 && !from.ip().is_unspecified() && !from.ip().is_multicast() && !is_of_link
 }

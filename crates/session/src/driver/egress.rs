@@ -277,7 +277,9 @@ impl Driver {
         self.datagrams.utp_mut().set_reachable(self.egress.has_datagrams());
         let settings = self.egress.settings.to_engine(transports);
         let now = self.cx.now();
+        let is_proxied = self.egress.proxied().peers;
         self.cx.engine_mut().set_settings(now, settings);
+        self.cx.engine_mut().set_one_dht_node(now, is_proxied);
     }
 
     fn change_identity(&mut self) {

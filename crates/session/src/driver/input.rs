@@ -145,7 +145,8 @@ impl Driver {
     /// Handles a change of our addresses.
     fn on_moved(&mut self, moved: &Moved) {
         let tunnels = self.egress.tunnels.of_addresses(&moved.lost);
-        for key in self.conns.of_addresses(&moved.lost).into_iter().chain(tunnels) {
+        let over_utp = self.datagrams.lose(&moved.lost);
+        for key in self.conns.of_addresses(&moved.lost).into_iter().chain(over_utp).chain(tunnels) {
             self.close(key, CloseReason::InterfaceGone);
         }
         self.reach.look();

@@ -83,6 +83,7 @@ pub(crate) use reach::Reach;
 use requests::Waiters;
 use saver::Saver;
 use sockets::Listening;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ use torrents::Torrents;
 pub(crate) use utp::Utp;
 use web::WebFetches;
 use ztor_base::Duration;
-use ztor_engine::{Engine, PeerKey};
+use ztor_engine::{Engine, PeerKey, TorrentId};
 
 /// The event loop.
 pub(crate) struct Driver {
@@ -105,13 +106,15 @@ pub(crate) struct Driver {
     listeners: Listeners,
     datagrams: Datagrams,
     conns: Conns,
-    /// Number of calls over TCP so far, which leave from each bound address in turn.
-    calls: usize,
+    /// Numbers of calls over TCP so far, by family, which leave from each bound address in turn.
+    calls: [usize; 2],
     handshakes: Handshakes,
     egress: Egress,
     /// True if the configuration has local discovery.
     finds_local: bool,
     torrents: Torrents,
+    /// Peers of magnet links by name, which are looked up when the torrent is resumed for the first time.
+    named_peers: BTreeMap<TorrentId, Vec<String>>,
     waiters: Waiters,
     saver: Saver,
     ending: Ending,
@@ -157,7 +160,7 @@ impl Driver {
         let listeners = Listeners::open(registry, parts.listening.take_tcp())?;
         let udp = UdpSockets::open(registry, &mut parts.listening, local)?;
         let now = parts.clock.now();
-        let proxied = parts.egress.proxied();
+        let (bind, proxied) = (parts.device.bind().clone(), parts.egress.proxied());
         let mut driver = Self {
             poll: parts.poll,
             clock: parts.clock,
@@ -165,13 +168,14 @@ impl Driver {
             cx: Context::new(now, parts.engine, parts.publisher),
             device: parts.device,
             listeners,
-            datagrams: Datagrams::new(udp, parts.utp, proxied),
+            datagrams: Datagrams::new(bind, udp, parts.utp, proxied),
             conns: Conns::default(),
-            calls: 0,
+            calls: [0; 2],
             handshakes: parts.handshakes,
             egress: parts.egress,
             finds_local: parts.finds_local,
             torrents: Torrents::new(),
+            named_peers: BTreeMap::new(),
             waiters: Waiters::default(),
             saver: Saver::new(now),
             ending: Ending::new(parts.done),

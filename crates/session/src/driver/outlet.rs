@@ -10,7 +10,7 @@ use crate::aliases::is_alias;
 use mio::{Interest, Registry};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant};
 use ztor_utp::Path;
 
@@ -90,6 +90,12 @@ impl UdpSockets {
         self.shared.iter().any(SharedUdp::is_at_all)
     }
 
+    /// Returns the numbers in paths of the sockets at these addresses, with true for those of IPv4.
+    pub(super) fn numbers_at(&self, ips: &BTreeSet<IpAddr>) -> Vec<(bool, u8)> {
+        let at = self.shared.iter().filter(|shared| ips.contains(&shared.own.ip()));
+        at.map(|shared| (shared.own.is_ipv4(), shared.number.saturating_add(1))).collect()
+    }
+
     /// Returns the number of sockets that can send to an address.
     pub(super) fn count_toward(&self, to: SocketAddr) -> usize {
         toward(&self.shared, to).count()
@@ -161,7 +167,11 @@ impl Proxied {
 
 /// Way of datagrams.
 pub(super) enum Outlet<'a> {
-    Direct(&'a UdpSockets, &'a Locals),
+    Direct {
+        shared: &'a [SharedUdp],
+        former: Option<&'a Former>,
+        locals: &'a Locals,
+    },
     Relay(&'a Relay),
     /// Nothing is sent.
     Nowhere,
@@ -177,7 +187,18 @@ impl<'a> Outlet<'a> {
         match (is_proxied, relay) {
             (true, Some(relay)) => Self::Relay(relay),
             (true, None) => Self::Nowhere,
-            (false, _) => Self::Direct(sockets, locals),
+            (false, _) => {
+                let (shared, former) = (sockets.shared.as_slice(), sockets.former.as_ref());
+                Self::Direct { shared, former, locals }
+            }
+        }
+    }
+
+    /// Returns the way that does not use the sockets of an earlier port.
+    pub(super) fn without_former(self) -> Self {
+        match self {
+            Self::Direct { shared, locals, .. } => Self::Direct { shared, former: None, locals },
+            other => other,
         }
     }
 
@@ -185,8 +206,8 @@ impl<'a> Outlet<'a> {
     /// [`send`](Self::send) takes.
     pub(super) fn max_segments(&self, len: usize) -> usize {
         match self {
-            Self::Direct(sockets, _) => {
-                let udp = sockets.shared.iter().filter_map(|shared| shared.udp.as_ref());
+            Self::Direct { shared, .. } => {
+                let udp = shared.iter().filter_map(|shared| shared.udp.as_ref());
                 udp.map(|udp| udp.max_segments(len)).min().unwrap_or(1)
             }
             Self::Relay(_) | Self::Nowhere => 1,
@@ -196,13 +217,13 @@ impl<'a> Outlet<'a> {
     /// Sends datagrams from the socket of the path. `None` if the destination cannot be sent to.
     pub(super) fn send(&self, path: Path, contents: &[u8], segment_len: usize) -> Option<io::Result<()>> {
         let to = path.peer;
-        let (shared, locals) = match self {
-            // No host has such an address.
-            Self::Direct(..) if is_alias(to.ip()) => return None,
-            Self::Direct(UdpSockets { former: Some(former), .. }, locals) if former.peers.contains(&to) => {
-                (&former.shared, locals)
+        let (shared, locals) = match *self {
+            // No host has such an address, or its interface is not known.
+            Self::Direct { .. } if is_alias(to.ip()) || is_of_link(to.ip()) => return None,
+            Self::Direct { former: Some(former), locals, .. } if former.peers.contains(&to) => {
+                (former.shared.as_slice(), locals)
             }
-            Self::Direct(sockets, locals) => (&sockets.shared, locals),
+            Self::Direct { shared, locals, .. } => (shared, locals),
             Self::Relay(relay) => return Some(relay.send(to, contents)),
             Self::Nowhere => return Some(Ok(())),
         };
@@ -216,4 +237,8 @@ impl<'a> Outlet<'a> {
             None => Some(Ok(())),
         }
     }
+}
+
+fn is_of_link(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }

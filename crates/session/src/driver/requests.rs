@@ -127,6 +127,8 @@ impl Driver {
             }
             TorrentRequest::Resume(to) => {
                 self.cx.command(Command::Resume(torrent));
+                let names = self.named_peers.remove(&torrent).unwrap_or_default();
+                names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
                 answer(to, found(is_here));
             }
             TorrentRequest::Recheck(to) => {

@@ -3,6 +3,7 @@
 
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::canonical;
@@ -21,6 +22,8 @@ pub(crate) struct UdpIo {
     state: UdpSocketState,
     /// True if it has all addresses of the machine.
     is_at_all: bool,
+    /// True if a source address was refused, which the library takes for a lack of batches.
+    is_misled: Cell<bool>,
     /// Length of each buffer, in bytes.
     buffer_len: usize,
     buffers: Vec<u8>,
@@ -40,7 +43,14 @@ impl UdpIo {
             );
         }
         let buffer_len = if gro > 1 { 64 * 1024 } else { MAX_DATAGRAM };
-        Ok(Self { socket, state, is_at_all, buffer_len, buffers: vec![0; BATCH * buffer_len] })
+        Ok(Self {
+            socket,
+            state,
+            is_at_all,
+            is_misled: Cell::new(false),
+            buffer_len,
+            buffers: vec![0; BATCH * buffer_len],
+        })
     }
 
     /// Returns the socket, to register it.
@@ -59,6 +69,9 @@ impl UdpIo {
         &mut self,
         mut take: impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
     ) -> io::Result<()> {
+        if self.is_misled.take() {
+            self.state = UdpSocketState::new(UdpSockRef::from(&self.socket))?;
+        }
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = self.buffers.chunks_exact_mut(self.buffer_len).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH] =
@@ -82,7 +95,11 @@ impl UdpIo {
     ) -> io::Result<()> {
         let segment_size = (contents.len() > segment_len).then_some(segment_len);
         let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip };
-        self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+        let sent = self.state.try_send(UdpSockRef::from(&self.socket), &transmit);
+        // The address has just gone.
+        let is_refused = sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput);
+        self.is_misled.set(self.is_misled.get() || is_refused && src_ip.is_some());
+        sent
     }
 }
 

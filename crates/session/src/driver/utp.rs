@@ -71,6 +71,11 @@ impl Utp {
         self.peers.values().copied().collect()
     }
 
+    /// Returns the peers with connections on these paths.
+    pub(super) fn peers_on(&self, is_on: impl Fn(Path) -> bool) -> Vec<PeerKey> {
+        self.endpoint.keys_on(is_on).into_iter().filter_map(|conn| self.peers.get(conn).copied()).collect()
+    }
+
     /// Returns the endpoint, for the bytes of connections.
     pub(super) fn endpoint_mut(&mut self) -> &mut Endpoint {
         &mut self.endpoint

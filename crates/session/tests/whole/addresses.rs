@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ztor_session::{AddTorrent, Config, DhtOptions, SessionEvent, TorrentEvent, Transport, Transports};
+use ztor_session::{
+    AddTorrent, Config, DhtOptions, RateLimits, SessionEvent, TorrentEvent, Transport, Transports,
+};
 
 /// Addresses of a session under test; the first two are of one family.
 const OURS: [&str; 3] = ["127.0.0.2", "127.0.0.3", "::1"];
@@ -187,4 +189,39 @@ fn answers_of_a_session_at_all_addresses_leave_from_where_the_question_came() {
         leech.finished();
         assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
     }
+}
+
+#[test]
+fn utp_connections_over_each_address_outlive_a_change_of_the_port() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = content(&tmp.path().join("source"), 900_000);
+    let seed = bound_to(&OURS, Transports::Utp);
+    let source = AddTorrent::new(Arc::clone(&meta), tmp.path().join("source")).read_only(true);
+    let torrent = seed.add(source).wait().unwrap();
+    seed.wait("started", |e| {
+        matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+    });
+    torrent.set_limits(RateLimits { down: None, up: Some(400_000) }).wait().unwrap();
+    let before = seed.local_addr().port();
+    let leeches: Vec<Client> = [("127.0.0.9", OURS[1]), ("::1", OURS[2])]
+        .map(|(from, at)| {
+            let leech = bound_to(&[from], Transports::Utp);
+            let dir = tmp.path().join(format!("at {}", at.replace(':', "")));
+            let peers = vec![SocketAddr::new(ip(at), before)];
+            leech.add(AddTorrent::new(Arc::clone(&meta), dir).peers(peers)).wait().unwrap();
+            leech
+        })
+        .into();
+    let end = Instant::now() + LIMIT;
+    while torrent.peers().wait().unwrap().iter().filter(|peer| peer.uploaded_bytes > 0).count()
+        < leeches.len()
+    {
+        assert!(Instant::now() < end, "{:?}", torrent.peers().wait().unwrap());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_ne!(seed.set_port(0).wait().unwrap().port(), before);
+    // They know the old port only, so that a lost connection would not come back.
+    leeches.iter().for_each(Client::finished);
+    leeches.iter().for_each(|leech| assert!(leech.shutdown(LIMIT)));
+    assert!(seed.shutdown(LIMIT));
 }

@@ -166,7 +166,11 @@ impl UnknownPackets {
         }
     }
 
-    fn has_ended(&self, now: Instant, route: (Path, u16)) -> bool {
-        self.ended.get(&route).is_some_and(|at| now.since(*at) < REMEMBERED_FOR)
+    /// Returns true if a connection ended to which packets on this route belonged: one of the path, or one whose packets
+    /// could arrive anywhere.
+    fn has_ended(&self, now: Instant, (path, id): (Path, u16)) -> bool {
+        let anywhere = Path { socket: 0, ..path };
+        let is_recent = |path| self.ended.get(&(path, id)).is_some_and(|at| now.since(*at) < REMEMBERED_FOR);
+        is_recent(path) || is_recent(anywhere)
     }
 }

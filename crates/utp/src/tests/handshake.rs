@@ -9,7 +9,7 @@ use super::stuck_reader;
 use crate::header::{HEADER_BYTES, Header, Packet, Type};
 use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND, expected};
-use crate::{Closed, Config, ConnKey, ConnectError, Endpoint, Event, Path};
+use crate::{Closed, Config, ConnKey, ConnectError, Endpoint, Event};
 
 /// Establishes a connection. Returns its keys at both ends.
 fn established(link: Link) -> (Net, ConnKey, ConnKey) {
@@ -423,82 +423,4 @@ fn network_with_the_same_seed_repeats_itself() {
         )
     };
     assert_eq!(story(), story());
-}
-
-/// A peer that knows us under two addresses calls both from its one socket, perhaps with the same `conn_id`.
-#[test]
-fn connections_of_one_peer_over_two_sockets_are_separate_and_answered_over_their_own() {
-    let now = Instant::from_micros(1_000_000);
-    let mut endpoint = Endpoint::new(now, Config::default(), 1);
-    let peer = SocketAddr::from(([192, 0, 2, 1], 6881));
-    let path = |socket| Path { peer, socket };
-    let header = |kind, conn_id, seq_nr, ack_nr| Header {
-        kind,
-        conn_id,
-        timestamp_us: 1,
-        delay_us: 0,
-        wnd_bytes: 1_000_000,
-        seq_nr: SeqNr(seq_nr),
-        ack_nr,
-    };
-    let packet = |header: Header, payload: &[u8]| {
-        let mut bytes = Vec::new();
-        header.write(&[], &mut bytes);
-        bytes.extend_from_slice(payload);
-        bytes
-    };
-    let mut keys = Vec::new();
-    for (socket, text) in [(1, &b"first"[..]), (2, b"second")] {
-        endpoint.handle(now, path(socket), &packet(header(Type::Syn, 7, 1, SeqNr(0)), &[]));
-        let mut buf = Vec::new();
-        let answer = endpoint.poll_transmit(now, 1, &mut buf).unwrap();
-        assert_eq!(answer.to, path(socket));
-        let seq_nr = Packet::parse(&buf).unwrap().header.seq_nr;
-        endpoint.handle(now, path(socket), &packet(header(Type::Data, 8, 2, seq_nr.minus(1)), text));
-        let mut events = std::iter::from_fn(|| endpoint.poll_event());
-        let incoming =
-            |event| if let Event::Incoming { key, from } = event { Some((key, from)) } else { None };
-        let (key, from) = events.find_map(incoming).expect("a connection");
-        assert_eq!(from, path(socket));
-        keys.push((key, text));
-    }
-    assert_eq!(endpoint.len(), 2);
-    for (socket, (key, text)) in (1..).zip(keys) {
-        let mut got = BytesMut::new();
-        endpoint.read(now, key, 100, &mut got);
-        assert_eq!(got, text);
-        endpoint.write(now, key, Bytes::from_static(b"reply"));
-        let mut buf = Vec::new();
-        while let Some(sent) = endpoint.poll_transmit(now, 1, &mut buf) {
-            assert_eq!(sent.to, path(socket));
-        }
-        assert!(buf.ends_with(b"reply"));
-    }
-    // A call over the second socket leaves from there.
-    let key = endpoint.connect(now, path(2)).unwrap();
-    let mut buf = Vec::new();
-    assert_eq!(endpoint.poll_transmit(now, 1, &mut buf).unwrap().to, path(2));
-    let syn = Packet::parse(&buf).unwrap().header;
-    let answer = packet(
-        Header { kind: Type::State, ack_nr: syn.seq_nr, ..header(Type::State, syn.conn_id, 5, SeqNr(0)) },
-        &[],
-    );
-    // The answer at another socket is of no connection.
-    endpoint.handle(now, path(1), &answer);
-    assert!(!std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
-    endpoint.handle(now, path(2), &answer);
-    assert!(std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
-    // What a call over any socket brings back may arrive at each.
-    let key = endpoint.connect(now, peer).unwrap();
-    let syn = loop {
-        buf.clear();
-        let sent = endpoint.poll_transmit(now, 1, &mut buf).unwrap();
-        if sent.to == path(0) {
-            break Packet::parse(&buf).unwrap().header;
-        }
-    };
-    let answer =
-        Header { kind: Type::State, ack_nr: syn.seq_nr, ..header(Type::State, syn.conn_id, 5, SeqNr(0)) };
-    endpoint.handle(now, path(9), &packet(answer, &[]));
-    assert!(std::iter::from_fn(|| endpoint.poll_event()).any(|event| event == Event::Connected(key)));
 }
