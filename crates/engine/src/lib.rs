@@ -369,7 +369,7 @@ impl Engine {
     /// Lets only the first DHT node take part, or all: they must not share an address, such as that of a proxy (BEP 45).
     pub fn set_one_dht_node(&mut self, now: Instant, is_one: bool) {
         if let Some(dht) = &mut self.dht {
-            dht.set_one(now, is_one);
+            dht.set_one(now, &mut self.torrents, is_one);
         }
     }
 

@@ -95,10 +95,24 @@ impl DhtDriver {
         }
     }
 
-    /// Lets only the first node take part, or all.
-    pub(crate) fn set_one(&mut self, now: Instant, is_one: bool) {
-        if std::mem::replace(&mut self.is_one, is_one) && !is_one {
-            self.nodes.iter_mut().skip(1).for_each(|node| node.dht.start_over(now));
+    /// Lets only the first node take part, or all. Lookups of the others end, and their torrents are planned again.
+    pub(crate) fn set_one(&mut self, now: Instant, torrents: &mut Torrents, is_one: bool) {
+        if std::mem::replace(&mut self.is_one, is_one) == is_one {
+            return;
+        }
+        let mut ended = Vec::new();
+        for node in self.nodes.iter_mut().skip(1) {
+            if !is_one {
+                node.dht.start_over(now);
+            }
+            for (lookup, running) in std::mem::take(&mut node.running) {
+                self.running_seeds -= usize::from(running.class == DhtClass::Seed);
+                node.dht.cancel(lookup);
+                ended.push(running.torrent);
+            }
+        }
+        for id in ended {
+            torrents.get_mut(id).into_iter().for_each(|torrent| self.plan(torrent));
         }
     }
 

@@ -223,3 +223,20 @@ fn nodes_that_are_left_do_not_announce_more_often_for_the_others() {
         }
     }
 }
+
+#[test]
+fn torrents_that_a_node_looks_up_are_looked_up_by_another_when_it_has_to_stop() {
+    let mut network = Network::new();
+    network.run(Duration::from_secs(60));
+    // Nobody answers, so that the lookups last.
+    let targets: Vec<NodeId> = (0..12).map(|n| network.add(&format!("download {n}"), false)).collect();
+    network.rig.settle();
+    network.rig.out.clear();
+    network.rig.engine.set_one_dht_node(network.rig.now, true);
+    network.asked.clear();
+    network.run(Duration::from_secs(5 * 60));
+    assert!(network.asked.iter().all(|(node, ..)| *node == 0));
+    for target in targets {
+        assert!(network.asked.iter().any(|(_, of, _)| *of == target), "{target:?} was not looked up again");
+    }
+}
