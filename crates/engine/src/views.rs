@@ -206,7 +206,7 @@ impl Engine {
         self.core.network().callers()
     }
 
-    /// Returns state and counters of each DHT node; nothing if the DHT is off.
+    /// Returns state and counters of each DHT node that takes part; nothing if the DHT is off.
     pub fn dht_stats(&self, now: Instant) -> Vec<ztor_dht::Stats> {
         self.dht.as_ref().map(|dht| dht.stats(now)).unwrap_or_default()
     }

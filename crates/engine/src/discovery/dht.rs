@@ -199,9 +199,9 @@ impl DhtDriver {
         self.nodes.iter().map(|node| node.dht.save()).collect()
     }
 
-    /// Returns state and counters of each node.
+    /// Returns state and counters of each node that takes part.
     pub(crate) fn stats(&self, now: Instant) -> Vec<Stats> {
-        self.nodes.iter().map(|node| node.dht.stats(now)).collect()
+        self.active().iter().map(|node| node.dht.stats(now)).collect()
     }
 
     /// Plans a lookup of a torrent that has opened.

@@ -35,10 +35,11 @@ impl Driver {
         let now = self.cx.now();
         let torrent = self.cx.engine_mut().add_magnet(now, request)?;
         self.cx.command(Command::SetWebSeeds { torrent, seeds });
-        match request.paused {
+        if !request.paused {
+            names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
+        } else if !names.is_empty() {
             // Whoever is asked for the address of a name hears of the torrent.
-            true => drop(self.named_peers.insert(torrent, names)),
-            false => names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name)),
+            self.named_peers.insert(torrent, names);
         }
         self.cx.publish();
         Ok(torrent)
@@ -159,10 +160,9 @@ impl Driver {
                 Way::Through(proxy) => self.call_through_proxy(peer, addr, proxy, cipher),
                 Way::Nowhere => Err(CloseReason::ProxyDown),
                 Way::Direct => {
-                    let turn = &mut self.calls[usize::from(addr.is_ipv6())];
-                    *turn = turn.wrapping_add(1);
+                    let turn = self.turns.next(addr);
                     let stream =
-                        sockets::connect(self.device.bind(), addr, *turn).map_err(CloseReason::Socket)?;
+                        sockets::connect(self.device.bind(), addr, turn).map_err(CloseReason::Socket)?;
                     let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
                     inserted.map_err(CloseReason::Socket)
                 }

@@ -5,8 +5,9 @@ use super::close::CallError;
 use super::context::Context;
 use super::local::LocalSockets;
 use super::locals::Locals;
-use super::outlet::{Outlet, Proxied, UdpSockets};
+use super::outlet::{Outlet, Proxied, UdpSockets, is_of_link};
 use super::relay::Relay;
+use super::sockets::Turns;
 use super::utp::Utp;
 use crate::bind::Bind;
 use mio::Registry;
@@ -38,8 +39,8 @@ pub(super) struct Datagrams {
     relay: Option<Relay>,
     proxied: Proxied,
     utp: Utp,
-    /// Numbers of calls over µTP so far, by family, which leave from each address in turn.
-    calls: [usize; 2],
+    /// Turns of the addresses from which calls over µTP leave.
+    turns: Turns,
     /// True if datagrams may be left in a shared socket.
     has_datagrams: bool,
     /// True if datagrams may be left in the socket of the relay.
@@ -59,7 +60,7 @@ impl Datagrams {
             relay: None,
             proxied,
             utp,
-            calls: [0; 2],
+            turns: Turns::default(),
             has_datagrams,
             has_relayed,
             has_local,
@@ -125,16 +126,17 @@ impl Datagrams {
 
     /// Returns the number of our DHT node whose socket a path has.
     pub(super) fn node_of(&self, path: Path) -> u8 {
-        if self.sockets.is_at_all() { 0 } else { path.socket.saturating_sub(1) }
+        self.sockets.node_of(path)
     }
 
     /// Starts an outgoing µTP connection of a peer.
     pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
         let ways = self.sockets.count_toward(to);
-        let turn = &mut self.calls[usize::from(to.is_ipv6())];
-        *turn = turn.wrapping_add(1);
+        let turn = self.turns.next(to);
         let has_choice = ways > 0 && !self.proxied.peers && !self.sockets.is_at_all();
-        let socket = if has_choice { u8::try_from(*turn % ways + 1).unwrap_or(0) } else { 0 };
+        let node = if has_choice { u8::try_from(turn % ways).unwrap_or(0) } else { 0 };
+        // The source is left to the system if one socket has all addresses, and to the proxy.
+        let socket = if has_choice { self.sockets.in_path(node, 0) } else { 0 };
         self.utp.call(now, peer, Path { peer: to, socket })
     }
 
@@ -199,7 +201,7 @@ impl Datagrams {
         let limit = BYTES_PER_TURN / shared.len().max(1);
         self.has_datagrams = false;
         for shared in shared {
-            let (node, is_at_all) = (shared.number, shared.is_at_all());
+            let numbers = shared.numbers;
             let Some(udp) = &mut shared.udp else { continue };
             let mut total = 0;
             while total < limit {
@@ -211,10 +213,9 @@ impl Datagrams {
                         return;
                     }
                     let local = locals.number_of(now, at);
-                    let socket = if is_at_all { local } else { node.saturating_add(1) };
-                    if !utp.handle(now, Path { peer: from, socket }, data) {
+                    if !utp.handle(now, Path { peer: from, socket: numbers.in_path(local) }, data) {
                         locals.note(from, local);
-                        return cx.handle(Event::Datagram { from, node, data });
+                        return cx.handle(Event::Datagram { from, node: numbers.node, data });
                     }
                     // The peer knows the new port.
                     if let Some(former) = former {
@@ -242,14 +243,13 @@ impl Datagrams {
         let (utp, locals, peers) = (&mut self.utp, &mut self.locals, &former.peers);
         self.has_former = false;
         for shared in &mut former.shared {
-            let (number, is_at_all) = (shared.number, shared.is_at_all());
+            let numbers = shared.numbers;
             let Some(udp) = &mut shared.udp else { continue };
             let mut left = FORMER_READS_PER_TURN;
             while left > 0 {
                 let got = udp.receive(|from, at, data| {
                     if peers.contains(&from) {
-                        let local = locals.number_of(now, at);
-                        let socket = if is_at_all { local } else { number.saturating_add(1) };
+                        let socket = numbers.in_path(locals.number_of(now, at));
                         utp.handle(now, Path { peer: from, socket }, data);
                     }
                 });
@@ -316,10 +316,8 @@ impl Datagrams {
     /// transaction is retried.
     pub(super) fn send(&self, datagram: &DhtDatagram) {
         let DhtDatagram { node, to, data } = datagram;
-        let is_at_all = self.sockets.is_at_all();
-        let socket = if is_at_all { self.locals.toward(*to) } else { node.saturating_add(1) };
-        let path = Path { peer: *to, socket };
-        // Peers know nothing of the DHT, so it has left the former port.
+        let path = Path { peer: *to, socket: self.sockets.in_path(*node, self.locals.toward(*to)) };
+        // The former port is for connections: other nodes learn the new one from our queries.
         self.send_over(self.outlet(self.proxied.peers).without_former(), path, data);
     }
 
@@ -375,6 +373,6 @@ impl Datagrams {
 /// Returns false for senders that cannot exist, or cannot be answered, as their interface is not known. The socket would take
 /// a failed answer to them for a lack of batches.
 fn is_possible(from: SocketAddr) -> bool {
-    let is_of_link = matches!(from.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local());
-    from.port() != 0 && !from.ip().is_unspecified() && !from.ip().is_multicast() && !is_of_link
+    let ip = from.ip();
+    from.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !is_of_link(ip)
 }

@@ -82,7 +82,7 @@ use outlet::UdpSockets;
 pub(crate) use reach::Reach;
 use requests::Waiters;
 use saver::Saver;
-use sockets::Listening;
+use sockets::{Listening, Turns};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -106,8 +106,9 @@ pub(crate) struct Driver {
     listeners: Listeners,
     datagrams: Datagrams,
     conns: Conns,
-    /// Numbers of calls over TCP so far, by family, which leave from each bound address in turn.
-    calls: [usize; 2],
+    /// Turns of the addresses from which calls over TCP leave. Those over µTP have their own, as a peer is often called over
+    /// both one after the other.
+    turns: Turns,
     handshakes: Handshakes,
     egress: Egress,
     /// True if the configuration has local discovery.
@@ -170,7 +171,7 @@ impl Driver {
             listeners,
             datagrams: Datagrams::new(bind, udp, parts.utp, proxied),
             conns: Conns::default(),
-            calls: [0; 2],
+            turns: Turns::default(),
             handshakes: parts.handshakes,
             egress: parts.egress,
             finds_local: parts.finds_local,

@@ -7,7 +7,7 @@ use super::sockets::{self, Listening};
 use super::tokens::{FORMER_UDP, UDP};
 use super::udp::UdpIo;
 use crate::aliases::is_alias;
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Token};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -33,8 +33,23 @@ pub(super) struct SharedUdp {
     pub(super) udp: Option<UdpIo>,
     /// Address of `udp`, or the one that it would have.
     own: SocketAddr,
-    /// Number among the sockets of its family, by which the DHT knows it.
-    pub(super) number: u8,
+    pub(super) numbers: Numbers,
+}
+
+/// Numbers of a socket, in the DHT and in paths of µTP.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers {
+    /// Number of our DHT node: that of the socket among those of its family, from 0 on.
+    pub(super) node: u8,
+    /// True for a socket with all addresses of the machine, which is the only one.
+    is_at_all: bool,
+}
+
+impl Numbers {
+    /// Returns the number in paths: of the socket, from 1 on, or of an address in [`Locals`] if the socket has all.
+    pub(super) fn in_path(self, local: u8) -> u8 {
+        if self.is_at_all { local } else { self.node.saturating_add(1) }
+    }
 }
 
 /// The shared sockets of an earlier port. Peers that are connected over µTP know this machine by that port.
@@ -43,13 +58,6 @@ pub(super) struct Former {
     /// Addresses of these peers, until something arrives from them at the new port.
     pub(super) peers: BTreeSet<SocketAddr>,
     pub(super) check_at: Instant,
-}
-
-impl SharedUdp {
-    /// Returns true if it has all addresses of the machine. Then it is the only one.
-    pub(super) fn is_at_all(&self) -> bool {
-        self.own.ip().is_unspecified()
-    }
 }
 
 impl UdpSockets {
@@ -67,7 +75,9 @@ impl UdpSockets {
             }
             let before = shared.iter().filter(|other| other.own.is_ipv4() == place.addr.is_ipv4()).count();
             // The binding has at most 32 addresses.
-            shared.push(SharedUdp { udp, own: place.addr, number: u8::try_from(before).unwrap_or(u8::MAX) });
+            let node = u8::try_from(before).unwrap_or(u8::MAX);
+            let numbers = Numbers { node, is_at_all: place.addr.ip().is_unspecified() };
+            shared.push(SharedUdp { udp, own: place.addr, numbers });
         }
         let mut sockets = Self { shared, local, former: None };
         if let Some(local) = &mut sockets.local {
@@ -87,13 +97,23 @@ impl UdpSockets {
 
     /// Returns true if one socket has all addresses of the machine.
     pub(super) fn is_at_all(&self) -> bool {
-        self.shared.iter().any(SharedUdp::is_at_all)
+        is_at_all(&self.shared)
+    }
+
+    /// Returns the number in paths of a node's socket, or that of an address if one socket has all.
+    pub(super) fn in_path(&self, node: u8, local: u8) -> u8 {
+        Numbers { node, is_at_all: self.is_at_all() }.in_path(local)
+    }
+
+    /// Returns the number of the DHT node whose socket a path has.
+    pub(super) fn node_of(&self, path: Path) -> u8 {
+        if self.is_at_all() { 0 } else { path.socket.saturating_sub(1) }
     }
 
     /// Returns the numbers in paths of the sockets at these addresses, with true for those of IPv4.
     pub(super) fn numbers_at(&self, ips: &BTreeSet<IpAddr>) -> Vec<(bool, u8)> {
         let at = self.shared.iter().filter(|shared| ips.contains(&shared.own.ip()));
-        at.map(|shared| (shared.own.is_ipv4(), shared.number.saturating_add(1))).collect()
+        at.map(|shared| (shared.own.is_ipv4(), shared.numbers.in_path(0))).collect()
     }
 
     /// Returns the number of sockets that can send to an address.
@@ -114,8 +134,10 @@ impl UdpSockets {
         peers: BTreeSet<SocketAddr>,
     ) -> io::Result<()> {
         let is_needed = !peers.is_empty() && self.shared.iter().any(|shared| shared.udp.is_some());
-        for udp in self.shared.iter_mut().filter_map(|shared| shared.udp.as_mut()).filter(|_| is_needed) {
-            registry.reregister(udp.socket_mut(), FORMER_UDP, Interest::READABLE | Interest::WRITABLE)?;
+        if is_needed && let Err(error) = self.reregister(registry, FORMER_UDP) {
+            // Some have the other token by now.
+            self.reregister(registry, UDP)?;
+            return Err(error);
         }
         new.local = self.local.take();
         let old = std::mem::replace(self, new);
@@ -123,6 +145,13 @@ impl UdpSockets {
             self.former = Some(Former { shared: old.shared, peers, check_at: now + FORMER_CHECK });
         }
         Ok(())
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let mut all = self.shared.iter_mut().filter_map(|shared| shared.udp.as_mut());
+        all.try_for_each(|udp| {
+            registry.reregister(udp.socket_mut(), token, Interest::READABLE | Interest::WRITABLE)
+        })
     }
 
     /// Closes the sockets of an earlier port if none of its peers is connected any more.
@@ -141,6 +170,10 @@ impl UdpSockets {
         self.shared.iter_mut().for_each(|shared| shared.udp = None);
         (self.local, self.former) = (None, None);
     }
+}
+
+fn is_at_all(shared: &[SharedUdp]) -> bool {
+    shared.iter().any(|shared| shared.numbers.is_at_all)
 }
 
 /// Returns the sockets that can send to an address, with the form of it that each takes.
@@ -228,7 +261,7 @@ impl<'a> Outlet<'a> {
             Self::Nowhere => return Some(Ok(())),
         };
         // Of a socket with all addresses, the number is that of an address. Sockets have numbers from 1 on.
-        let is_at_all = shared.iter().any(SharedUdp::is_at_all);
+        let is_at_all = is_at_all(shared);
         let at = if is_at_all { 0 } else { path.socket.saturating_sub(1).into() };
         let (shared, to) = toward(shared, to).nth(at)?;
         let src_ip = locals.ip(path.socket).filter(|_| is_at_all);
@@ -239,6 +272,7 @@ impl<'a> Outlet<'a> {
     }
 }
 
-fn is_of_link(ip: IpAddr) -> bool {
+/// Returns true for an address of a link, which needs the interface as well.
+pub(super) fn is_of_link(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }

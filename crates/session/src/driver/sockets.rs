@@ -140,6 +140,19 @@ fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
+/// Turns of the bound addresses from which connections leave, by family.
+#[derive(Debug, Default)]
+pub(crate) struct Turns([usize; 2]);
+
+impl Turns {
+    /// Returns the number of the next connection to this family.
+    pub(crate) fn next(&mut self, to: SocketAddr) -> usize {
+        let turn = &mut self.0[usize::from(to.is_ipv6())];
+        *turn = turn.wrapping_add(1);
+        *turn
+    }
+}
+
 /// Starts a connection, from an address of `bind` if it has any. Of several, `turn` chooses.
 pub(crate) fn connect(bind: &Bind, addr: SocketAddr, turn: usize) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
