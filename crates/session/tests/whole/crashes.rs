@@ -160,28 +160,16 @@ fn crash_at_any_step_of_a_move_leaves_all_files_in_one_place() {
     }
 }
 
-#[test]
-fn crash_at_any_step_of_a_move_during_a_download_loses_no_piece() {
+/// Ends a move of a download after each number of changes, and checks what is left.
+fn crash_download_everywhere(act: &str, check: impl Fn(&Run, &str)) {
     for target in file_systems() {
         for changes in 0.. {
             let tmp = tempfile::tempdir().unwrap();
             let meta = album(&tmp.path().join("src"));
             let target = target.path().join(changes.to_string());
             let run = Run { tmp, target, meta, content: BTreeMap::new() };
-            let label = format!("{changes} changes");
-            let is_over = run.act("move download", changes);
-            let client = session(Some(&run.state()), |_| {});
-            let torrent = client.add(run.add()).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
-            start_of(&client);
-            let believed = torrent.status().unwrap().have_bytes;
-            assert!(believed > 0, "{label}: the record is lost");
-            torrent.recheck().wait().unwrap();
-            start_of(&client);
-            let found = torrent.status().unwrap().have_bytes;
-            assert!(found >= believed, "{label}: {found} of {believed} bytes are there");
-            assert!(client.shutdown(LIMIT));
-            let (old, new) = (tree(&run.old()), tree(&run.target));
-            assert!(old.is_empty() || new.is_empty(), "{label}: {:?} and {:?}", old.keys(), new.keys());
+            let is_over = run.act(act, changes);
+            check(&run, &format!("{changes} changes"));
             if is_over {
                 assert!(changes > 5, "too few changes");
                 break;
@@ -191,35 +179,40 @@ fn crash_at_any_step_of_a_move_during_a_download_loses_no_piece() {
 }
 
 #[test]
+fn crash_at_any_step_of_a_move_during_a_download_loses_no_piece() {
+    crash_download_everywhere("move download", |run, label| {
+        let client = session(Some(&run.state()), |_| {});
+        let torrent = client.add(run.add()).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
+        start_of(&client);
+        let believed = torrent.status().unwrap().have_bytes;
+        assert!(believed > 0, "{label}: the record is lost");
+        torrent.recheck().wait().unwrap();
+        start_of(&client);
+        let found = torrent.status().unwrap().have_bytes;
+        assert!(found >= believed, "{label}: {found} of {believed} bytes are there");
+        assert!(client.shutdown(LIMIT));
+        let (old, new) = (tree(&run.old()), tree(&run.target));
+        assert!(old.is_empty() || new.is_empty(), "{label}: {:?} and {:?}", old.keys(), new.keys());
+    });
+}
+
+#[test]
 fn crash_at_any_step_of_a_move_of_incomplete_files_keeps_their_download_folder() {
-    for target in file_systems() {
-        for changes in 0.. {
-            let tmp = tempfile::tempdir().unwrap();
-            let meta = album(&tmp.path().join("src"));
-            let target = target.path().join(changes.to_string());
-            let run = Run { tmp, target, meta, content: BTreeMap::new() };
-            let label = format!("{changes} changes");
-            let is_over = run.act("move away", changes);
-            let client = session(Some(&run.state()), |_| {});
-            let source = run.tmp.path().join("src");
-            let seed = seed_of(&run.meta, &source);
-            let add = run.add().incomplete_dir(Some(run.target.clone())).peers(vec![seed.local_addr()]);
-            let torrent =
-                client.add(add.paused(true)).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
-            start_of(&client);
-            assert!(torrent.status().unwrap().have_bytes > 0, "{label}: the record is lost");
-            assert_eq!(torrent.dir().wait().unwrap(), Some(run.old()), "{label}");
-            torrent.resume().wait().unwrap();
-            torrent.finished().wait_for(LIMIT).unwrap();
-            assert!(client.shutdown(LIMIT) && seed.shutdown(LIMIT));
-            assert_eq!(tree(&run.old()).len(), 4, "{label}");
-            assert!(tree(&run.target).is_empty(), "{label}: {:?}", tree(&run.target).keys());
-            if is_over {
-                assert!(changes > 5, "too few changes");
-                break;
-            }
-        }
-    }
+    crash_download_everywhere("move away", |run, label| {
+        let client = session(Some(&run.state()), |_| {});
+        let source = run.tmp.path().join("src");
+        let seed = seed_of(&run.meta, &source);
+        let add = run.add().incomplete_dir(Some(run.target.clone())).peers(vec![seed.local_addr()]);
+        let torrent = client.add(add.paused(true)).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
+        start_of(&client);
+        assert!(torrent.status().unwrap().have_bytes > 0, "{label}: the record is lost");
+        assert_eq!(torrent.dir().wait().unwrap(), Some(run.old()), "{label}");
+        torrent.resume().wait().unwrap();
+        torrent.finished().wait_for(LIMIT).unwrap();
+        assert!(client.shutdown(LIMIT) && seed.shutdown(LIMIT));
+        assert_eq!(tree(&run.old()).len(), 4, "{label}");
+        assert!(tree(&run.target).is_empty(), "{label}: {:?}", tree(&run.target).keys());
+    });
 }
 
 #[test]
