@@ -9,34 +9,55 @@ use super::rpc::Call;
 use serde_json::{Map, Value};
 use ztor_api::{Action, ActionResult, DataChoice};
 
-/// All methods.
-#[cfg(any(test, feature = "testing"))]
-pub(crate) const METHODS: [&str; 24] = [
-    "torrent_get",
-    "torrent_set",
-    "torrent_add",
-    "torrent_remove",
-    "torrent_start",
-    "torrent_start_now",
-    "torrent_stop",
-    "torrent_verify",
-    "torrent_reannounce",
-    "torrent_set_location",
-    "torrent_rename_path",
-    "queue_move_top",
-    "queue_move_up",
-    "queue_move_down",
-    "queue_move_bottom",
-    "session_get",
-    "session_set",
-    "session_stats",
-    "session_close",
-    "free_space",
-    "port_test",
-    "blocklist_update",
-    "group_get",
-    "group_set",
-];
+/// Declares the methods with their names, so that a list of them lacks none.
+macro_rules! methods {
+    ($($method:ident => $name:literal,)+) => {
+        #[derive(Clone, Copy)]
+        enum Method {
+            $($method,)+
+        }
+
+        /// Names of all methods.
+        #[cfg(any(test, feature = "testing"))]
+        pub(crate) const METHODS: &[&str] = &[$($name),+];
+
+        impl Method {
+            fn of_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$method),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    TorrentGet => "torrent_get",
+    TorrentSet => "torrent_set",
+    TorrentAdd => "torrent_add",
+    TorrentRemove => "torrent_remove",
+    TorrentStart => "torrent_start",
+    TorrentStartNow => "torrent_start_now",
+    TorrentStop => "torrent_stop",
+    TorrentVerify => "torrent_verify",
+    TorrentReannounce => "torrent_reannounce",
+    TorrentSetLocation => "torrent_set_location",
+    TorrentRenamePath => "torrent_rename_path",
+    QueueMoveTop => "queue_move_top",
+    QueueMoveUp => "queue_move_up",
+    QueueMoveDown => "queue_move_down",
+    QueueMoveBottom => "queue_move_bottom",
+    SessionGet => "session_get",
+    SessionSet => "session_set",
+    SessionStats => "session_stats",
+    SessionClose => "session_close",
+    FreeSpace => "free_space",
+    PortTest => "port_test",
+    BlocklistUpdate => "blocklist_update",
+    GroupGet => "group_get",
+    GroupSet => "group_set",
+}
 
 /// Answer of a method: an object in JSON.
 pub(crate) type Answer = Result<Vec<u8>, Failure>;
@@ -46,39 +67,41 @@ impl State {
     pub(crate) async fn call(&self, call: &Call) -> Answer {
         let args = call.args.as_ref().map_err(Clone::clone)?;
         let dialect = call.dialect;
-        match method_of(call).as_deref() {
-            Some("torrent_get") => self.get(args, dialect).await,
-            Some("torrent_set") => empty(self.set(args).await),
-            Some("torrent_add") => self.add(args, dialect).await,
-            Some("torrent_remove") => {
+        let Some(method) = method_of(call) else {
+            return Err(match dialect {
+                Dialect::Legacy => Failure::new(Code::NoMethod, "no method name"),
+                Dialect::JsonRpc => Code::NoMethod.into(),
+            });
+        };
+        match method {
+            Method::TorrentGet => self.get(args, dialect).await,
+            Method::TorrentSet => empty(self.set(args).await),
+            Method::TorrentAdd => self.add(args, dialect).await,
+            Method::TorrentRemove => {
                 let is_deleted = args.flag("delete_local_data").unwrap_or(false);
                 let data = if is_deleted { DataChoice::Delete } else { DataChoice::Keep };
                 self.act(args, Action::Remove { data }).await
             }
-            Some("torrent_start") => self.act(args, Action::Start { force: false }).await,
-            Some("torrent_start_now") => self.act(args, Action::Start { force: true }).await,
-            Some("torrent_stop") => self.act(args, Action::Stop).await,
-            Some("torrent_verify") => self.act(args, Action::Recheck).await,
-            Some("torrent_reannounce") => self.act(args, Action::Reannounce).await,
-            Some("torrent_set_location") => empty(self.set_location(args).await),
-            Some("torrent_rename_path") => self.rename_path(args).await,
-            Some("queue_move_top") => self.queue_move(args, Target::Top).await,
-            Some("queue_move_up") => self.queue_move(args, Target::Up).await,
-            Some("queue_move_down") => self.queue_move(args, Target::Down).await,
-            Some("queue_move_bottom") => self.queue_move(args, Target::Bottom).await,
-            Some("session_get") => self.session_get(args, dialect).await,
-            Some("session_set") => empty(self.session_set(args).await),
-            Some("session_stats") => self.session_stats(dialect).await,
-            Some("session_close") => self.session_close(),
-            Some("free_space") => self.free_space(args, dialect).await,
-            Some("port_test") => self.port_test(args, dialect),
-            Some("blocklist_update") => self.blocklist_update(dialect).await,
-            Some("group_get") => self.group_get(args, dialect).await,
-            Some("group_set") => empty(self.group_set(args).await),
-            _ => Err(match dialect {
-                Dialect::Legacy => Failure::new(Code::NoMethod, "no method name"),
-                Dialect::JsonRpc => Code::NoMethod.into(),
-            }),
+            Method::TorrentStart => self.act(args, Action::Start { force: false }).await,
+            Method::TorrentStartNow => self.act(args, Action::Start { force: true }).await,
+            Method::TorrentStop => self.act(args, Action::Stop).await,
+            Method::TorrentVerify => self.act(args, Action::Recheck).await,
+            Method::TorrentReannounce => self.act(args, Action::Reannounce).await,
+            Method::TorrentSetLocation => empty(self.set_location(args).await),
+            Method::TorrentRenamePath => self.rename_path(args).await,
+            Method::QueueMoveTop => self.queue_move(args, Target::Top).await,
+            Method::QueueMoveUp => self.queue_move(args, Target::Up).await,
+            Method::QueueMoveDown => self.queue_move(args, Target::Down).await,
+            Method::QueueMoveBottom => self.queue_move(args, Target::Bottom).await,
+            Method::SessionGet => self.session_get(args, dialect).await,
+            Method::SessionSet => empty(self.session_set(args).await),
+            Method::SessionStats => self.session_stats(dialect).await,
+            Method::SessionClose => self.session_close(),
+            Method::FreeSpace => self.free_space(args, dialect).await,
+            Method::PortTest => self.port_test(args, dialect),
+            Method::BlocklistUpdate => self.blocklist_update(dialect).await,
+            Method::GroupGet => self.group_get(args, dialect).await,
+            Method::GroupSet => empty(self.group_set(args).await),
         }
     }
 
@@ -100,13 +123,13 @@ impl State {
     }
 }
 
-/// Returns the method of a call in snake case. The legacy dialect takes both spellings.
-fn method_of(call: &Call) -> Option<String> {
-    let method = call.method.as_deref()?;
-    Some(match call.dialect {
-        Dialect::Legacy => method.replace('-', "_"),
-        Dialect::JsonRpc => method.to_owned(),
-    })
+/// Returns the method of a call; `None` if there is none of its name. The legacy dialect takes both spellings.
+fn method_of(call: &Call) -> Option<Method> {
+    let name = call.method.as_deref()?;
+    match call.dialect {
+        Dialect::Legacy => Method::of_name(&name.replace('-', "_")),
+        Dialect::JsonRpc => Method::of_name(name),
+    }
 }
 
 /// Returns the first failure of an action. It goes on for the other torrents.
