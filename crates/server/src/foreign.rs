@@ -1,4 +1,4 @@
-//! What the APIs of other programs share: the daemon, access to it, rows of all torrents, files of web clients, and compression.
+//! Common parts of the APIs of other programs: the daemon, access to it, rows of all torrents, files of web clients, and compression.
 
 pub(crate) mod folder;
 pub(crate) mod gzip;

@@ -46,19 +46,19 @@ pub(crate) enum Own {
 /// A text that is no binding.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadBind {
-    /// It is neither an address nor a name.
+    /// Neither an address nor a name.
     #[error("'{0}' is neither an IP address nor the name of an interface")]
     Neither(String),
-    /// It is a list with something else than addresses.
+    /// List with a part that is no address.
     #[error("'{0}' is not an IP address, as all parts of a list must be")]
     InList(String),
-    /// An address is given twice.
+    /// List with an address twice.
     #[error("the address {0} is given twice")]
     Twice(IpAddr),
-    /// An unspecified address is in a list.
+    /// List with an unspecified address.
     #[error("the address {0} stands for all addresses, and cannot be combined with others")]
     WithAll(IpAddr),
-    /// There are more than [`MAX_BIND_ADDRS`].
+    /// List with more than [`MAX_BIND_ADDRS`].
     #[error("there are more than {MAX_BIND_ADDRS} addresses")]
     TooMany,
 }

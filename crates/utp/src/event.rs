@@ -13,7 +13,7 @@ slotmap::new_key_type! {
 /// Datagrams appended to the driver's buffer, all for one path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// Where to, and from which socket.
+    /// Destination address, and the socket to send from.
     pub to: Path,
     /// Number of bytes appended to the buffer.
     pub len: usize,

@@ -159,8 +159,8 @@ settings! {
     }
     network {
         /// Local IP addresses, with commas between them, or interface for all traffic of torrents; * for all addresses.
-        /// Of several addresses, each has its own DHT node, and connections leave from each in turn. Nothing is sent while
-        /// the interface is gone.
+        /// With several addresses, there is a DHT node at each, and connections to peers use them in turn. While the
+        /// interface is gone, ztor sends nothing.
         bind: Bind = "*", text(BIND), restart;
         /// Port for incoming connections of peers, over TCP and UDP; 0 for one that the system chooses.
         port: u16 = "6881", count(0, 65_535);

@@ -30,7 +30,7 @@ pub(crate) struct Target {
     answers: RefCell<BTreeMap<u16, u64>>,
 }
 
-/// What came back on a connection.
+/// Answer of the server on a connection.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,

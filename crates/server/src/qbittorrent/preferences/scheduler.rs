@@ -11,7 +11,7 @@ pub(super) const TIMES: [&str; 4] =
 /// Days by their number, as in an entry.
 const DAYS: [&str; 10] = ["daily", "mon-fri", "sat,sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// What is kept of an entry while the scheduler is off, if it says more than the preferences.
+/// Parts of an entry that the preferences do not have, kept while the scheduler is off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Removed {
     /// Number of the days that clients see.
@@ -38,7 +38,7 @@ impl Removed {
 pub(super) struct Change {
     /// All entries.
     pub(super) entries: Vec<String>,
-    /// What is kept of a removed entry; `null` is nothing.
+    /// Parts of a removed entry to keep; `null` for none.
     pub(super) removed: Value,
 }
 

@@ -3,7 +3,7 @@
 use super::super::Qb;
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use ztor_api::{WatchFolder, WatchFolderEdit};
 
@@ -43,11 +43,11 @@ fn changes(folders: &[WatchFolder], wanted: &Map<String, Value>) -> Vec<Change> 
         folders.iter().map(|folder| (plain(&folder.dir), folder)).collect();
     let shown = shown(folders);
     let mut changes = Vec::new();
-    let mut stays = Vec::new();
+    let mut stays = BTreeSet::new();
     for (dir, value) in wanted {
         let path = plain(dir);
         let folder = known.get(&path);
-        stays.push(path);
+        stays.insert(path);
         let save_path = match value {
             Value::String(path) if path.trim().is_empty() => None,
             Value::String(path) => Some(path.trim().to_owned()),
@@ -63,7 +63,7 @@ fn changes(folders: &[WatchFolder], wanted: &Map<String, Value>) -> Vec<Change> 
         let dir = folder.map_or_else(|| dir.trim().to_owned(), |folder| folder.dir.clone());
         changes.push(Change::Put(dir, WatchFolderEdit { save_path, ..settings }));
     }
-    let gone = known.iter().filter(|(path, _)| !stays.contains(path));
+    let gone = known.iter().filter(|(path, _)| !stays.contains(*path));
     changes.extend(gone.map(|(_, folder)| Change::Remove(folder.dir.clone())));
     changes
 }
